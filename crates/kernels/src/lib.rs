@@ -1,0 +1,1 @@
+//! WGSL kernels of Rhyton and what is known about them; no device.

@@ -1,0 +1,302 @@
+//! What a model file says, as plain data, neutral between formats and dialects.
+//!
+//! The neutral form is Keras 3's: class names, config keys and compile config are as Keras 3.15 would write
+//! them (strings for dtypes are allowed everywhere). A format translates its own dialect to and from that.
+//!
+//! Reading goes in two steps, because several formats name their weights by class or by order only:
+//! 1. opening a file gives its [`ModelConfig`] and [`CompileConfig`] (whole-model formats);
+//! 2. whoever builds the model makes a skeleton [`Object`] (names, classes, variables with shapes, no values), and
+//!    [`WeightSource::fill`] puts a lazy value into each variable, or reports every mismatch at once.
+//!
+//! Writing takes one [`Tree`] with everything in it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// Which library's habits a file follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Keras 3.
+    Keras3,
+    /// Keras 2: package `tf_keras`, or `tf.keras` up to TensorFlow 2.15.
+    TfKeras,
+}
+
+/// Element types that model files hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum DType {
+    F16,
+    BF16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Bool,
+}
+
+/// Bytes that are read when asked for: little-endian, row-major, without padding.
+pub trait ByteSource: Send + Sync {
+    /// Number of bytes.
+    fn len(&self) -> u64;
+    /// True where there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// The file cannot be read, has changed, or its checksum differs.
+    fn read(&self) -> Result<Vec<u8>, Error>;
+}
+
+/// Bytes in memory.
+impl ByteSource for Vec<u8> {
+    fn len(&self) -> u64 {
+        Vec::len(self) as u64
+    }
+    fn read(&self) -> Result<Vec<u8>, Error> {
+        Ok(self.clone())
+    }
+}
+
+/// A value of a variable: lazy bytes behind an `Arc`.
+pub type Bytes = Arc<dyn ByteSource>;
+
+/// One array of a model: a weight, a slot variable, a counter.
+#[derive(Clone)]
+pub struct Variable {
+    /// Name inside its object: `kernel`.
+    pub name: String,
+    /// Whether training changes it (as configured on the layer, whatever `trainable` says now).
+    pub trainable: bool,
+    /// Element type.
+    pub dtype: DType,
+    /// Shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// The value; `None` in a skeleton.
+    pub value: Option<Bytes>,
+}
+
+/// A model, a layer, or a layer inside a layer, with its variables.
+#[derive(Clone, Default)]
+pub struct Object {
+    /// Name of the layer or model: `dense_1`.
+    pub name: String,
+    /// Class without package: `Dense`, `ScaleShift`, `Sequential`, `Functional`, `InputLayer`.
+    pub class_name: String,
+    /// True for models: `children` are then `model.layers`, in that order (with InputLayers for Functional, without
+    /// for Sequential, as Keras lists them).
+    pub is_model: bool,
+    /// Its own variables in Keras' order: trainable, then non-trainable.
+    pub variables: Vec<Variable>,
+    /// Inner objects with the attribute that leads to them (`cell`, `forward_layer`, `query_dense`; for models the
+    /// attribute is not used).
+    pub children: Vec<(String, Object)>,
+}
+
+/// Where in a functional graph a tensor comes from: `["dense", 0, 0]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TensorRef {
+    /// Name of the layer.
+    pub layer: String,
+    /// Which call of the layer, counted from 0 within this model (Keras 3's counting).
+    pub node: usize,
+    /// Which output of that call.
+    pub tensor: usize,
+}
+
+/// An argument of a layer call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg {
+    /// A symbolic tensor.
+    Tensor(TensorRef),
+    /// A list or tuple of arguments.
+    List(Vec<Arg>),
+    /// Anything else, as JSON.
+    Value(Value),
+}
+
+/// One call of a layer in a functional model.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Call {
+    /// Positional arguments.
+    pub args: Vec<Arg>,
+    /// Keyword arguments.
+    pub kwargs: Vec<(String, Arg)>,
+}
+
+/// A layer as configured. The `config` is canonical: Keras 3's keys, `batch_shape` for input layers, `name` inside.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct LayerConfig {
+    /// Class without package: `Dense`, `ScaleShift`.
+    pub class_name: String,
+    /// `Fixtures>ScaleShift` for registered classes, else `None`.
+    pub registered_name: Option<String>,
+    /// Python module, as found or as Keras 3 would say (`keras.layers`); `None` for custom classes.
+    pub module: Option<String>,
+    /// Name of the layer.
+    pub name: String,
+    /// Canonical config, with `name`. For a nested model: without its layers, which are in `model`.
+    pub config: Map<String, Value>,
+    /// `build_config` as found: `{"input_shape": [null, 784]}`.
+    pub build_config: Option<Value>,
+    /// Calls in a functional model, one per use; empty in a Sequential.
+    pub calls: Vec<Call>,
+    /// The inner model where this layer is one.
+    pub model: Option<Box<ModelConfig>>,
+}
+
+/// The kinds of models that configs describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// A list of layers, each fed by the one before.
+    Sequential,
+    /// A graph of layer calls.
+    Functional,
+}
+
+/// The architecture of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// Sequential or Functional.
+    pub kind: ModelKind,
+    /// Name of the model.
+    pub name: String,
+    /// Layers in Keras' order. A Sequential with a known input shape begins with an `InputLayer` here.
+    pub layers: Vec<LayerConfig>,
+    /// Inputs of a functional model.
+    pub inputs: Vec<TensorRef>,
+    /// Outputs of a functional model.
+    pub outputs: Vec<TensorRef>,
+    /// Whether the config gave one bare tensor (not a list) for `inputs` and `outputs`; Keras 3.15 does so for models
+    /// with one.
+    pub bare: (bool, bool),
+    /// Other keys of the config, canonical: `trainable`, `dtype`, `build_input_shape`.
+    pub config: Map<String, Value>,
+}
+
+/// How a model was compiled, in Keras 3's words.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct CompileConfig {
+    /// A serialized optimizer `{"module", "class_name", "config", "registered_name"}`, or a string.
+    pub optimizer: Value,
+    /// A string, a serialized object, a list or an object by output name; null if none.
+    pub loss: Value,
+    /// As `loss`; a plain (not nested) list for one output.
+    pub metrics: Value,
+    /// Null, a list, or an object by output name.
+    pub loss_weights: Value,
+    /// As `metrics`.
+    pub weighted_metrics: Value,
+}
+
+/// One slot variable of an optimizer.
+#[derive(Clone)]
+pub struct Slot {
+    /// Keras 3's name of the slot: `momentum`, `velocity`; empty where the file does not say.
+    pub name: String,
+    /// Index of its variable among the model's trainable variables; `None` where the file does not say.
+    pub of: Option<usize>,
+    /// Shape and value.
+    pub variable: Variable,
+}
+
+/// The state of an optimizer.
+#[derive(Clone, Default)]
+pub struct OptimizerState {
+    /// Class: `Adam`. Empty where the file does not say.
+    pub class_name: String,
+    /// Number of steps taken.
+    pub iteration: i64,
+    /// Learning rate now; `None` where a schedule computes it or the file does not say.
+    pub learning_rate: Option<f32>,
+    /// Slot variables in Keras' order for that class (Adam: m0 v0 m1 v1 ..).
+    pub slots: Vec<Slot>,
+    /// Scalars that are no slot: Nadam's `u_product`.
+    pub scalars: Vec<(String, f32)>,
+}
+
+/// Everything that a save writes.
+#[derive(Clone, Default)]
+pub struct Tree {
+    /// Architecture; required by whole-model formats.
+    pub model: Option<ModelConfig>,
+    /// Compile config; `None` for a model that was never compiled.
+    pub compile: Option<CompileConfig>,
+    /// The model's variables, every one with a value.
+    pub root: Object,
+    /// Optimizer state; `None` to leave it out.
+    pub optimizer: Option<OptimizerState>,
+    /// What Rhyton needs to go on exactly and Keras' formats have no place for (seeds, counters, metric sums). It is
+    /// stored where real Keras ignores it: see each format.
+    pub resume: Option<Value>,
+}
+
+/// What a file says of one stored array, for listings.
+#[derive(Clone)]
+pub struct Stored {
+    /// Path inside the file: `layers/dense/vars/0`, `layer_with_weights-0/kernel`, `dense/dense/kernel:0`.
+    pub path: String,
+    /// Type, shape, lazy value. `name` is the last part of the path.
+    pub variable: Variable,
+}
+
+/// A file that was opened: its configs at once, its arrays when asked for.
+pub struct SavedFile {
+    /// Name of the format: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`.
+    pub format: &'static str,
+    /// Dialect, where the file shows it.
+    pub dialect: Option<Dialect>,
+    /// Version of the library that wrote it, where the file says.
+    pub keras_version: Option<String>,
+    /// Architecture, in whole-model formats.
+    pub model: Option<ModelConfig>,
+    /// Compile config, where there is one.
+    pub compile: Option<CompileConfig>,
+    /// See [`Tree::resume`].
+    pub resume: Option<Value>,
+    /// The arrays.
+    pub weights: Box<dyn WeightSource>,
+}
+
+/// The arrays of an opened file.
+pub trait WeightSource: Send + Sync {
+    /// Every array in the file.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    fn stored(&self) -> Result<Vec<Stored>, Error>;
+
+    /// Gives each variable of the skeleton its lazy value; checks shapes and dtypes (floats of another width are
+    /// converted). All missing, unused and differing variables are in one error, which names the first difference first.
+    ///
+    /// # Errors
+    /// A mismatch, or a damaged file.
+    fn fill(&self, skeleton: &mut Object) -> Result<(), Error>;
+
+    /// The optimizer's state, `None` where the file holds none. `class_name` is the optimizer's class (from the compile
+    /// config or the model), `trainable` the model's trainable variables in order.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error>;
+}
+
+/// How to write.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// Dialect; each format has its own default (`.keras`, `.weights.h5`: Keras 3; TensorFlow checkpoint, `.h5`: tf_keras).
+    pub dialect: Option<Dialect>,
+    /// Number of data files of a TensorFlow checkpoint; 0 means 1.
+    pub shards: usize,
+}
