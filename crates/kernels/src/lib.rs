@@ -1,1 +1,13 @@
 //! WGSL kernels of Rhyton and what is known about them; no device.
+//!
+//! * [`expr`], [`pointwise`]: elementwise expressions and the table of functions that they are made of.
+//! * [`program`]: expressions as one straight-line program.
+//! * [`philox`]: the random generator.
+//! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
+
+pub mod caps;
+pub mod dispatch;
+pub mod expr;
+pub mod philox;
+pub mod pointwise;
+pub mod program;

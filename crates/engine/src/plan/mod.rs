@@ -1,0 +1,97 @@
+//! A plan: what one training step (or prediction) does, as steps over named buffers. Plain data: it can be printed and
+//! compared; the CPU device runs the steps, a GPU replays their dispatches.
+
+use std::sync::Arc;
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Dispatch;
+use rhyton_kernels::program::Program;
+
+use crate::graph::{DynOp, TensorType};
+
+/// Number of a buffer in its plan.
+pub type BufferId = usize;
+
+/// What a buffer of a plan is, and so who provides its memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An arena of variables or slots; the memory is the caller's and outlives the plan.
+    Arena,
+    /// An input of the step. The memory is a window of several slots, one per step of a submit.
+    Input(usize),
+    /// An output of the step, a window likewise.
+    Output(usize),
+    /// Intermediate values; its memory belongs to the plan and holds anything before a step.
+    Pool,
+    /// Gradients; its memory belongs to the plan. Gaps between the regions are zero.
+    Gradients,
+}
+
+/// A named buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Name in reports: `parameters`, `adam/momentum`, `pool 2`.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// Words (4 bytes each); of one slot where it is a window.
+    pub words: usize,
+}
+
+/// A part of a buffer, in words. Offsets are multiples of 64 (256 bytes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// Which buffer.
+    pub buffer: BufferId,
+    /// First word (in one slot, where the buffer is a window).
+    pub offset: usize,
+    /// Number of words.
+    pub words: usize,
+}
+
+/// The op at the root of a step.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// The op.
+    pub op: Arc<dyn DynOp>,
+    /// Types of its inputs.
+    pub inputs: Vec<TensorType>,
+    /// Type of its output.
+    pub output: TensorType,
+    /// Where the inputs lie.
+    pub regions: Vec<Region>,
+}
+
+/// One step: a root op with a fused program behind it, or a program alone.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Layer and ops, for reports: `dense: matmul + add + relu`.
+    pub label: String,
+    /// The op whose result the program takes as `Root`; `None` for pointwise steps.
+    pub root: Option<Root>,
+    /// What is computed for each element.
+    pub program: Program,
+    /// Elements of the program's index space.
+    pub count: usize,
+    /// Where the program's operands lie.
+    pub operands: Vec<Region>,
+    /// Uniform words of the operands' index maps, in order.
+    pub words: Vec<u32>,
+    /// Where the program's outputs go (an output in place has its operand's region).
+    pub outputs: Vec<Region>,
+    /// The GPU's work for this step.
+    pub dispatches: Vec<Dispatch>,
+    /// Scratch of the dispatches.
+    pub scratch: Vec<Region>,
+}
+
+/// What one replay does.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// For which device it was made.
+    pub caps: Caps,
+    /// Buffers by number.
+    pub buffers: Vec<Buffer>,
+    /// Steps in order.
+    pub steps: Vec<Step>,
+}

@@ -1,0 +1,128 @@
+//! Element types, shapes, and what a tensor is.
+
+use std::fmt;
+
+/// Element types on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[allow(missing_docs)]
+pub enum DType {
+    #[default]
+    F32,
+    I32,
+    U32,
+}
+
+impl DType {
+    /// Keras' name.
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "float32",
+            DType::I32 => "int32",
+            DType::U32 => "uint32",
+        }
+    }
+
+    /// How kernels see it.
+    pub fn scalar(self) -> rhyton_kernels::program::Scalar {
+        use rhyton_kernels::program::Scalar;
+        match self {
+            DType::F32 => Scalar::F32,
+            DType::I32 => Scalar::I32,
+            DType::U32 => Scalar::U32,
+        }
+    }
+}
+
+/// Type and shape of a tensor in a graph of ops: every axis is known.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TensorType {
+    /// Element type.
+    pub dtype: DType,
+    /// Shape; empty for a scalar.
+    pub shape: Vec<usize>,
+}
+
+impl TensorType {
+    /// An f32 tensor.
+    pub fn f32(shape: impl Into<Vec<usize>>) -> Self {
+        TensorType { dtype: DType::F32, shape: shape.into() }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for TensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.dtype.name(), self.shape)
+    }
+}
+
+/// The shape that two shapes broadcast to (NumPy's rule), or `None`.
+pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let axis = |s: &[usize], i: usize| if i + s.len() >= rank { s[i + s.len() - rank] } else { 1 };
+    (0..rank)
+        .map(|i| match (axis(a, i), axis(b, i)) {
+            (x, y) if x == y => Some(x),
+            (1, y) => Some(y),
+            (x, 1) => Some(x),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A shape of a symbolic tensor: `None` for an axis that data decides, as Keras prints it.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Shape(pub Vec<Option<usize>>);
+
+impl Shape {
+    /// The length of an axis that must be known; negative axes count from the end.
+    ///
+    /// # Errors
+    /// There is no such axis, or it is `None`.
+    pub fn known(&self, axis: isize) -> Result<usize, crate::Error> {
+        let i = if axis < 0 { self.0.len().checked_add_signed(axis) } else { usize::try_from(axis).ok() };
+        i.and_then(|i| self.0.get(i).copied().flatten()).ok_or_else(|| crate::Error::Shape {
+            layer: String::new(),
+            what: format!("axis {axis} of the input shape {self} must be known"),
+        })
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The shape with each unknown axis given by `f`.
+    pub fn concrete(&self, mut f: impl FnMut() -> usize) -> Vec<usize> {
+        self.0.iter().map(|d| d.unwrap_or_else(&mut f)).collect()
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(")?;
+        for (i, d) in self.0.iter().enumerate() {
+            let sep = if i == 0 { "" } else { ", " };
+            match d {
+                Some(d) => write!(f, "{sep}{d}")?,
+                None => write!(f, "{sep}None")?,
+            }
+        }
+        f.write_str(if self.0.len() == 1 { ",)" } else { ")" })
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

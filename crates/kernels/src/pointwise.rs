@@ -1,0 +1,155 @@
+//! The pointwise table: one row per elementwise function, with its WGSL, its host function and its derivative.
+//!
+//! To add a function, add a row: every device, every gradient check and the op table of the docs follow from it.
+
+use num_traits::Float;
+
+use crate::expr::Expr;
+
+/// A row of the table.
+pub struct Func {
+    /// Name, as in messages and plans.
+    pub name: &'static str,
+    /// Number of arguments, 1 to 3.
+    pub arity: usize,
+    /// WGSL expression over `{0}`, `{1}`, `{2}`; may call functions of shaders/common/math.wgsl.
+    pub wgsl: &'static str,
+    /// The definition, in f64.
+    pub host: fn(&[f64]) -> f64,
+    /// The same in f32 over slices of equal length: the CPU device's inner loop. Unused arguments are empty.
+    pub slices: fn(&mut [f32], &[f32], &[f32], &[f32]),
+    /// Derivatives by each argument, given the arguments and the value itself (`None`: zero everywhere).
+    pub derivative: fn(&[Expr], &Expr) -> Vec<Option<Expr>>,
+    /// Arguments at which tests and gradient checks are made: a range that the function is smooth in, or that shows
+    /// its pieces away from the kinks.
+    pub domain: &'static [f64],
+}
+
+impl PartialEq for Func {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Func {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const ANY: &[f64] = &[-3.1, -1.2, -0.3, 0.4, 0.9, 2.3];
+const POSITIVE: &[f64] = &[0.2, 0.7, 1.3, 2.9];
+
+macro_rules! table {
+    ($( $(#[$doc:meta])* $id:ident $name:literal, $domain:expr, |$($arg:ident),+| $body:expr, $wgsl:literal, |$a:pat_param, $y:pat_param| $deriv:expr; )*) => {
+        $( $(#[$doc])* pub static $id: Func = {
+            #[inline(always)]
+            fn scalar<F: Float + Erf>($($arg: F),+) -> F { $body }
+            Func {
+                name: $name,
+                arity: [$(stringify!($arg)),+].len(),
+                wgsl: $wgsl,
+                host: |v| { let mut v = v.iter().copied(); $( let $arg = v.next().unwrap_or(f64::NAN); )+ scalar($($arg),+) },
+                slices: table!(@slices $($arg),+),
+                derivative: |args, y| { let ($a, $y) = (args, y); $deriv },
+                domain: $domain,
+            }
+        }; )*
+        /// Every row.
+        pub static POINTWISE: &[&Func] = &[$(&$id),*];
+    };
+    (@slices $a:ident) => { |out, a, _, _| out.iter_mut().zip(a).for_each(|(o, &x)| *o = scalar(x)) };
+    (@slices $a:ident, $b:ident) => { |out, a, b, _| out.iter_mut().zip(a).zip(b).for_each(|((o, &x), &y)| *o = scalar(x, y)) };
+    (@slices $a:ident, $b:ident, $c:ident) => {
+        |out, a, b, d| out.iter_mut().zip(a).zip(b).zip(d).for_each(|(((o, &x), &y), &z)| *o = scalar(x, y, z))
+    };
+}
+
+/// The error function, which num-traits lacks.
+pub trait Erf {
+    /// The error function.
+    fn erf(self) -> Self;
+}
+impl Erf for f64 {
+    fn erf(self) -> f64 {
+        libm::erf(self)
+    }
+}
+impl Erf for f32 {
+    fn erf(self) -> f32 {
+        libm::erff(self)
+    }
+}
+
+fn bool_to<F: Float>(b: bool) -> F {
+    if b { F::one() } else { F::zero() }
+}
+
+table! {
+    /// a + b.
+    ADD "add", ANY, |a, b| a + b, "({0} + {1})", |_, _| vec![Some(1.0.into()), Some(1.0.into())];
+    /// a - b.
+    SUB "sub", ANY, |a, b| a - b, "({0} - {1})", |_, _| vec![Some(1.0.into()), Some((-1.0).into())];
+    /// a · b.
+    MUL "mul", ANY, |a, b| a * b, "({0} * {1})", |v, _| vec![Some(v[1].clone()), Some(v[0].clone())];
+    /// a / b.
+    DIV "div", ANY, |a, b| a / b, "({0} / {1})",
+        |v, y| vec![Some(1.0 / v[1].clone()), Some(-(y.clone() / v[1].clone()))];
+    /// -a.
+    NEG "neg", ANY, |a| -a, "(-{0})", |_, _| vec![Some((-1.0).into())];
+    /// The larger; at a tie the derivative goes to both halves equally, as TensorFlow's `maximum` gives it to the first.
+    MAX "max", ANY, |a, b| if a >= b { a } else { b }, "max({0}, {1})",
+        |v, _| { let first = v[1].clone().le(v[0].clone()); vec![Some(first.clone()), Some(1.0 - first)] };
+    /// The smaller.
+    MIN "min", ANY, |a, b| if a <= b { a } else { b }, "min({0}, {1})",
+        |v, _| { let first = v[0].clone().le(v[1].clone()); vec![Some(first.clone()), Some(1.0 - first)] };
+    /// a to the power of b; the derivative by b is right for a > 0 only, and zero is given elsewhere.
+    POW "pow", POSITIVE, |a, b| a.powf(b), "power({0}, {1})", |v, y| vec![
+        Some(v[1].clone() * v[0].clone().pow(v[1].clone() - 1.0)),
+        Some(Expr::Const(0.0).lt(v[0].clone()).select(y.clone() * v[0].clone().max(1e-30).ln(), 0.0))];
+    /// Square root.
+    SQRT "sqrt", POSITIVE, |a| a.sqrt(), "sqrt({0})", |_, y| vec![Some(0.5 / y.clone())];
+    /// a².
+    SQUARE "square", ANY, |a| a * a, "square({0})", |v, _| vec![Some(2.0 * v[0].clone())];
+    /// Absolute value.
+    ABS "abs", ANY, |a| a.abs(), "abs({0})", |v, _| vec![Some(v[0].clone().sign())];
+    /// -1, 0 or 1.
+    SIGN "sign", ANY, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { F::zero() }, "sign({0})", |_, _| vec![None];
+    /// Largest whole number not above.
+    FLOOR "floor", ANY, |a| a.floor(), "floor({0})", |_, _| vec![None];
+    /// eᵃ.
+    EXP "exp", ANY, |a| a.exp(), "exp({0})", |_, y| vec![Some(y.clone())];
+    /// eᵃ - 1, exact near 0.
+    EXPM1 "expm1", ANY, |a| a.exp_m1(), "expm1({0})", |_, y| vec![Some(y.clone() + 1.0)];
+    /// Natural logarithm.
+    LN "log", POSITIVE, |a| a.ln(), "log({0})", |v, _| vec![Some(1.0 / v[0].clone())];
+    /// log(1 + a), exact near 0.
+    LN1P "log1p", POSITIVE, |a| a.ln_1p(), "log1p({0})", |v, _| vec![Some(1.0 / (v[0].clone() + 1.0))];
+    /// Sine.
+    SIN "sin", ANY, |a| a.sin(), "sin({0})", |v, _| vec![Some(Expr::call(&COS, vec![v[0].clone()]))];
+    /// Cosine.
+    COS "cos", ANY, |a| a.cos(), "cos({0})", |v, _| vec![Some(-Expr::call(&SIN, vec![v[0].clone()]))];
+    /// Hyperbolic tangent.
+    TANH "tanh", ANY, |a| a.tanh(), "tanh_safe({0})", |_, y| vec![Some(1.0 - y.clone() * y.clone())];
+    /// 1 / (1 + e⁻ᵃ).
+    SIGMOID "sigmoid", ANY, |a| if a >= F::zero() { F::one() / (F::one() + (-a).exp()) } else { let e = a.exp(); e / (F::one() + e) },
+        "sigmoid({0})", |_, y| vec![Some(y.clone() * (1.0 - y.clone()))];
+    /// log(1 + eᵃ).
+    SOFTPLUS "softplus", ANY, |a| a.max(F::zero()) + (-a.abs()).exp().ln_1p(), "softplus({0})",
+        |_, y| vec![Some(-Expr::call(&EXPM1, vec![-y.clone()]))];
+    /// max(a, 0); the derivative at 0 is 0.
+    RELU "relu", ANY, |a| if a > F::zero() { a } else { F::zero() }, "max({0}, 0.0)", |_, y| vec![Some(Expr::Const(0.0).lt(y.clone()))];
+    /// The error function.
+    ERF "erf", ANY, |a| a.erf(), "erf({0})",
+        |v, _| vec![Some(std::f64::consts::FRAC_2_SQRT_PI * (-v[0].clone().square()).exp())];
+    /// 1 where a < b.
+    LT "less", ANY, |a, b| bool_to(a < b), "select(0.0, 1.0, {0} < {1})", |_, _| vec![None, None];
+    /// 1 where a ≤ b.
+    LE "less_equal", ANY, |a, b| bool_to(a <= b), "select(0.0, 1.0, {0} <= {1})", |_, _| vec![None, None];
+    /// 1 where a = b.
+    EQ "equal", ANY, |a, b| bool_to(a == b), "select(0.0, 1.0, {0} == {1})", |_, _| vec![None, None];
+    /// b where a is not 0, else c.
+    SELECT "select", ANY, |a, b, d| if a != F::zero() { b } else { d }, "select({2}, {1}, {0} != 0.0)",
+        |v, _| vec![None, Some(v[0].clone().select(1.0, 0.0)), Some(v[0].clone().select(0.0, 1.0))];
+}
+

@@ -1,0 +1,157 @@
+//! Several expressions over shared operands as one straight-line program: what a fused group computes for one element.
+
+use crate::expr::Expr;
+use crate::pointwise::Func;
+
+/// Element type of an operand on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Scalar {
+    F32,
+    I32,
+    U32,
+}
+
+/// How the index of a result becomes the index into an operand.
+///
+/// Numbers (lengths, strides) are uniform words, so that one pipeline serves all shapes of the same pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IndexMap {
+    /// `i`.
+    Same,
+    /// `0`: one element for all.
+    Scalar,
+    /// `i % a`: repeats along leading axes, as a bias does. One uniform word: a.
+    Tail,
+    /// `i / a`: repeats along trailing axes. One uniform word: a.
+    Head,
+    /// The general case over this many axes: uniform words are, per axis from the last to the first, its length and
+    /// the operand's stride.
+    Strided(u8),
+}
+
+impl IndexMap {
+    /// Number of uniform words.
+    pub fn words(self) -> usize {
+        match self {
+            IndexMap::Same | IndexMap::Scalar => 0,
+            IndexMap::Tail | IndexMap::Head => 1,
+            IndexMap::Strided(rank) => 2 * rank as usize,
+        }
+    }
+
+    /// The operand's index for result index `i`; `words` are this map's uniform words.
+    #[inline]
+    pub fn at(self, i: usize, words: &[u32]) -> usize {
+        match self {
+            IndexMap::Same => i,
+            IndexMap::Scalar => 0,
+            IndexMap::Tail => i % words[0] as usize,
+            IndexMap::Head => i / words[0] as usize,
+            IndexMap::Strided(_) => {
+                let (mut rest, mut at) = (i, 0);
+                for axis in words.chunks_exact(2) {
+                    at += rest % axis[0] as usize * axis[1] as usize;
+                    rest /= axis[0] as usize;
+                }
+                at
+            }
+        }
+    }
+}
+
+/// A value inside a program: the number of the instruction that made it.
+pub type Id = usize;
+
+/// One instruction; its value has the instruction's number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Instr {
+    /// Loads operand k, converted to f32.
+    Load(usize),
+    /// The value that the root kernel computed for this element (its accumulator).
+    Root,
+    /// A number.
+    Const(f64),
+    /// A column of the step table.
+    Step(usize),
+    /// A uniform random number of this stream at this element.
+    Rand(u32),
+    /// A function of the pointwise table.
+    Call(&'static Func, Vec<Id>),
+}
+
+/// What an operand of a program looks like (not where it is).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operand {
+    /// Element type in memory.
+    pub scalar: Scalar,
+    /// Index map.
+    pub map: IndexMap,
+}
+
+/// A straight-line program for one element: loads, arithmetic, stores.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// Operands that are read.
+    pub operands: Vec<Operand>,
+    /// Instructions in order.
+    pub instrs: Vec<Instr>,
+    /// Values that are stored, at the element's own index, each to an output of its own.
+    pub outputs: Vec<Id>,
+    /// For each output, the operand that lies in the same memory (an update in place), if any.
+    pub in_place: Vec<Option<usize>>,
+}
+
+impl Program {
+    /// Adds an instruction, or finds the equal one.
+    pub fn push(&mut self, instr: Instr) -> Id {
+        match self.instrs.iter().position(|i| *i == instr) {
+            Some(id) => id,
+            None => {
+                self.instrs.push(instr);
+                self.instrs.len() - 1
+            }
+        }
+    }
+
+    /// Adds an operand and the instruction that loads it.
+    pub fn operand(&mut self, operand: Operand) -> Id {
+        self.operands.push(operand);
+        self.push(Instr::Load(self.operands.len() - 1))
+    }
+
+    /// Adds an expression whose `In(k)` is the value `inputs[k]`.
+    pub fn expr(&mut self, expr: &Expr, inputs: &[Id]) -> Id {
+        match expr {
+            Expr::In(k) => inputs[*k],
+            Expr::Const(c) => self.push(Instr::Const(*c)),
+            Expr::Step(c) => self.push(Instr::Step(*c)),
+            Expr::Rand(s) => self.push(Instr::Rand(*s)),
+            Expr::Call(func, args) => {
+                let args = args.iter().map(|a| self.expr(a, inputs)).collect();
+                self.push(Instr::Call(func, args))
+            }
+        }
+    }
+
+    /// Adds an output.
+    pub fn output(&mut self, value: Id, in_place: Option<usize>) {
+        self.outputs.push(value);
+        self.in_place.push(in_place);
+    }
+
+    /// Number of uniform words that the operands' index maps take, in order of the operands.
+    pub fn words(&self) -> usize {
+        self.operands.iter().map(|o| o.map.words()).sum()
+    }
+
+    /// Arithmetic operations per element (calls; loads and constants are free).
+    pub fn flops(&self) -> u64 {
+        self.instrs.iter().filter(|i| matches!(i, Instr::Call(..))).count() as u64
+    }
+
+    /// Whether any random number is drawn.
+    pub fn draws(&self) -> bool {
+        self.instrs.iter().any(|i| matches!(i, Instr::Rand(_)))
+    }
+}
