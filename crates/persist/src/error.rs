@@ -16,6 +16,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Saved, and every reader sees the new file; but the system could not say that a power failure would not undo it.
+    #[error("{} is saved, but may not survive a power failure: {source}", path.display())]
+    Durability {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The file is damaged, or not what its name says.
     #[error("{}: {place}: found {found}, expected {expected}", path.display())]
     Format {

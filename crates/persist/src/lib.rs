@@ -6,6 +6,7 @@
 //! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint: they know layers, not offsets.
 //! * `formats`: the table of formats; [`open`] and [`write`] go through it.
 
+pub mod commit;
 pub mod tree;
 
 mod error;

@@ -1,0 +1,87 @@
+//! How a file becomes visible: whole and durable, or not at all.
+//!
+//! New bytes go under a temporary name in the same folder, are synced to the disk, and take the final name by a
+//! rename; then the folder is synced. A crash at any point leaves the older file as it was. Temporary files that a
+//! crashed program left behind are removed by the next save into the same folder.
+//!
+//! [`write_file`] saves one file; [`Group`] saves formats of several files, whose last file makes the others visible.
+//!
+//! [`Error::Io`] from here means: not saved, the older file is still there. [`Error::Durability`] means: saved, and every
+//! reader sees the new file, but a power failure may still undo it.
+//!
+//! Not covered: two programs that save under one name at the same time. Each file is still whole, the last one wins.
+
+mod disk;
+mod group;
+mod staged;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+pub use group::Group;
+use staged::Staged;
+
+use crate::Error;
+
+/// Saves one file: `write` puts the bytes into an empty file, which then takes the place of `path` at once.
+///
+/// The new file has the permissions of the old one, or those that the process gives to new files. A link is
+/// followed: what it points to is replaced.
+///
+/// # Errors
+/// What `write` returns, or [`Error::Io`]: nothing was changed. [`Error::Durability`]: saved, see the module.
+pub fn write_file(path: &Path, write: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
+    let path = resolve(path)?;
+    let folder = folder_of(&path);
+    staged::sweep(folder);
+    Staged::write(&path, write)?.publish()?;
+    sync_folder(folder, &path)
+}
+
+/// Makes a folder and its missing parents, durably. Nothing happens where it exists.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn create_folder(path: &Path) -> Result<(), Error> {
+    let error = |source| Error::Io { action: "create the folder", path: path.to_path_buf(), source };
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = folder_of(path);
+    create_folder(parent)?;
+    match disk::create_folder(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) => Err(error(e)),
+        Ok(()) => disk::sync_folder(parent).map_err(error),
+    }
+}
+
+/// The folder of a file, `.` for a bare name.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Follows a link, so that a rename replaces what it points to and not the link.
+fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => std::fs::canonicalize(path).map_err(|source| Error::Io {
+            action: "follow the link",
+            path: path.to_path_buf(),
+            source,
+        }),
+        _ => Ok(path.to_path_buf()),
+    }
+}
+
+/// Syncs a folder after `saved` took its name in it.
+fn sync_folder(folder: &Path, saved: &Path) -> Result<(), Error> {
+    disk::sync_folder(folder).map_err(|source| Error::Durability { path: saved.to_path_buf(), source })
+}
+
+#[cfg(test)]
+mod tests;
