@@ -1,1 +1,20 @@
-//! The training engine of Rhyton.
+//! The training engine of Rhyton: graphs of ops with gradients, plans, devices, layers, training.
+//!
+//! Floors, lowest first; a module imports only from below its own: [`types`], [`graph`], [`ops`], [`autograd`] with activations,
+//! initializers and regularizers, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
+
+pub mod autograd;
+pub mod device;
+pub mod graph;
+pub mod losses;
+pub mod metrics;
+pub mod names;
+pub mod ops;
+pub mod optimizers;
+pub mod oracle;
+pub mod plan;
+pub mod random;
+pub mod types;
+
+mod error;
+pub use error::Error;

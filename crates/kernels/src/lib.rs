@@ -8,6 +8,7 @@
 pub mod caps;
 pub mod dispatch;
 pub mod expr;
+pub mod lower;
 pub mod philox;
 pub mod pointwise;
 pub mod program;

@@ -152,4 +152,3 @@ table! {
     SELECT "select", ANY, |a, b, d| if a != F::zero() { b } else { d }, "select({2}, {1}, {0} != 0.0)",
         |v, _| vec![None, Some(v[0].clone().select(1.0, 0.0)), Some(v[0].clone().select(0.0, 1.0))];
 }
-

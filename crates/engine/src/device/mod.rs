@@ -1,14 +1,13 @@
 //! Devices: where plans run.
 
 use std::any::Any;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::STEP_WORDS;
 
 use crate::Error;
+pub use crate::graph::Reading;
 use crate::plan::Plan;
 
 /// A row of the step table: what differs between one replay of a plan and the next. Word 0 is the step (random
@@ -25,9 +24,6 @@ pub trait Memory: Any + Send + Sync {
 
 /// Shared memory of a device.
 pub type MemoryRef = Arc<dyn Memory>;
-
-/// The future of a read.
-pub type Reading = Pin<Box<dyn Future<Output = Result<Vec<u32>, Error>> + Send>>;
 
 /// What a device must do. Everything returns at once, but the future of [`Backend::read`]; errors that come late
 /// (a lost device) come with the next call.

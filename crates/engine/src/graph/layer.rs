@@ -1,0 +1,436 @@
+//! What a layer is: [`Layer`] for who writes one, [`LayerRef`] for who uses it.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::objects::{Initializer, Named, Regularizer, Resolver};
+use super::{Role, Tensor, Value, Variable, fail, scoped};
+use crate::Error;
+use crate::random::next_seed;
+use crate::types::{Shape, TensorType};
+
+/// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
+///
+/// Implement [`call`](Layer::call) for one input and one output, or [`call_all`](Layer::call_all) for several.
+pub trait Layer: Serialize + Send + Sync + 'static {
+    /// Class name as in Keras; the package of a custom class is told when it is registered.
+    const CLASS: &'static str;
+
+    /// Binds the fields that name other objects.
+    ///
+    /// # Errors
+    /// A name that nobody registered.
+    fn bind(&mut self, _resolver: &dyn Resolver) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Makes the variables, for an input of this shape.
+    ///
+    /// # Errors
+    /// The shape does not suit the layer.
+    fn build(&mut self, _builder: &mut Builder, _input: &Shape) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// [`build`](Layer::build) for several inputs.
+    ///
+    /// # Errors
+    /// As there.
+    fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        match inputs {
+            [input] => self.build(builder, input),
+            _ => Err(Error::Shape {
+                layer: String::new(),
+                what: format!("{} takes one input, but was given {}", Self::CLASS, inputs.len()),
+            }),
+        }
+    }
+
+    /// Adds the nodes of one call.
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        fail(Error::State { what: format!("{} has neither `call` nor `call_all`", Self::CLASS) });
+        x
+    }
+
+    /// [`call`](Layer::call) for several inputs or outputs.
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        match xs {
+            [x] => vec![self.call(*x, cx)],
+            _ => {
+                let what = format!("{} takes one input, but was given {}", Self::CLASS, xs.len());
+                fail(Error::Shape { layer: String::new(), what });
+                xs.to_vec()
+            }
+        }
+    }
+
+    /// Arguments of its config; by default what serde makes of the struct.
+    fn config(&self) -> Map<String, Json> {
+        match serde_json::to_value(self) {
+            Ok(Json::Object(map)) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// Layers inside this one, with the attribute that leads to each (`cell`, `forward_layer`; a model's are its layers).
+    fn inner(&self) -> Vec<(String, LayerRef)> {
+        Vec::new()
+    }
+}
+
+/// [`Layer`] without its type.
+#[allow(missing_docs)]
+pub trait DynLayer: Send + Sync + Any {
+    fn class_name(&self) -> &'static str;
+    fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error>;
+    fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error>;
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor>;
+    fn config(&self) -> Map<String, Json>;
+    fn inner(&self) -> Vec<(String, LayerRef)>;
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<L: Layer> DynLayer for L {
+    fn class_name(&self) -> &'static str {
+        L::CLASS
+    }
+    fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
+        Layer::bind(self, resolver)
+    }
+    fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        Layer::build_all(self, builder, inputs)
+    }
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        Layer::call_all(self, xs, cx)
+    }
+    fn config(&self) -> Map<String, Json> {
+        Layer::config(self)
+    }
+    fn inner(&self) -> Vec<(String, LayerRef)> {
+        Layer::inner(self)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// What `call` knows besides its inputs.
+#[derive(Default)]
+pub struct CallContext {
+    /// Whether this is a training step (Dropout drops, BatchNormalization uses the batch).
+    pub training: bool,
+    /// Training step with random layers acting as at inference.
+    pub no_dropout: bool,
+    losses: RefCell<Vec<Tensor>>,
+    trainable: RefCell<Vec<bool>>,
+}
+
+impl CallContext {
+    /// For a training step or for inference.
+    pub fn new(training: bool) -> Self {
+        CallContext { training, ..CallContext::default() }
+    }
+
+    /// Adds a scalar to the loss.
+    pub fn add_loss(&self, loss: Tensor) {
+        self.losses.borrow_mut().push(loss);
+    }
+
+    /// What was added.
+    pub fn losses(&self) -> Vec<Tensor> {
+        self.losses.borrow().clone()
+    }
+
+    /// Whether the layer that is being called, and all around it, are trainable.
+    pub fn layer_is_trainable(&self) -> bool {
+        self.trainable.borrow().iter().all(|t| *t)
+    }
+}
+
+/// What `build` makes variables with.
+pub struct Builder<'a> {
+    resolver: &'a dyn Resolver,
+    variables: Vec<Variable>,
+    regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
+}
+
+impl<'a> Builder<'a> {
+    /// For one layer.
+    pub fn new(resolver: &'a dyn Resolver) -> Self {
+        Builder { resolver, variables: Vec::new(), regularized: Vec::new() }
+    }
+
+    /// A weight; its value is made when it is first needed.
+    ///
+    /// # Errors
+    /// Nobody registered the initializer.
+    pub fn add_weight(
+        &mut self,
+        name: &str,
+        shape: impl Into<Vec<usize>>,
+        initializer: impl Into<Named<dyn Initializer>>,
+        trainable: bool,
+    ) -> Result<Variable, Error> {
+        let mut initializer = initializer.into();
+        initializer.bind(self.resolver)?;
+        let Some(initializer) = initializer.get().cloned() else {
+            return Err(Error::Argument {
+                what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
+            });
+        };
+        let ty = TensorType::f32(shape);
+        let (seed, shape) = (next_seed(), ty.shape.clone());
+        let make = move || Ok(initializer.init(&shape, seed)?.into_iter().map(f32::to_bits).collect());
+        let role = if trainable { Role::Trainable } else { Role::NonTrainable };
+        let variable = Variable::new(name, ty, role, Value::Lazy(Arc::new(make)));
+        self.variables.push(variable.clone());
+        Ok(variable)
+    }
+
+    /// Adds a penalty on a weight to the loss of every call.
+    ///
+    /// # Errors
+    /// Nobody registered the regularizer.
+    pub fn regularize(
+        &mut self,
+        weight: &Variable,
+        regularizer: &Named<dyn Regularizer>,
+    ) -> Result<(), Error> {
+        let mut regularizer = regularizer.clone();
+        regularizer.bind(self.resolver)?;
+        if let Some(regularizer) = regularizer.get() {
+            self.regularized.push((weight.clone(), regularizer.clone()));
+        }
+        Ok(())
+    }
+
+    /// The registry.
+    pub fn resolver(&self) -> &dyn Resolver {
+        self.resolver
+    }
+}
+
+/// What every layer has besides its class' own config.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerSettings {
+    /// Name; empty until the layer is used, when it gets one as Keras would give.
+    pub name: String,
+    /// Shape of its input without the batch axis, where the user gave it.
+    pub input_shape: Option<Vec<Option<usize>>>,
+    /// `None` in configs that do not say.
+    pub dtype: Option<Json>,
+    /// `Package>Class` of a registered custom class.
+    pub registered: Option<String>,
+}
+
+#[derive(Default)]
+struct Built {
+    inputs: Option<Vec<Shape>>,
+    variables: Vec<Variable>,
+    regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
+}
+
+struct LayerCell {
+    id: u64,
+    class: &'static str,
+    trainable: AtomicBool,
+    settings: Mutex<LayerSettings>,
+    layer: RwLock<Box<dyn DynLayer>>,
+    built: Mutex<Built>,
+}
+
+/// A shared handle to a layer: where its name, trainability and variables live.
+#[derive(Clone)]
+pub struct LayerRef(Arc<LayerCell>);
+
+impl PartialEq for LayerRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl fmt::Debug for LayerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} {}>", self.class_name(), self.name())
+    }
+}
+
+impl<L: Layer> From<L> for LayerRef {
+    fn from(layer: L) -> Self {
+        LayerRef::new(Box::new(layer), LayerSettings::default())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LayerRef {
+    /// A handle around a layer.
+    pub fn new(layer: Box<dyn DynLayer>, settings: LayerSettings) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        LayerRef(Arc::new(LayerCell {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            class: layer.class_name(),
+            trainable: AtomicBool::new(true),
+            settings: Mutex::new(settings),
+            layer: RwLock::new(layer),
+            built: Mutex::new(Built::default()),
+        }))
+    }
+
+    /// Number of this layer in the process.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Class name.
+    pub fn class_name(&self) -> &'static str {
+        self.0.class
+    }
+
+    /// Name; gives one by Keras' rule (`dense`, `dense_1`) where it has none yet.
+    pub fn name(&self) -> String {
+        let mut settings = lock(&self.0.settings);
+        if settings.name.is_empty() {
+            settings.name = crate::names::unique(&crate::names::snake_case(self.0.class));
+        }
+        settings.name.clone()
+    }
+
+    /// Settings.
+    pub fn settings(&self) -> LayerSettings {
+        lock(&self.0.settings).clone()
+    }
+
+    /// Changes settings (before the layer is used in a model).
+    pub fn configure(&self, change: impl FnOnce(&mut LayerSettings)) {
+        change(&mut lock(&self.0.settings));
+    }
+
+    /// Whether training changes its weights.
+    pub fn is_trainable(&self) -> bool {
+        self.0.trainable.load(Ordering::Relaxed)
+    }
+
+    /// Freezes or thaws it; a model that was compiled before goes by this from its next call of fit on.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.0.trainable.store(trainable, Ordering::Relaxed);
+        for (_, inner) in self.layer().inner() {
+            inner.set_trainable(trainable);
+        }
+    }
+
+    /// The layer itself.
+    pub fn layer(&self) -> RwLockReadGuard<'_, Box<dyn DynLayer>> {
+        self.0.layer.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its own variables, trainable first, as Keras lists them; empty before it is built.
+    pub fn own_variables(&self) -> Vec<Variable> {
+        let built = lock(&self.0.built);
+        let of = |role| built.variables.iter().filter(move |v| v.role() == role).cloned();
+        of(Role::Trainable).chain(of(Role::NonTrainable)).collect()
+    }
+
+    /// Its variables and those of the layers inside, each with whether training may change it (the layer and all
+    /// around it are trainable), in order of the layers.
+    pub fn variables(&self) -> Vec<(Variable, bool)> {
+        let here = self.is_trainable();
+        let own = self.own_variables().into_iter().map(|v| {
+            let t = here && v.role() == Role::Trainable;
+            (v, t)
+        });
+        let inner = self.layer().inner();
+        own.chain(inner.iter().flat_map(|(_, l)| l.variables()).map(|(v, t)| (v, t && here))).collect()
+    }
+
+    /// Shapes that it was built for.
+    pub fn built_for(&self) -> Option<Vec<Shape>> {
+        lock(&self.0.built).inputs.clone()
+    }
+
+    /// Binds and builds it, unless it was built.
+    ///
+    /// # Errors
+    /// The shapes do not suit it, or it names an object that nobody registered.
+    pub fn build(&self, resolver: &dyn Resolver, inputs: &[Shape]) -> Result<(), Error> {
+        if lock(&self.0.built).inputs.is_some() {
+            return Ok(());
+        }
+        let mut builder = Builder::new(resolver);
+        {
+            let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
+            layer
+                .bind(resolver)
+                .and_then(|()| layer.build_all(&mut builder, inputs))
+                .map_err(|e| self.named(e))?;
+        }
+        *lock(&self.0.built) = Built {
+            inputs: Some(inputs.to_vec()),
+            variables: builder.variables,
+            regularized: builder.regularized,
+        };
+        Ok(())
+    }
+
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Shape { layer, what } if layer.is_empty() => Error::Shape { layer: self.name(), what },
+            Error::Argument { what } => Error::Argument { what: format!("layer {}: {what}", self.name()) },
+            other => other,
+        }
+    }
+
+    /// Adds the nodes of one call to the open graph.
+    pub fn call(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        let name = self.name();
+        scoped(&name, || {
+            cx.trainable.borrow_mut().push(self.is_trainable());
+            let out = self.layer().call_all(xs, cx);
+            cx.trainable.borrow_mut().pop();
+            out
+        })
+    }
+
+    /// Adds this layer's weight penalties to the loss (not those of layers inside); once per step, however often it is called.
+    pub fn add_penalties(&self, cx: &CallContext) {
+        let regularized = lock(&self.0.built).regularized.clone();
+        let name = self.name();
+        scoped(&name, || {
+            regularized.iter().for_each(|(v, r)| cx.add_loss(r.call(super::IntoTensor::into_tensor(v))))
+        });
+    }
+}
+
+/// Settings that every layer has, as builders: `Dense::new(64).activation("relu").name("head").input_shape([784])`. They come
+/// after the layer's own.
+pub trait LayerExt: Into<LayerRef> + Sized {
+    /// Gives it a name.
+    fn name(self, name: &str) -> LayerRef {
+        let layer = self.into();
+        layer.configure(|s| s.name = name.into());
+        layer
+    }
+
+    /// Tells the shape of its input, without the batch axis: the model is built at once.
+    fn input_shape<D: Into<Option<usize>>>(self, shape: impl IntoIterator<Item = D>) -> LayerRef {
+        let layer = self.into();
+        layer.configure(|s| s.input_shape = Some(shape.into_iter().map(Into::into).collect()));
+        layer
+    }
+
+    /// Freezes it from the start.
+    fn trainable(self, trainable: bool) -> LayerRef {
+        let layer = self.into();
+        layer.set_trainable(trainable);
+        layer
+    }
+}
+impl<T: Into<LayerRef>> LayerExt for T {}

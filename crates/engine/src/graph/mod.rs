@@ -1,0 +1,210 @@
+//! The graph of ops that a trace builds: concrete shapes, single use, never saved.
+//!
+//! A graph belongs to the thread that traces it: [`trace`] opens it, runs a closure that adds nodes through
+//! [`Tensor`]'s methods, and hands the finished [`Graph`] back. Handles that outlive their graph make the next trace fail with
+//! an error that says so.
+
+mod layer;
+mod memory;
+mod objects;
+mod op;
+mod tensor;
+mod variable;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use layer::{Builder, CallContext, DynLayer, Layer, LayerExt, LayerRef, LayerSettings};
+pub use memory::{Reading, Resident};
+pub use objects::{
+    Activation, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
+    serialized_custom_function,
+};
+pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};
+pub use rhyton_kernels::expr::Expr;
+pub(crate) use tensor::node;
+pub use tensor::{IntoTensor, Tensor};
+pub use variable::{Lazy, Role, Value, Variable, VariableCell};
+
+use crate::Error;
+pub use crate::types::{DType, Shape, TensorType};
+
+/// One output of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Edge {
+    /// Number of the node.
+    pub node: usize,
+    /// Number of its output.
+    pub output: usize,
+}
+
+/// What a node does.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Data of the step: input number.
+    Input(usize),
+    /// The value of a variable from the step's start.
+    Variable(Variable),
+    /// Elementwise: one expression per output, over inputs that broadcast to the node's shape.
+    Pointwise(Vec<Expr>),
+    /// Any other op, with one output.
+    Op(Arc<dyn DynOp>),
+    /// The same bytes under another shape.
+    Reshape,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it does.
+    pub kind: Kind,
+    /// What it reads.
+    pub inputs: Vec<Edge>,
+    /// Its outputs.
+    pub types: Vec<TensorType>,
+    /// Path of the layer that made it: number in [`Graph::scopes`].
+    pub scope: usize,
+}
+
+/// A traced graph.
+#[derive(Debug, Default)]
+pub struct Graph {
+    id: u32,
+    /// Nodes; every node stands after those it reads.
+    pub nodes: Vec<Node>,
+    /// Next values of variables.
+    pub assigns: Vec<(Variable, Edge)>,
+    /// Layer paths.
+    pub scopes: Vec<String>,
+    /// Number of random streams drawn from.
+    pub streams: u32,
+    scope: usize,
+    error: Option<Error>,
+}
+
+impl Graph {
+    /// The type of an edge.
+    pub fn edge_type(&self, edge: Edge) -> &TensorType {
+        &self.nodes[edge.node].types[edge.output]
+    }
+
+    /// Adds a node.
+    pub fn add(&mut self, kind: Kind, inputs: Vec<Edge>, types: Vec<TensorType>) -> Edge {
+        let scope = self.scope;
+        self.nodes.push(Node { kind, inputs, types, scope });
+        Edge { node: self.nodes.len() - 1, output: 0 }
+    }
+
+    /// The node of a variable; one per variable.
+    fn variable(&mut self, variable: &Variable, ty: TensorType) -> Edge {
+        let found = self.nodes.iter().position(|n| matches!(&n.kind, Kind::Variable(v) if v == variable));
+        match found {
+            Some(node) => Edge { node, output: 0 },
+            None => self.add(Kind::Variable(variable.clone()), vec![], vec![ty]),
+        }
+    }
+
+    /// Keeps the first error of the trace, with the path of the layer it arose in.
+    fn fail(&mut self, error: Error) {
+        if self.error.is_none() {
+            let here = self.scopes[self.scope].clone();
+            self.error = Some(match error {
+                Error::Shape { layer, what } if layer.is_empty() => Error::Shape { layer: here, what },
+                other => other,
+            });
+        }
+    }
+}
+
+thread_local! {
+    static OPEN: RefCell<Vec<Graph>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Builds a graph: opens it on this thread, runs `f`, closes it.
+///
+/// # Errors
+/// What `f` returns, or the first error that an op inside met.
+pub fn trace<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<(Graph, R), Error> {
+    static IDS: AtomicU32 = AtomicU32::new(1);
+    struct Guard(usize);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            OPEN.with_borrow_mut(|open| open.truncate(self.0));
+        }
+    }
+    let id = IDS.fetch_add(1, Ordering::Relaxed);
+    let depth = OPEN.with_borrow_mut(|open| {
+        open.push(Graph { id, scopes: vec![String::new()], ..Graph::default() });
+        open.len() - 1
+    });
+    let guard = Guard(depth);
+    let result = f();
+    let graph = OPEN.with_borrow_mut(|open| open.pop());
+    drop(guard);
+    match graph {
+        Some(Graph { error: Some(error), .. }) => Err(error),
+        Some(graph) => Ok((graph, result?)),
+        None => Err(Error::State { what: "the graph was closed inside its own trace".into() }),
+    }
+}
+
+/// Runs `f` on the open graph, if there is one.
+pub(crate) fn with_open<R>(f: impl FnOnce(&mut Graph) -> R) -> Option<R> {
+    OPEN.with_borrow_mut(|open| open.last_mut().map(f))
+}
+
+/// Runs `f` with a layer's name added to the path that new nodes carry.
+pub fn scoped<R>(name: &str, f: impl FnOnce() -> R) -> R {
+    let before = with_open(|g| {
+        let before = g.scope;
+        let path = match g.scopes[before].as_str() {
+            "" => name.to_string(),
+            outer => format!("{outer}/{name}"),
+        };
+        g.scopes.push(path);
+        g.scope = g.scopes.len() - 1;
+        before
+    });
+    let result = f();
+    if let Some(before) = before {
+        with_open(|g| g.scope = before);
+    }
+    result
+}
+
+/// Runs `f` with new nodes carrying this scope.
+pub(crate) fn scoped_as<R>(scope: usize, f: impl FnOnce() -> R) -> R {
+    let before = with_open(|g| std::mem::replace(&mut g.scope, scope));
+    let result = f();
+    if let Some(before) = before {
+        with_open(|g| g.scope = before);
+    }
+    result
+}
+
+/// The handle of an edge of the open graph.
+pub(crate) fn tensor_of(edge: Edge) -> Tensor {
+    with_open(|g| Tensor::new(g, edge)).unwrap_or_else(Tensor::nowhere)
+}
+
+/// Keeps an error in the open graph: it is raised when the trace ends.
+pub fn fail(error: Error) {
+    with_open(|g| g.fail(error));
+}
+
+/// Gives a variable its next value. Reads in this step see the value from the step's start.
+///
+/// A value of another shape is an error of the trace.
+pub fn assign(variable: &Variable, value: Tensor) {
+    let Some(edge) = value.edge() else { return };
+    with_open(|g| match variable.ty() {
+        Some(ty) if ty == *g.edge_type(edge) => g.assigns.push((variable.clone(), edge)),
+        Some(ty) => {
+            let what =
+                format!("variable {} is {ty:?}, but is assigned {:?}", variable.name(), g.edge_type(edge));
+            g.fail(Error::Shape { layer: String::new(), what });
+        }
+        None => g.fail(Error::State { what: "a variable was assigned before its layer was built".into() }),
+    });
+}

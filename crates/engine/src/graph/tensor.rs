@@ -1,0 +1,123 @@
+//! [`Tensor`]: a handle to an edge of the open graph.
+
+use std::marker::PhantomData;
+
+use super::{Edge, Graph, Kind, Variable, with_open};
+use crate::Error;
+use crate::types::{DType, TensorType};
+
+/// A value inside a trace. Cheap to copy; it holds no data, and its methods (in `ops`) add nodes.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensor {
+    graph: u32,
+    edge: Edge,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Tensor {
+    pub(super) fn new(graph: &Graph, edge: Edge) -> Self {
+        Tensor { graph: graph.id, edge, not_send: PhantomData }
+    }
+
+    /// A handle of no graph: using it is an error of the trace.
+    pub(super) fn nowhere() -> Self {
+        Tensor { graph: 0, edge: Edge { node: usize::MAX, output: 0 }, not_send: PhantomData }
+    }
+
+    /// The edge in the open graph; `None` (and an error of the trace) where this handle belongs to another graph.
+    pub fn edge(self) -> Option<Edge> {
+        with_open(|g| {
+            if self.graph == g.id {
+                return Some(self.edge);
+            }
+            g.fail(Error::State { what: "a tensor was used outside the call that made it".into() });
+            None
+        })
+        .flatten()
+    }
+
+    /// Type and shape; a scalar f32 where the handle is not of the open graph.
+    pub fn ty(self) -> TensorType {
+        self.edge().and_then(|e| with_open(|g| g.edge_type(e).clone())).unwrap_or_else(|| TensorType::f32([]))
+    }
+
+    /// Shape.
+    pub fn shape(self) -> Vec<usize> {
+        self.ty().shape
+    }
+
+    /// Number of axes.
+    pub fn rank(self) -> usize {
+        self.shape().len()
+    }
+
+    /// The data of the step with this number.
+    pub fn input(index: usize, ty: TensorType) -> Tensor {
+        node(Kind::Input(index), &[], |_| Ok(vec![ty]))
+    }
+
+    /// A further output of the node that made this tensor.
+    pub(crate) fn sibling(self, output: usize) -> Tensor {
+        Tensor { edge: Edge { output, ..self.edge }, ..self }
+    }
+}
+
+/// Adds a node; `infer` gets the inputs' types and gives the outputs', or says what does not fit.
+pub(crate) fn node(
+    kind: Kind,
+    inputs: &[Tensor],
+    infer: impl FnOnce(&[TensorType]) -> Result<Vec<TensorType>, String>,
+) -> Tensor {
+    let edges: Option<Vec<Edge>> = inputs.iter().map(|t| t.edge()).collect();
+    let made = with_open(|g| {
+        let Some(edges) = edges else { return Tensor::nowhere() };
+        let types: Vec<TensorType> = edges.iter().map(|e| g.edge_type(*e).clone()).collect();
+        match infer(&types) {
+            Ok(out) => {
+                let edge = g.add(kind, edges, out);
+                Tensor::new(g, edge)
+            }
+            Err(what) => {
+                g.fail(Error::Shape { layer: String::new(), what });
+                // The trace goes on with something of a plausible shape; its error is raised at the end.
+                edges.first().map_or_else(Tensor::nowhere, |e| Tensor::new(g, *e))
+            }
+        }
+    });
+    made.unwrap_or_else(Tensor::nowhere)
+}
+
+/// What can stand where a tensor is wanted: a tensor, a variable, a number.
+pub trait IntoTensor {
+    /// The tensor in the open graph.
+    fn into_tensor(self) -> Tensor;
+}
+
+impl IntoTensor for Tensor {
+    fn into_tensor(self) -> Tensor {
+        self
+    }
+}
+
+impl IntoTensor for &Variable {
+    fn into_tensor(self) -> Tensor {
+        let made = with_open(|g| match self.ty() {
+            Some(ty) => {
+                let edge = g.variable(self, ty);
+                Tensor::new(g, edge)
+            }
+            None => {
+                g.fail(Error::State { what: "a layer was called before it was built".into() });
+                Tensor::nowhere()
+            }
+        });
+        made.unwrap_or_else(Tensor::nowhere)
+    }
+}
+
+impl IntoTensor for f64 {
+    fn into_tensor(self) -> Tensor {
+        let ty = TensorType { dtype: DType::F32, shape: vec![] };
+        node(Kind::Pointwise(vec![self.into()]), &[], |_| Ok(vec![ty]))
+    }
+}

@@ -1,0 +1,59 @@
+//! Automatic names, counted per process as Keras counts them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+static COUNTS: Mutex<Option<HashMap<String, usize>>> = Mutex::new(None);
+
+/// The next free name of a kind: `dense`, `dense_1`, `dense_2`.
+pub fn unique(base: &str) -> String {
+    let mut counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let n = counts.get_or_insert_default().entry(base.into()).or_insert(0);
+    *n += 1;
+    if *n == 1 { base.into() } else { format!("{base}_{}", *n - 1) }
+}
+
+/// Starts counting anew, as `keras.utils.clear_session` does.
+pub fn clear_session() {
+    *COUNTS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// A class name as Keras turns it into an object name: `BatchNormalization` to `batch_normalization`, `Conv2D` to
+/// `conv2d`, `ReLU` to `re_lu`.
+pub fn snake_case(class: &str) -> String {
+    let chars: Vec<char> = class.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect();
+    let mut out = String::new();
+    for (i, &c) in chars.iter().enumerate() {
+        let (before, after) = (i.checked_sub(1).map(|j| chars[j]), chars.get(i + 1));
+        let word_starts = c.is_ascii_uppercase() && after.is_some_and(char::is_ascii_lowercase);
+        let upper_after_lower = c.is_ascii_uppercase() && before.is_some_and(|b| b.is_ascii_lowercase());
+        if before.is_some() && (word_starts || upper_after_lower) {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    /// Names that Keras 3.15 gives.
+    #[test]
+    fn as_keras_names() {
+        for (class, name) in [
+            ("Dense", "dense"),
+            ("Conv2D", "conv2d"),
+            ("ReLU", "re_lu"),
+            ("PReLU", "p_re_lu"),
+            ("LSTM", "lstm"),
+            ("BatchNormalization", "batch_normalization"),
+            ("MultiHeadAttention", "multi_head_attention"),
+            ("GlobalAveragePooling1D", "global_average_pooling1d"),
+            ("RMSprop", "rm_sprop"),
+        ] {
+            assert_eq!(snake_case(class), name);
+        }
+    }
+}

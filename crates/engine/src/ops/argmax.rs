@@ -1,0 +1,51 @@
+//! Index of the largest element along the last axis.
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+
+use super::cases::Case;
+use crate::graph::{Kind, OpDef, Real, Tensor, View, node};
+use crate::types::TensorType;
+
+/// Index of the first largest element along the last axis, as f32 (exact up to 2^24).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ArgMax;
+
+impl OpDef for ArgMax {
+    const NAME: &'static str = "argmax";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        match inputs[0].shape.split_last() {
+            Some((n, lead)) if *n > 0 => Ok(TensorType::f32(lead)),
+            _ => Err(format!("argmax needs a last axis, but the shape is {:?}", inputs[0].shape)),
+        }
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let n = inputs[0].shape.last().copied().unwrap_or(1);
+        for (row, o) in inputs[0].data.chunks_exact(n).zip(out) {
+            let best = (1..n).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+            *o = F::of(best as f64);
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
+        rhyton_kernels::lower::argmax(output.len(), inputs[0].len() / output.len().max(1), caps)
+    }
+
+    fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
+        inputs[0].len() as u64
+    }
+}
+
+impl Tensor {
+    /// Index of the first largest element along the last axis, as f32. It has no gradient.
+    pub fn argmax(self) -> Tensor {
+        node(Kind::Op(std::sync::Arc::new(ArgMax)), &[self], |t| ArgMax.infer(t).map(|t| vec![t]))
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let case = |shape: &[usize]| Case::new(ArgMax, &[shape], 0.0, "indices are exact").without_gradient();
+    vec![case(&[5, 10]), case(&[2, 3, 300]), case(&[4, 1])]
+}

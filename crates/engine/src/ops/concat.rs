@@ -1,0 +1,87 @@
+//! Several tensors one after the other along an axis.
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+
+use super::cases::Case;
+use crate::Error;
+use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
+use crate::types::TensorType;
+
+/// Joins tensors along one axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Concat {
+    axis: usize,
+}
+
+impl OpDef for Concat {
+    const NAME: &'static str = "concat";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        let first = &inputs[0].shape;
+        let shapes = || inputs.iter().map(|t| &t.shape).collect::<Vec<_>>();
+        let fits = |t: &TensorType| {
+            t.shape.len() == first.len()
+                && t.shape.iter().zip(first).enumerate().all(|(i, (a, b))| i == self.axis || a == b)
+        };
+        if self.axis >= first.len() || !inputs.iter().all(fits) {
+            return Err(format!("shapes {:?} cannot be joined along axis {}", shapes(), self.axis));
+        }
+        let mut shape = first.clone();
+        shape[self.axis] = inputs.iter().map(|t| t.shape[self.axis]).sum();
+        Ok(TensorType::f32(shape))
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let inner: usize = inputs[0].shape[self.axis + 1..].iter().product();
+        let total: usize = inputs.iter().map(|v| v.shape[self.axis] * inner).sum();
+        let mut offset = 0;
+        for v in inputs {
+            let len = v.shape[self.axis] * inner;
+            if len > 0 {
+                for (from, to) in v.data.chunks_exact(len).zip(out.chunks_exact_mut(total)) {
+                    to[offset..offset + len].copy_from_slice(from);
+                }
+            }
+            offset += len;
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
+        let outer = output.shape[..self.axis].iter().product();
+        let inner: usize = output.shape[self.axis + 1..].iter().product();
+        let lens: Vec<usize> = inputs.iter().map(|t| t.shape[self.axis] * inner).collect();
+        rhyton_kernels::lower::concat(outer, &lens, caps)
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        let mut start = 0;
+        let part = |x: &Tensor| {
+            let len = x.shape()[self.axis];
+            start += len;
+            Some(cx.grad.slice(self.axis, start - len, len))
+        };
+        Ok(cx.inputs.iter().map(part).collect())
+    }
+}
+
+impl Tensor {
+    /// Joins tensors along an axis.
+    pub fn concat(tensors: &[Tensor], axis: usize) -> Tensor {
+        let op = Concat { axis };
+        let infer = |t: &[TensorType]| match t {
+            [] => Err("nothing to join".into()),
+            _ => op.infer(t).map(|t| vec![t]),
+        };
+        node(Kind::Op(std::sync::Arc::new(op)), tensors, infer)
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let case = |axis, shapes: &[&[usize]]| Case::new(Concat { axis }, shapes, 0.0, "copies");
+    vec![
+        case(1, &[&[3, 4], &[3, 2], &[3, 5]]),
+        case(0, &[&[2, 3], &[4, 3]]),
+        case(1, &[&[2, 3, 5], &[2, 1, 5]]),
+    ]
+}

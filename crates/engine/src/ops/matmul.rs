@@ -1,0 +1,185 @@
+//! Matrix product.
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+
+use super::cases::Case;
+use crate::Error;
+use crate::graph::{Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::types::TensorType;
+
+/// a · b, either of them transposed as stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MatMul {
+    transpose_a: bool,
+    transpose_b: bool,
+}
+
+impl MatMul {
+    /// (m, k, n).
+    fn sizes(self, a: &[usize], b: &[usize]) -> Option<(usize, usize, usize)> {
+        let (&[a0, a1], &[b0, b1]) = (a, b) else { return None };
+        let (m, k) = if self.transpose_a { (a1, a0) } else { (a0, a1) };
+        let (k2, n) = if self.transpose_b { (b1, b0) } else { (b0, b1) };
+        (k == k2).then_some((m, k, n))
+    }
+}
+
+impl OpDef for MatMul {
+    const NAME: &'static str = "matmul";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        let (a, b) = (&inputs[0].shape, &inputs[1].shape);
+        let (m, _, n) =
+            self.sizes(a, b).ok_or_else(|| format!("matmul: {a:?} and {b:?} do not fit together"))?;
+        Ok(TensorType::f32([m, n]))
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let (a, b) = (inputs[0], inputs[1]);
+        let Some((m, k, n)) = self.sizes(a.shape, b.shape) else { return };
+        let at = |i: usize, l: usize| a.data[if self.transpose_a { l * m + i } else { i * k + l }];
+        let bt = |l: usize, j: usize| b.data[if self.transpose_b { j * k + l } else { l * n + j }];
+        for i in 0..m {
+            for j in 0..n {
+                out[i * n + j] = (0..k).fold(F::zero(), |sum, l| sum + at(i, l) * bt(l, j));
+            }
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
+        let (m, k, n) = self.sizes(&inputs[0].shape, &inputs[1].shape).unwrap_or((0, 0, 0));
+        rhyton_kernels::lower::matmul(m, k, n, self.transpose_a, self.transpose_b, caps)
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        let (a, b, g) = (cx.inputs[0], cx.inputs[1], cx.grad);
+        let da = cx.needs[0].then(|| match (self.transpose_a, self.transpose_b) {
+            (false, tb) => g.matmul_with(b, false, !tb),
+            (true, tb) => b.matmul_with(g, tb, true),
+        });
+        let db = cx.needs[1].then(|| match (self.transpose_a, self.transpose_b) {
+            (ta, false) => a.matmul_with(g, !ta, false),
+            (ta, true) => g.matmul_with(a, true, ta),
+        });
+        Ok(vec![da, db])
+    }
+
+    fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
+        let (m, k, n) = self.sizes(&inputs[0].shape, &inputs[1].shape).unwrap_or((0, 0, 0));
+        2 * m as u64 * k as u64 * n as u64
+    }
+
+    fn tiling(&self, _inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
+        let (rows, cols) = (output.shape[0], output.shape[1]);
+        // Tiles of about 64 Ki elements at most, at least four where there is work for them; wide ones, so that gemm packs little.
+        let tile_cols = if rows <= 64 { cols.div_ceil(4).next_multiple_of(16).min(cols) } else { cols };
+        let tile_rows = (65_536 / tile_cols.max(1)).clamp(8, 128).min(rows);
+        Some(Tiling { rows, cols, tile_rows: tile_rows.max(1), tile_cols: tile_cols.max(1) })
+    }
+
+    fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
+        let (a, b) = (inputs[0], inputs[1]);
+        let Some((m, k, n)) = self.sizes(&a.ty.shape, &b.ty.shape) else { return };
+        let (a_row, a_col) = if self.transpose_a { (1, m) } else { (k, 1) };
+        let (b_row, b_col) = if self.transpose_b { (1, k) } else { (n, 1) };
+        let a = Strided { data: a.f32(), offset: tile.row * a_row, row: a_row, col: a_col };
+        let b = Strided { data: b.f32(), offset: tile.col * b_col, row: b_row, col: b_col };
+        gemm(tile.rows, k, tile.cols, &a, &b, out);
+    }
+}
+
+/// A matrix inside a slice.
+struct Strided<'a> {
+    data: &'a [f32],
+    offset: usize,
+    row: usize,
+    col: usize,
+}
+
+impl Strided<'_> {
+    /// The part from the first element on, after checking that the last one is inside too.
+    fn part(&self, rows: usize, cols: usize) -> &[f32] {
+        let last = self.offset + (rows - 1) * self.row + (cols - 1) * self.col;
+        &self.data[self.offset..=last]
+    }
+}
+
+/// out = a · b on one thread; the only place that calls the library. Shapes are checked here, so it is safe.
+fn gemm(m: usize, k: usize, n: usize, a: &Strided, b: &Strided, out: &mut [f32]) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    let out = &mut out[..m * n];
+    if k == 0 {
+        return out.fill(0.0);
+    }
+    let (a_part, b_part) = (a.part(m, k), b.part(k, n));
+    let step = |s: usize| isize::try_from(s).unwrap_or(isize::MAX);
+    // SAFETY: `part` has checked that every element named by these sizes and strides lies inside the slices, and `out` is tight.
+    #[allow(unsafe_code)]
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            step(n),
+            false,
+            a_part.as_ptr(),
+            step(a.col),
+            step(a.row),
+            b_part.as_ptr(),
+            step(b.col),
+            step(b.row),
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+impl Tensor {
+    /// Matrix product. A tensor of more than two axes is multiplied along its last axis by a matrix.
+    pub fn matmul(self, other: impl IntoTensor) -> Tensor {
+        let (a, b) = (self, other.into_tensor());
+        let shape = a.shape();
+        match (shape.split_last(), b.shape().as_slice()) {
+            (Some((&k, lead)), &[_, n]) if lead.len() > 1 => {
+                let rows = lead.iter().product();
+                let mut out = lead.to_vec();
+                out.push(n);
+                a.reshape([rows, k]).matmul_with(b, false, false).reshape(out)
+            }
+            _ => a.matmul_with(b, false, false),
+        }
+    }
+
+    /// Product of two matrices, either transposed as stored.
+    pub fn matmul_with(self, other: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
+        let op = MatMul { transpose_a, transpose_b };
+        node(Kind::Op(std::sync::Arc::new(op)), &[self, other], |t| op.infer(t).map(|t| vec![t]))
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (m, k, n) in [(1, 1, 1), (3, 5, 4), (32, 37, 17), (65, 9, 130), (7, 200, 33)] {
+        for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
+            let a = if ta { [k, m] } else { [m, k] };
+            let b = if tb { [n, k] } else { [k, n] };
+            let op = MatMul { transpose_a: ta, transpose_b: tb };
+            cases.push(Case::new(
+                op,
+                &[&a, &b],
+                3e-6 * (k as f64).sqrt(),
+                "f32 rounding grows with the square root of k",
+            ));
+        }
+    }
+    cases
+}

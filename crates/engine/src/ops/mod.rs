@@ -1,0 +1,44 @@
+//! Ops: one file each, with the methods of [`Tensor`](crate::graph::Tensor) that make them.
+//!
+//! To add an op: one file with `impl OpDef` (type rule, definition, lowering, gradient), its cases, one row in [`OPS`]. To add an
+//! elementwise function: a row of the pointwise table in `rhyton-kernels`, and a method in `pointwise.rs`.
+
+mod argmax;
+pub mod cases;
+mod concat;
+mod cross_entropy;
+mod matmul;
+mod packed_sums;
+mod pointwise;
+mod reduce;
+mod reshape;
+mod slice;
+mod softmax;
+mod transpose;
+
+pub use packed_sums::{Entry, packed_sums};
+pub use pointwise::{pointwise, pointwise_many, random_uniform};
+
+use cases::Case;
+
+/// A row of the op table.
+pub struct Row {
+    /// Name of the op.
+    pub name: &'static str,
+    /// Instances with inputs that tests, gradient checks and benches run over.
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// Every op that is not elementwise.
+pub static OPS: &[Row] = &[
+    Row { name: "matmul", cases: matmul::cases },
+    Row { name: "reduce", cases: reduce::cases },
+    Row { name: "softmax", cases: softmax::cases },
+    Row { name: "sparse_cross_entropy", cases: cross_entropy::cases },
+    Row { name: "sparse_cross_entropy_grad", cases: cross_entropy::grad_cases },
+    Row { name: "argmax", cases: argmax::cases },
+    Row { name: "concat", cases: concat::cases },
+    Row { name: "slice", cases: slice::cases },
+    Row { name: "transpose", cases: transpose::cases },
+    Row { name: "packed_sums", cases: packed_sums::cases },
+];

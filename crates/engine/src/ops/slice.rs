@@ -1,0 +1,89 @@
+//! A part of a tensor along one axis, and its reverse: a tensor padded with zeros.
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+
+use super::cases::Case;
+use crate::Error;
+use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
+use crate::types::TensorType;
+
+/// Elements `start..start + len` of an axis of `whole` elements; or back: zeros elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slice {
+    axis: usize,
+    start: usize,
+    len: usize,
+    whole: usize,
+    pad: bool,
+}
+
+impl Slice {
+    fn split(self, shape: &[usize]) -> (usize, usize) {
+        (shape[..self.axis].iter().product(), shape[self.axis + 1..].iter().product())
+    }
+}
+
+impl OpDef for Slice {
+    const NAME: &'static str = "slice";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        let mut shape = inputs[0].shape.clone();
+        let (has, gives) = if self.pad { (self.len, self.whole) } else { (self.whole, self.len) };
+        if shape.get(self.axis) != Some(&has) || self.start + self.len > self.whole {
+            return Err(format!(
+                "{}..{} of axis {} of shape {shape:?}",
+                self.start,
+                self.start + self.len,
+                self.axis
+            ));
+        }
+        shape[self.axis] = gives;
+        Ok(TensorType::f32(shape))
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let (outer, inner) = self.split(inputs[0].shape);
+        let (part, whole) = (self.len * inner, self.whole * inner);
+        out.fill(F::zero());
+        for o in 0..outer {
+            let (in_whole, in_part) = (o * whole + self.start * inner, o * part);
+            let (from, to) = if self.pad { (in_part, in_whole) } else { (in_whole, in_part) };
+            out[to..to + part].copy_from_slice(&inputs[0].data[from..from + part]);
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
+        let (outer, inner) = self.split(&inputs[0].shape);
+        let (part, whole, start) = (self.len * inner, self.whole * inner, self.start * inner);
+        rhyton_kernels::lower::slice(outer, whole, start, part, self.pad, caps)
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        Ok(vec![Some(make(Slice { pad: !self.pad, ..*self }, cx.grad))])
+    }
+}
+
+fn make(op: Slice, x: Tensor) -> Tensor {
+    node(Kind::Op(std::sync::Arc::new(op)), &[x], |t| op.infer(t).map(|t| vec![t]))
+}
+
+impl Tensor {
+    /// Elements `start..start + len` along an axis.
+    pub fn slice(self, axis: usize, start: usize, len: usize) -> Tensor {
+        let whole = self.shape().get(axis).copied().unwrap_or(0);
+        make(Slice { axis, start, len, whole, pad: false }, self)
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let case = |axis, start, len, whole, pad, shape: &[usize]| {
+        Case::new(Slice { axis, start, len, whole, pad }, &[shape], 0.0, "copies")
+    };
+    vec![
+        case(1, 2, 3, 7, false, &[4, 7]),
+        case(1, 2, 3, 7, true, &[4, 3]),
+        case(0, 1, 2, 5, false, &[5, 3]),
+        case(1, 0, 1, 3, true, &[2, 1, 4]),
+    ]
+}

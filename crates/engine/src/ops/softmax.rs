@@ -1,0 +1,95 @@
+//! Softmax and its logarithm along the last axis.
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+
+use super::cases::Case;
+use crate::Error;
+use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::types::TensorType;
+
+/// exp(x - max) / sum, or its logarithm, along the last axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Softmax {
+    log: bool,
+}
+
+impl OpDef for Softmax {
+    const NAME: &'static str = "softmax";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        match inputs[0].shape.last() {
+            Some(n) if *n > 0 => Ok(inputs[0].clone()),
+            _ => Err(format!("softmax needs a last axis, but the shape is {:?}", inputs[0].shape)),
+        }
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let n = inputs[0].shape.last().copied().unwrap_or(1);
+        for (x, y) in inputs[0].data.chunks_exact(n).zip(out.chunks_exact_mut(n)) {
+            let max = x.iter().copied().fold(F::neg_infinity(), F::max);
+            let sum = x.iter().fold(F::zero(), |s, v| s + (*v - max).exp());
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = if self.log { *x - max - sum.ln() } else { (*x - max).exp() / sum };
+            }
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
+        let n = inputs[0].shape.last().copied().unwrap_or(1);
+        rhyton_kernels::lower::softmax(output.len() / n, n, self.log, caps)
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        let (y, g) = (cx.output, cx.grad);
+        Ok(vec![Some(if self.log {
+            g - y.exp() * g.sum_keep(&[-1])
+        } else {
+            y * (g - (g * y).sum_keep(&[-1]))
+        })])
+    }
+
+    fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
+        5 * inputs[0].len() as u64
+    }
+
+    fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
+        let n = inputs[0].shape.last().copied().unwrap_or(1);
+        Some(Tiling { rows: output.len() / n, cols: n, tile_rows: (8192 / n).max(1), tile_cols: n })
+    }
+
+    fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
+        let x = &inputs[0].f32()[tile.row * tile.cols..(tile.row + tile.rows) * tile.cols];
+        self.host(&[View { shape: &[tile.rows, tile.cols], data: x }], out);
+    }
+}
+
+impl Tensor {
+    fn softmax_op(self, log: bool) -> Tensor {
+        let op = Softmax { log };
+        node(Kind::Op(std::sync::Arc::new(op)), &[self], |t| op.infer(t).map(|t| vec![t]))
+    }
+
+    /// Softmax along the last axis.
+    pub fn softmax(self) -> Tensor {
+        self.softmax_op(false)
+    }
+
+    /// Logarithm of softmax along the last axis.
+    pub fn log_softmax(self) -> Tensor {
+        self.softmax_op(true)
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let case = |log, shape: &[usize]| {
+        Case::new(Softmax { log }, &[shape], 3e-6, "exp and log of f32, sums of up to 300")
+    };
+    vec![
+        case(false, &[5, 10]),
+        case(true, &[5, 10]),
+        case(false, &[2, 3, 300]),
+        case(true, &[3, 300]),
+        case(false, &[4, 1]),
+    ]
+}

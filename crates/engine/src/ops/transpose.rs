@@ -1,0 +1,67 @@
+//! Axes in another order.
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+
+use super::cases::Case;
+use crate::Error;
+use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
+use crate::types::TensorType;
+
+/// Output axis `i` is input axis `order[i]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transpose {
+    order: Vec<usize>,
+}
+
+impl OpDef for Transpose {
+    const NAME: &'static str = "transpose";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        let shape = &inputs[0].shape;
+        let mut sorted = self.order.clone();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..shape.len()) {
+            return Err(format!("{:?} is no order of the axes of shape {shape:?}", self.order));
+        }
+        Ok(TensorType::f32(self.order.iter().map(|a| shape[*a]).collect::<Vec<_>>()))
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let shape = inputs[0].shape;
+        let stride = |axis: usize| shape[axis + 1..].iter().product::<usize>();
+        for (i, o) in out.iter_mut().enumerate() {
+            let (mut rest, mut at) = (i, 0);
+            for axis in self.order.iter().rev() {
+                at += rest % shape[*axis] * stride(*axis);
+                rest /= shape[*axis];
+            }
+            *o = inputs[0].data[at];
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
+        rhyton_kernels::lower::transpose(&inputs[0].shape, &self.order, caps)
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        let mut back = vec![0; self.order.len()];
+        self.order.iter().enumerate().for_each(|(i, a)| back[*a] = i);
+        Ok(vec![Some(cx.grad.transpose(&back))])
+    }
+}
+
+impl Tensor {
+    /// Axes in another order: output axis `i` is axis `order[i]`.
+    pub fn transpose(self, order: &[usize]) -> Tensor {
+        let op = Transpose { order: order.to_vec() };
+        node(Kind::Op(std::sync::Arc::new(op.clone())), &[self], |t| op.infer(t).map(|t| vec![t]))
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let case = |order: &[usize], shape: &[usize]| {
+        Case::new(Transpose { order: order.to_vec() }, &[shape], 0.0, "copies")
+    };
+    vec![case(&[1, 0], &[5, 7]), case(&[0, 2, 1], &[2, 3, 4]), case(&[2, 0, 1], &[3, 1, 5])]
+}
