@@ -1,0 +1,142 @@
+//! Exchange of model files with the real libraries, in both directions.
+//!
+//! Python writes and judges (xtask/interop/*.py); what stands between is Rhyton's example `interop`, called
+//! through [`Rhyton`]. xtask/interop/README.md says what that example has to do.
+
+use crate::python;
+use crate::shell::{self, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The models that are exchanged, and the formats; SavedModel is not among them yet.
+const CASES: &str = "mlp,mlp_deep";
+const FORMATS: &str = "ckpt,ckpt_sharded,keras,h5,weights_legacy,weights_h5";
+/// Variant 0 has the guide's widths, the others draw widths, names, activations and depth.
+const SETS: &[&str] = &["0:1234", "1:7", "2:8", "3:9"];
+
+/// `cargo xtask interop`.
+pub fn run(arguments: &[String]) -> Result {
+    let options = Options::parse(arguments)?;
+    let python = python::environment()?;
+    let folder = shell::target_dir("interop");
+    let written_by_keras = folder.join("keras");
+    let trajectories = folder.join("trajectory");
+    remove(&folder)?;
+
+    heading("A: the real libraries write");
+    shell::run(
+        script(&python, "make_fixtures.py")
+            .arg(&written_by_keras)
+            .args(["--only", CASES, "--formats", FORMATS, "--set"])
+            .args(&options.sets),
+    )?;
+    write_trajectory(&python, &trajectories, &[])?;
+
+    let rhyton = Rhyton { release: options.release };
+    for device in &options.devices {
+        let written_by_rhyton = folder.join(format!("rhyton-{device}"));
+        heading(&format!("B: Rhyton loads, compares and writes (device: {device})"));
+        rhyton.convert(&written_by_keras, &written_by_rhyton, device)?;
+        heading(&format!("C: the real libraries load what Rhyton wrote (device: {device})"));
+        shell::run(
+            script(&python, "check_roundtrip.py")
+                .arg(&written_by_rhyton)
+                .arg("--expected")
+                .arg(&written_by_keras)
+                .arg("--require-all"),
+        )?;
+        heading(&format!("D: ten training steps from Keras' initial weights (device: {device})"));
+        rhyton.trajectory(&trajectories, device)?;
+    }
+    Ok(())
+}
+
+/// `cargo xtask trajectory`.
+pub fn trajectory(arguments: &[String]) -> Result {
+    let Some((folder, rest)) = arguments.split_first() else {
+        return Err("expected a folder to write to".into());
+    };
+    let folder = shell::one_folder(std::slice::from_ref(folder))?;
+    write_trajectory(&python::environment()?, &folder, rest)
+}
+
+fn write_trajectory(python: &Path, folder: &Path, options: &[String]) -> Result {
+    shell::run(script(python, "trajectory.py").arg(folder).args(options))
+}
+
+/// Rhyton's side of the exchange: examples/interop.rs.
+struct Rhyton {
+    release: bool,
+}
+
+impl Rhyton {
+    /// Loads every model file below `from`, compares it with the expected results beside it, and writes
+    /// the same tree with Rhyton's own files below `to`.
+    fn convert(&self, from: &Path, to: &Path, device: &str) -> Result {
+        self.run(&["convert".as_ref(), from, to], device)
+    }
+
+    /// Trains from the initial weights in each folder below `folder` and compares the losses.
+    fn trajectory(&self, folder: &Path, device: &str) -> Result {
+        self.run(&["trajectory".as_ref(), folder], device)
+    }
+
+    fn run(&self, arguments: &[&Path], device: &str) -> Result {
+        let mut cargo = shell::cargo();
+        cargo.args(["run", "--quiet", "--package", "rhyton", "--example", "interop"]);
+        if self.release {
+            cargo.arg("--release");
+        }
+        shell::run(cargo.arg("--").args(arguments).args(["--device", device]))
+    }
+}
+
+/// The command line of `cargo xtask interop`.
+struct Options {
+    devices: Vec<String>,
+    sets: Vec<String>,
+    release: bool,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Options { devices: Vec::new(), sets: Vec::new(), release: false };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || rest.next().cloned().ok_or_else(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--device" => options.devices.push(value()?),
+                "--set" => options.sets.push(value()?),
+                "--release" => options.release = true,
+                other => return Err(format!("unexpected argument `{other}`")),
+            }
+        }
+        if let Some(device) = options.devices.iter().find(|d| !matches!(d.as_str(), "cpu" | "gpu")) {
+            return Err(format!("--device {device}: expected cpu or gpu"));
+        }
+        if options.devices.is_empty() {
+            options.devices.push("cpu".into());
+        }
+        if options.sets.is_empty() {
+            options.sets.extend(SETS.iter().map(|set| set.to_string()));
+        }
+        Ok(options)
+    }
+}
+
+fn script(python: &Path, name: &str) -> std::process::Command {
+    let mut command = shell::command(python);
+    command.arg(PathBuf::from("xtask/interop").join(name));
+    command
+}
+
+fn heading(text: &str) {
+    eprintln!("\n--- {text}");
+}
+
+fn remove(folder: &Path) -> Result {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {e}", folder.display())),
+        _ => Ok(()),
+    }
+}
