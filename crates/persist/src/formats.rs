@@ -1,0 +1,142 @@
+//! The table of formats, and the two functions that go through it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::Error;
+use crate::tree::{Dialect, SavedFile, Tree, WriteOptions};
+
+/// One row of the table.
+pub struct Format {
+    /// Name: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`.
+    pub name: &'static str,
+    /// Endings of file names that mean this format when writing, longest match first over the whole table.
+    pub endings: &'static [&'static str],
+    /// Whether a file holds the architecture (else only arrays).
+    pub whole_model: bool,
+    /// Whether a file holds the optimizer's state.
+    pub optimizer: bool,
+    /// Dialects that can be written, the default first.
+    pub dialects: &'static [Dialect],
+    /// Whether the path holds this format, by its content. Nothing there, or nothing readable, is `false`.
+    pub holds: fn(&Path) -> bool,
+    /// Opens a file.
+    pub read: fn(&Path) -> Result<SavedFile, Error>,
+    /// Writes a file, whole and durable or not at all.
+    pub write: fn(&Path, &Tree, &WriteOptions) -> Result<(), Error>,
+}
+
+/// All formats.
+pub static FORMATS: &[Format] = &[];
+
+/// The format of that name.
+pub fn by_name(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|f| f.name == name)
+}
+
+/// Opens a model file.
+///
+/// `format` is a name from [`FORMATS`]; without it the content decides, whatever the file is called.
+///
+/// # Errors
+/// No such file; a format that is not known; damage; contents that are not supported.
+pub fn open(path: impl AsRef<Path>, format: Option<&str>) -> Result<SavedFile, Error> {
+    let path = path.as_ref();
+    if let Some(name) = format {
+        return (named(name)?.read)(path);
+    }
+    match FORMATS.iter().find(|f| (f.holds)(path)) {
+        Some(found) => (found.read)(path),
+        None => {
+            // Without a file under that very name the system's own message is the right one.
+            let mut file =
+                File::open(path).map_err(|source| Error::Io { action: "open", path: path.into(), source })?;
+            let mut head = [0u8; 8];
+            let n = file.read(&mut head).unwrap_or(0);
+            Err(Error::Format {
+                path: path.into(),
+                place: "the beginning of the file".into(),
+                found: format!("the bytes {:02x?}", head.get(..n).unwrap_or_default()),
+                expected: format!("one of the formats {}", names()),
+            })
+        }
+    }
+}
+
+/// Writes a model file.
+///
+/// `format` is a name from [`FORMATS`]; without it the ending of the path decides: `.keras`; `.weights.h5`; `.h5` or
+/// `.hdf5` (the whole model where the tree has one, else weights only); `.ckpt` or none: TensorFlow checkpoint.
+///
+/// # Errors
+/// A format or ending that is not known, a tree that lacks what the format needs, or the system's refusal. The old
+/// file is then as it was.
+pub fn write(
+    path: impl AsRef<Path>,
+    format: Option<&str>,
+    tree: &Tree,
+    options: &WriteOptions,
+) -> Result<(), Error> {
+    let path = path.as_ref();
+    let format = match format {
+        Some(name) => named(name)?,
+        None => by_ending(path, tree.model.is_some())?,
+    };
+    if let Some(dialect) = options.dialect
+        && !format.dialects.contains(&dialect)
+    {
+        return Err(Error::Usage {
+            what: format!("the format {} has no {dialect:?} dialect", format.name),
+            advice: format!("leave the dialect out or use {:?}", format.dialects),
+        });
+    }
+    if format.whole_model && tree.model.is_none() {
+        return Err(Error::Usage {
+            what: format!("the format {} holds a whole model, and there is only its weights", format.name),
+            advice: "give the architecture too, or write `.weights.h5`".into(),
+        });
+    }
+    (format.write)(path, tree, options)
+}
+
+/// The format that a path's ending means when writing.
+///
+/// # Errors
+/// No format has this ending.
+pub fn by_ending(path: &Path, whole_model: bool) -> Result<&'static Format, Error> {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let longest = FORMATS
+        .iter()
+        .flat_map(|f| f.endings.iter().filter(|e| name.ends_with(*e)).map(move |e| (e.len(), f)))
+        // `.h5` is two formats: the one that can hold what there is.
+        .max_by_key(|(len, f)| (*len, f.whole_model == whole_model));
+    if let Some((_, format)) = longest {
+        return Ok(format);
+    }
+    // What Keras does: no ending that is known as another's means a TensorFlow checkpoint prefix (`cp-0001`, `cp.ckpt`).
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    match (ending.as_deref(), by_name("tf-checkpoint")) {
+        (None, Some(format)) => Ok(format),
+        (Some(e), Some(format)) if e.parse::<f64>().is_ok() => Ok(format),
+        _ => Err(Error::Usage {
+            what: format!("{}: the ending names no format", path.display()),
+            advice: format!(
+                "use one of {}, or name the format: {}",
+                FORMATS.iter().flat_map(|f| f.endings).copied().collect::<Vec<_>>().join(", "),
+                names()
+            ),
+        }),
+    }
+}
+
+fn named(name: &str) -> Result<&'static Format, Error> {
+    by_name(name).ok_or_else(|| Error::Usage {
+        what: format!("there is no format `{name}`"),
+        advice: format!("use one of {}", names()),
+    })
+}
+
+fn names() -> String {
+    FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+}
