@@ -41,7 +41,9 @@ pub fn gradients(loss: Tensor, by: &[Tensor]) -> Result<Vec<Option<Tensor>>, Err
             })?;
         for ((input, edge), gradient) in inputs.iter().zip(&node.inputs).zip(found) {
             let Some(gradient) = gradient.filter(|_| depends[edge.node]) else { continue };
-            let gradient = gradient.sum_to(&input.shape());
+            let shape = input.shape();
+            let narrower = crate::types::broadcast(&gradient.shape(), &shape).as_deref() == Some(&*shape);
+            let gradient = if narrower { gradient } else { gradient.sum_to(&shape) };
             let slot = &mut grads[edge.node];
             *slot = Some(slot.map_or(gradient, |sum| sum + gradient));
         }
@@ -60,7 +62,9 @@ fn backward(kind: &Kind, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         Kind::Reshape => {
             Ok(vec![Some(cx.grad.broadcast_to(&cx.output.shape()).reshape(cx.inputs[0].shape()))])
         }
-        Kind::Op(op) => op.backward(cx),
+        // A gradient that is the same along an axis may come narrow; ops get it whole, sums pass it on.
+        Kind::Op(op) if op.name() == "reduce" => op.backward(cx),
+        Kind::Op(op) => op.backward(&Backward { grad: cx.grad.broadcast_to(&cx.output.shape()), ..*cx }),
         Kind::Pointwise(exprs) => match exprs.as_slice() {
             [expr] => Ok((0..cx.inputs.len())
                 .map(|k| cx.needs[k].then(|| pointwise_gradient(expr, k, cx)).flatten())

@@ -1,5 +1,8 @@
 //! Devices: where plans run.
 
+pub mod cpu;
+pub mod once;
+
 use std::any::Any;
 use std::sync::Arc;
 

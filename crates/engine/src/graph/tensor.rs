@@ -56,6 +56,15 @@ impl Tensor {
         node(Kind::Input(index), &[], |_| Ok(vec![ty]))
     }
 
+    /// Adds a node of any kind; `infer` gets the inputs' types and gives the outputs', or says what does not fit.
+    pub fn apply(
+        kind: Kind,
+        inputs: &[Tensor],
+        infer: impl FnOnce(&[TensorType]) -> Result<Vec<TensorType>, String>,
+    ) -> Tensor {
+        node(kind, inputs, infer)
+    }
+
     /// A further output of the node that made this tensor.
     pub(crate) fn sibling(self, output: usize) -> Tensor {
         Tensor { edge: Edge { output, ..self.edge }, ..self }

@@ -1,8 +1,13 @@
 //! A plan: what one training step (or prediction) does, as steps over named buffers. Plain data: it can be printed and
 //! compared; the CPU device runs the steps, a GPU replays their dispatches.
 
+mod build;
+mod fuse;
+mod index;
+
 use std::sync::Arc;
 
+pub use build::{ALIGN, Arenas, aligned, plan};
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Dispatch;
 use rhyton_kernels::program::Program;

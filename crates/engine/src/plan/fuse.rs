@@ -1,0 +1,306 @@
+//! Which nodes of a graph are computed together.
+//!
+//! A group is a root op with the pointwise nodes that follow it element by element, or pointwise nodes alone. Groups run in
+//! the order of their numbers. A node joins the last group that makes one of its inputs, where it has that group's index space
+//! and everything else that it reads is made before.
+
+use std::collections::{HashMap, HashSet};
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::program::{Id, Instr, Operand, Program};
+
+use super::index::index_map;
+use crate::graph::{DType, Edge, Expr, Graph, Kind};
+
+/// Gradients of at least this many elements are updated where they are made, and never stored; smaller ones go to the
+/// gradient arena, where neighbours are updated by one dispatch.
+const FUSE_UPDATE_FROM: usize = 32_768;
+
+/// What a group reads: an edge under an index map.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Read {
+    pub edge: Edge,
+    pub operand: Operand,
+    pub words: Vec<u32>,
+}
+
+/// Nodes that are computed together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    /// The op at its root.
+    pub root: Option<usize>,
+    /// All its nodes, the root first.
+    pub nodes: Vec<usize>,
+    /// Shape of its index space.
+    pub shape: Vec<usize>,
+    /// Operands in order of the program's.
+    pub reads: Vec<Read>,
+    /// Its program, without outputs.
+    pub program: Program,
+    /// Values that it makes.
+    pub values: HashMap<Edge, Id>,
+}
+
+/// The graph's uses and groups.
+pub(super) struct Fused {
+    pub groups: Vec<Group>,
+    /// Group of each node that is in one.
+    pub group_of: Vec<Option<usize>>,
+    /// For each edge that something reads, the reading nodes (reshapes seen through).
+    pub readers: HashMap<Edge, Vec<usize>>,
+}
+
+/// The edge whose memory an edge has: reshapes are aliases.
+pub(super) fn resolve(graph: &Graph, mut edge: Edge) -> Edge {
+    while matches!(graph.nodes[edge.node].kind, Kind::Reshape) {
+        edge = graph.nodes[edge.node].inputs[0];
+    }
+    edge
+}
+
+/// Groups the live nodes of a graph.
+pub(super) fn fuse(graph: &Graph, outputs: &[Edge], caps: &Caps) -> Fused {
+    let live = live(graph, outputs);
+    let mut readers: HashMap<Edge, Vec<usize>> = HashMap::new();
+    for (i, node) in
+        graph.nodes.iter().enumerate().filter(|(i, n)| live[*i] && !matches!(n.kind, Kind::Reshape))
+    {
+        for edge in &node.inputs {
+            let list = readers.entry(resolve(graph, *edge)).or_default();
+            if list.last() != Some(&i) {
+                list.push(i);
+            }
+        }
+    }
+    let kept: HashSet<Edge> =
+        outputs.iter().chain(graph.assigns.iter().map(|(_, e)| e)).map(|e| resolve(graph, *e)).collect();
+    let mut fuser = Fuser {
+        graph,
+        caps,
+        kept,
+        fused: Fused { groups: Vec::new(), group_of: vec![None; graph.nodes.len()], readers },
+        assigned: HashSet::new(),
+    };
+    fuser.assigned = graph.assigns.iter().map(|(_, e)| e.node).collect();
+    for i in (0..graph.nodes.len()).filter(|i| live[*i]) {
+        match &graph.nodes[i].kind {
+            Kind::Input(_) | Kind::Variable(_) | Kind::Reshape => {}
+            Kind::Op(_) => fuser.start(i, true),
+            Kind::Pointwise(exprs) => {
+                if !fuser.inlines(i) && !fuser.join(i, exprs) {
+                    fuser.start(i, false);
+                    fuser.extend(fuser.fused.groups.len() - 1, i, exprs);
+                }
+            }
+        }
+    }
+    fuser.fused
+}
+
+fn live(graph: &Graph, outputs: &[Edge]) -> Vec<bool> {
+    let mut live = vec![false; graph.nodes.len()];
+    outputs.iter().chain(graph.assigns.iter().map(|(_, e)| e)).for_each(|e| live[e.node] = true);
+    for i in (0..graph.nodes.len()).rev() {
+        if live[i] {
+            graph.nodes[i].inputs.iter().for_each(|e| live[e.node] = true);
+        }
+    }
+    live
+}
+
+struct Fuser<'a> {
+    graph: &'a Graph,
+    caps: &'a Caps,
+    kept: HashSet<Edge>,
+    assigned: HashSet<usize>,
+    fused: Fused,
+}
+
+impl Fuser<'_> {
+    /// Whether a node without inputs is written into its readers instead of being stored.
+    fn inlines(&self, i: usize) -> bool {
+        let node = &self.graph.nodes[i];
+        let edge = Edge { node: i, output: 0 };
+        let Kind::Pointwise(exprs) = &node.kind else { return false };
+        if !node.inputs.is_empty() || exprs.len() != 1 || self.kept.contains(&edge) {
+            return false;
+        }
+        let mut draws = false;
+        exprs[0].visit(&mut |e| draws |= matches!(e, Expr::Rand(_)));
+        let readers = self.fused.readers.get(&edge).map_or(&[][..], Vec::as_slice);
+        readers.iter().all(|r| {
+            let reader = &self.graph.nodes[*r];
+            matches!(reader.kind, Kind::Pointwise(_))
+                && (!draws || reader.types[0].len() == node.types[0].len())
+        })
+    }
+
+    fn start(&mut self, i: usize, root: bool) {
+        let mut group = Group { shape: self.graph.nodes[i].types[0].shape.clone(), ..Group::default() };
+        if root {
+            group.root = Some(i);
+            group.nodes.push(i);
+            let id = group.program.push(Instr::Root);
+            group.values.insert(Edge { node: i, output: 0 }, id);
+            self.fused.group_of[i] = Some(self.fused.groups.len());
+        }
+        self.fused.groups.push(group);
+    }
+
+    /// Puts a pointwise node into the last group that makes one of its inputs, if it may go there.
+    fn join(&mut self, i: usize, exprs: &[Expr]) -> bool {
+        let node = &self.graph.nodes[i];
+        let makers = node.inputs.iter().filter_map(|e| self.fused.group_of[resolve(self.graph, *e).node]);
+        let Some(g) = makers.max() else { return false };
+        let group = &self.fused.groups[g];
+        let count = node.types[0].len();
+        if group.shape.iter().product::<usize>() != count {
+            return false;
+        }
+        // What this group makes must be read element by element.
+        let inner = |e: &&Edge| self.fused.group_of[resolve(self.graph, **e).node] == Some(g);
+        if node.inputs.iter().filter(inner).any(|e| self.graph.edge_type(*e).len() != count) {
+            return false;
+        }
+        if self.assigned.contains(&i) && !self.may_update(i, g) {
+            return false;
+        }
+        let mut trial = group.clone();
+        self.add(&mut trial, i, exprs);
+        if self.bindings(&trial) > self.caps.storage_buffers as usize {
+            return false;
+        }
+        self.fused.group_of[i] = Some(g);
+        self.fused.groups[g] = trial;
+        true
+    }
+
+    /// Whether variables that node `i` gives new values may be written while group `g` runs: nothing reads their old
+    /// values later, nor at other elements in the group itself; and it is worth it.
+    fn may_update(&self, i: usize, g: usize) -> bool {
+        let group = &self.fused.groups[g];
+        let exprs = match &self.graph.nodes[i].kind {
+            Kind::Pointwise(exprs) => exprs.len(),
+            _ => 1,
+        };
+        if exprs > 1 && group.shape.iter().product::<usize>() < FUSE_UPDATE_FROM {
+            return false;
+        }
+        let root_reads: HashSet<Edge> = group
+            .root
+            .map(|r| self.graph.nodes[r].inputs.iter().map(|e| resolve(self.graph, *e)).collect())
+            .unwrap_or_default();
+        self.graph.assigns.iter().filter(|(_, e)| e.node == i).all(|(variable, _)| {
+            let place =
+                self.graph.nodes.iter().position(|n| matches!(&n.kind, Kind::Variable(v) if v == variable));
+            let Some(place) = place.map(|node| Edge { node, output: 0 }) else { return true };
+            let readers = self.fused.readers.get(&place).map_or(&[][..], Vec::as_slice);
+            !root_reads.contains(&place)
+                && readers.iter().all(|r| {
+                    *r == i
+                        || self.fused.group_of[*r]
+                            .is_some_and(|of| of < g || self.element_reader(*r, of, g, place))
+                })
+        })
+    }
+
+    /// Whether node `r`, in the group `g` itself, reads the variable element by element.
+    fn element_reader(&self, r: usize, of: usize, g: usize, place: Edge) -> bool {
+        let node = &self.graph.nodes[r];
+        let count = self.fused.groups[g].shape.iter().product::<usize>();
+        of == g
+            && matches!(node.kind, Kind::Pointwise(_))
+            && node
+                .inputs
+                .iter()
+                .filter(|e| resolve(self.graph, **e) == place)
+                .all(|e| self.graph.edge_type(*e).len() == count)
+    }
+
+    fn extend(&mut self, g: usize, i: usize, exprs: &[Expr]) {
+        let mut group = std::mem::take(&mut self.fused.groups[g]);
+        self.add(&mut group, i, exprs);
+        self.fused.groups[g] = group;
+        self.fused.group_of[i] = Some(g);
+    }
+
+    /// Adds a node's expressions to a group's program.
+    fn add(&self, group: &mut Group, i: usize, exprs: &[Expr]) {
+        let node = &self.graph.nodes[i];
+        let shape = &node.types[0].shape;
+        let mut ids = Vec::new();
+        for edge in &node.inputs {
+            let source = resolve(self.graph, *edge);
+            let id = if let Some(id) = group.values.get(&source) {
+                *id
+            } else if let Some(expr) = self.inlined(source) {
+                group.program.expr(&expr, &[])
+            } else {
+                let ty = self.graph.edge_type(*edge);
+                let (map, words) = index_map(&ty.shape, shape);
+                let read = Read { edge: source, operand: Operand { scalar: ty.dtype.scalar(), map }, words };
+                match group.reads.iter().position(|r| *r == read) {
+                    Some(k) => group.program.push(Instr::Load(k)),
+                    None => {
+                        let operand = read.operand;
+                        group.reads.push(read);
+                        group.program.operand(operand)
+                    }
+                }
+            };
+            ids.push(id);
+        }
+        for (output, expr) in exprs.iter().enumerate() {
+            let id = group.program.expr(expr, &ids);
+            group.values.insert(Edge { node: i, output }, id);
+        }
+        group.nodes.push(i);
+    }
+
+    fn inlined(&self, edge: Edge) -> Option<Expr> {
+        match &self.graph.nodes[edge.node].kind {
+            Kind::Pointwise(exprs) if self.inlines(edge.node) => exprs.first().cloned(),
+            _ => None,
+        }
+    }
+
+    /// Storage bindings of a group: what its root and its program read, and every value that something outside may read.
+    fn bindings(&self, group: &Group) -> usize {
+        let root = group.root.map_or(0, |r| self.graph.nodes[r].inputs.len());
+        let stored = group.values.keys().filter(|e| self.is_stored(group, **e)).count();
+        // An update in place shares its operand's binding.
+        let in_place = self.graph.assigns.iter().filter(|(v, e)| {
+            group.values.contains_key(e)
+                && group
+                    .reads
+                    .iter()
+                    .any(|r| matches!(&self.graph.nodes[r.edge.node].kind, Kind::Variable(w) if w == v))
+        });
+        root + group.reads.len() + stored - in_place.count()
+    }
+
+    /// Whether a value of a group is read outside of it.
+    fn is_stored(&self, group: &Group, edge: Edge) -> bool {
+        self.kept.contains(&edge)
+            || self.fused.readers.get(&edge).is_some_and(|list| list.iter().any(|r| !group.nodes.contains(r)))
+    }
+}
+
+impl Fused {
+    /// Values of group `g` that must be stored, in a fixed order.
+    pub fn stored(&self, g: usize, kept: &HashSet<Edge>) -> Vec<Edge> {
+        let group = &self.groups[g];
+        let outside = |e: &Edge| {
+            kept.contains(e)
+                || self.readers.get(e).is_some_and(|list| list.iter().any(|r| !group.nodes.contains(r)))
+        };
+        let mut edges: Vec<Edge> = group.values.keys().copied().filter(outside).collect();
+        edges.sort_unstable();
+        edges
+    }
+}
+
+/// Element type of an edge that a root op reads.
+pub(super) fn dtype(graph: &Graph, edge: Edge) -> DType {
+    graph.edge_type(edge).dtype
+}

@@ -1,0 +1,147 @@
+//! Every op of the table: forward on each device against its f64 definition; its backward graph against central differences of
+//! the definition; each device's backward against the oracle.
+
+mod common;
+
+use std::collections::HashMap;
+
+use rhyton_engine::autograd::gradients;
+use rhyton_engine::graph::{Expr, Kind, Tensor, trace};
+use rhyton_engine::ops::cases::Case;
+use rhyton_engine::ops::{OPS, pointwise};
+use rhyton_engine::oracle::{self, Given};
+use rhyton_engine::random::Generator;
+use rhyton_engine::types::TensorType;
+use rhyton_kernels::pointwise::POINTWISE;
+
+fn given(case: &Case) -> Given {
+    let inputs: HashMap<usize, Vec<f64>> = case.values.iter().cloned().enumerate().collect();
+    Given { inputs, ..Given::default() }
+}
+
+/// Checks forward and backward of something made of inputs.
+fn check_all(
+    name: &str,
+    inputs: &[TensorType],
+    given: &Given,
+    differentiable: &[bool],
+    tolerance: f64,
+    make: impl Fn(&[Tensor]) -> Tensor,
+) {
+    let tensors =
+        || -> Vec<Tensor> { inputs.iter().enumerate().map(|(i, t)| Tensor::input(i, t.clone())).collect() };
+    let (forward, out) = trace(|| Ok(oracle::edge(make(&tensors())))).expect(name);
+    for device in common::devices() {
+        common::check(&*device, &forward, &[out], given, tolerance, name);
+    }
+    if !differentiable.contains(&true) {
+        return;
+    }
+    // The scalar sum(w * y), with fixed weights, and its gradients.
+    let weights: Vec<f64> = {
+        let mut g = Generator::new(5, 0);
+        (0..forward.edge_type(out).len()).map(|_| f64::from(g.normal() as f32)).collect()
+    };
+    let weight_input = inputs.len();
+    let mut given = Given { inputs: given.inputs.clone(), ..Given::default() };
+    given.inputs.insert(weight_input, weights);
+    let scalar = || {
+        let xs = tensors();
+        let y = make(&xs);
+        let w = Tensor::input(weight_input, TensorType::f32(y.shape()));
+        (xs, (y * w).sum(&[]))
+    };
+    let (backward, edges) = trace(|| {
+        let (xs, loss) = scalar();
+        let by: Vec<Tensor> = xs.iter().zip(differentiable).filter(|(_, d)| **d).map(|(x, _)| *x).collect();
+        let grads = gradients(loss, &by)?;
+        Ok(grads.into_iter().map(|g| g.map(oracle::edge)).collect::<Vec<_>>())
+    })
+    .expect(name);
+    let values = oracle::run(&backward, &given);
+    let (plain, loss) = trace(|| Ok(oracle::edge(scalar().1))).expect(name);
+    let eval = |given: &Given| oracle::value(&oracle::run(&plain, given), loss)[0];
+    let which: Vec<usize> = (0..inputs.len()).filter(|i| differentiable[*i]).collect();
+    for (edge, i) in edges.iter().zip(&which) {
+        let Some(edge) = edge else { continue };
+        let gradient = oracle::value(&values, *edge).to_vec();
+        let count = inputs[*i].len();
+        for at in (0..count).step_by((count / 40).max(1)) {
+            let h = 1e-5;
+            let mut moved = Given { inputs: given.inputs.clone(), ..Given::default() };
+            let shift = |g: &mut Given, by: f64| g.inputs.get_mut(i).expect("given")[at] += by;
+            shift(&mut moved, h);
+            let up = eval(&moved);
+            shift(&mut moved, -2.0 * h);
+            let numeric = (up - eval(&moved)) / (2.0 * h);
+            let error = (numeric - gradient[at]).abs() / (1.0 + numeric.abs());
+            assert!(
+                error < 1e-6,
+                "{name}: d/d input {i}[{at}] is {} by the graph, {numeric} by differences",
+                gradient[at]
+            );
+        }
+    }
+    let outputs: Vec<_> = edges.iter().flatten().copied().collect();
+    for device in common::devices() {
+        common::check(
+            &*device,
+            &backward,
+            &outputs,
+            &given,
+            10.0 * tolerance.max(1e-6),
+            &format!("backward of {name}"),
+        );
+    }
+}
+
+#[test]
+fn every_op() {
+    for row in OPS {
+        for (i, case) in (row.cases)().iter().enumerate() {
+            assert_eq!(case.op.name(), row.name);
+            let name = format!("{} case {i} {:?}", row.name, case.inputs);
+            let make = |xs: &[Tensor]| {
+                Tensor::apply(Kind::Op(case.op.clone()), xs, |t| case.op.infer(t).map(|t| vec![t]))
+            };
+            check_all(&name, &case.inputs, &given(case), &case.differentiable, case.tolerance, make);
+        }
+    }
+}
+
+#[test]
+fn every_pointwise_function() {
+    for func in POINTWISE {
+        // All combinations of the domain's values.
+        let n = func.domain.len();
+        let count = n.pow(func.arity as u32);
+        let column = |k: u32| (0..count).map(|i| func.domain[i / n.pow(k) % n]).collect::<Vec<f64>>();
+        // Off the ties of two equal arguments, where max and its kin have a kink.
+        let inputs: HashMap<usize, Vec<f64>> = (0..func.arity)
+            .map(|k| (k, column(k as u32).iter().map(|v| f64::from((v + 0.01 * k as f64) as f32)).collect()))
+            .collect();
+        let given = Given { inputs, ..Given::default() };
+        let types = vec![TensorType::f32([count]); func.arity];
+        let smooth = !matches!(func.name, "floor" | "sign");
+        let make =
+            |xs: &[Tensor]| pointwise(Expr::Call(func, (0..func.arity).map(Expr::In).collect()), xs, None);
+        check_all(func.name, &types, &given, &vec![smooth; func.arity], 1e-6, make);
+    }
+}
+
+#[test]
+fn broadcasting_both_ways() {
+    let shapes: &[[&[usize]; 2]] =
+        &[[&[3, 4], &[4]], [&[3, 4], &[3, 1]], [&[2, 3, 4], &[1, 3, 1]], [&[4], &[2, 1, 4]], [&[2, 2], &[]]];
+    for [a, b] in shapes {
+        let types = [TensorType::f32(*a), TensorType::f32(*b)];
+        let mut g = Generator::new(9, 0);
+        let inputs = types
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (i, (0..t.len()).map(|_| f64::from(g.normal() as f32)).collect()))
+            .collect();
+        let given = Given { inputs, ..Given::default() };
+        check_all(&format!("{a:?} * {b:?}"), &types, &given, &[true, true], 1e-5, |xs| xs[0] * xs[1] + xs[0]);
+    }
+}
