@@ -4,7 +4,7 @@
 //! * group 0: the kernel's own storage bindings, in the order of its row;
 //! * group 1: the fused program's storage bindings: its operands in order, then its outputs that are not in place
 //!   (an output in place shares its operand's read-write binding);
-//! * group 2: binding 0 the uniform words of this dispatch (`array<vec4<u32>, N>`), binding 1 the row of the step table
+//! * group 2: binding 0 the uniform words of this dispatch (the kernel's `Params`, then the program's words), binding 1 the row of the step table
 //!   (`array<vec4<u32>, 16>`, dynamic offset).
 //!
 //! Every kernel ends in `store(i, value)`: the fusion point. The fused [`Program`](crate::program::Program) takes `value` as its `Root`; the
@@ -29,7 +29,7 @@ pub enum Slot {
 pub struct Dispatch {
     /// Name of the kernel's row.
     pub kernel: &'static str,
-    /// Values of the kernel's `override` constants: these pick the variant.
+    /// Values of the kernel's overridable constants: these pick the variant.
     pub overrides: Vec<(&'static str, u32)>,
     /// The kernel's uniform words. The fused program's words follow them in the uniform, from the next multiple of four.
     pub words: Vec<u32>,

@@ -3,12 +3,17 @@
 //! * [`expr`], [`pointwise`]: elementwise expressions and the table of functions that they are made of.
 //! * [`program`]: expressions as one straight-line program.
 //! * [`philox`]: the random generator.
+//! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
+//! * [`lower`]: what ops dispatch.
 //! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
 
 pub mod caps;
 pub mod dispatch;
 pub mod expr;
+pub mod library;
 pub mod lower;
 pub mod philox;
 pub mod pointwise;
 pub mod program;
+pub mod source;
+pub mod table;

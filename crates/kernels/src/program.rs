@@ -103,6 +103,14 @@ pub struct Program {
 }
 
 impl Program {
+    /// Stores the root's value as it is, to one output.
+    pub fn identity() -> Self {
+        let mut program = Program::default();
+        let root = program.push(Instr::Root);
+        program.output(root, None);
+        program
+    }
+
     /// Adds an instruction, or finds the equal one.
     pub fn push(&mut self, instr: Instr) -> Id {
         match self.instrs.iter().position(|i| *i == instr) {

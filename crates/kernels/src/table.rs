@@ -1,0 +1,115 @@
+//! The kernel table: one row per kernel, with its WGSL file and what is known about it.
+//!
+//! To add a kernel, add a file in shaders/ and a row here; the tests check one against the other.
+
+/// How a kernel uses a binding of group 0 in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Only reads it.
+    Read,
+    /// Writes it too.
+    ReadWrite,
+}
+
+/// A shader language that a kernel must be written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Vulkan.
+    SpirV,
+    /// Metal.
+    Msl,
+    /// DirectX 12.
+    Hlsl,
+    /// WebGPU.
+    Wgsl,
+}
+
+/// Every target.
+pub const ALL_TARGETS: &[Target] = &[Target::SpirV, Target::Msl, Target::Hlsl, Target::Wgsl];
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Name in dispatches and plans; the file is shaders/NAME.wgsl.
+    pub name: &'static str,
+    /// Text of the file.
+    pub wgsl: &'static str,
+    /// Storage bindings of group 0 in order.
+    pub bindings: &'static [(&'static str, Access)],
+    /// The file's `const NAME: u32` that a dispatch may set, with their defaults in the file.
+    pub overrides: &'static [(&'static str, u32)],
+    /// Fields of the file's `Params`, in order; arrays count as one.
+    pub words: &'static [&'static str],
+    /// Variants that the tests check: values of the overrides, on each caps profile that asks for them.
+    pub variants: &'static [&'static [(&'static str, u32)]],
+    /// Languages that it must be written for.
+    pub targets: &'static [Target],
+}
+
+macro_rules! kernels {
+    ($( $(#[$doc:meta])* $id:ident $name:literal ($($binding:literal),*) [$($over:literal = $default:literal),*] {$($word:literal),+} $variants:expr; )*) => {
+        $( $(#[$doc])* pub static $id: Kernel = Kernel {
+            name: $name,
+            wgsl: include_str!(concat!("../../../shaders/", $name, ".wgsl")),
+            bindings: &[$(($binding, Access::Read)),*],
+            overrides: &[$(($over, $default)),*],
+            words: &[$($word),+],
+            variants: $variants,
+            targets: ALL_TARGETS,
+        }; )*
+        /// Every row.
+        pub static KERNELS: &[&Kernel] = &[$(&$id),*];
+    };
+}
+
+const TRANSPOSED: &[&[(&str, u32)]] =
+    &[&[], &[("TRANSPOSE_A", 1)], &[("TRANSPOSE_B", 1)], &[("TRANSPOSE_A", 1), ("TRANSPOSE_B", 1)]];
+const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
+const KINDS: &[&[(&str, u32)]] =
+    &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 0), ("WORKGROUP", 8)]];
+const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)]];
+const LOGS: &[&[(&str, u32)]] = &[&[("LOG", 0)], &[("LOG", 1)]];
+const LOGS_SMALL: &[&[(&str, u32)]] = &[&[("LOG", 0)], &[("LOG", 1)], &[("LOG", 1), ("WORKGROUP", 8)]];
+const GRADIENTS: &[&[(&str, u32)]] = &[&[("GRADIENT", 0)], &[("GRADIENT", 1)]];
+const GRADIENTS_SMALL: &[&[(&str, u32)]] =
+    &[&[("GRADIENT", 0)], &[("GRADIENT", 1)], &[("GRADIENT", 1), ("WORKGROUP", 8)]];
+
+kernels! {
+    /// A program alone.
+    POINTWISE "pointwise" () ["WORKGROUP" = 256] {"count"} SMALL;
+    /// Numbers from the uniform.
+    CONSTANTS "constants" () [] {"count", "first", "values"} &[&[]];
+    /// Matrix product without workgroup memory.
+    MATMUL_DIRECT "matmul_direct" ("a", "b") ["WORKGROUP" = 8] {"m", "n", "k", "a_row", "a_k", "b_k", "b_column"} &[&[]];
+    /// Matrix product by tiles of 64 x 64.
+    MATMUL_TILED "matmul_tiled" ("a", "b") ["TRANSPOSE_A" = 0, "TRANSPOSE_B" = 0] {"m", "n", "k"} TRANSPOSED;
+    /// Matrix product by tiles of 16 x 16.
+    MATMUL_SMALL "matmul_small" ("a", "b") ["TRANSPOSE_A" = 0, "TRANSPOSE_B" = 0] {"m", "n", "k"} TRANSPOSED;
+    /// Reduction, one result an invocation.
+    REDUCE_EACH "reduce_each" ("input") ["WORKGROUP" = 64, "KIND" = 0] {"outputs", "length", "inner"} KINDS;
+    /// Reduction, one result a workgroup.
+    REDUCE_GROUP "reduce_group" ("input") ["KIND" = 0] {"outputs", "length", "inner"} TREE_KINDS;
+    /// Softmax, one row an invocation.
+    SOFTMAX_EACH "softmax_each" ("logits") ["WORKGROUP" = 64, "LOG" = 0] {"rows", "length"} LOGS_SMALL;
+    /// Softmax, one row a workgroup.
+    SOFTMAX_GROUP "softmax_group" ("logits") ["LOG" = 0] {"rows", "length"} LOGS;
+    /// Cross-entropy with labels, one row an invocation.
+    CROSS_ENTROPY_EACH "cross_entropy_each" ("logits", "labels") ["WORKGROUP" = 64, "GRADIENT" = 0] {"rows", "classes"} GRADIENTS_SMALL;
+    /// Cross-entropy with labels, one row a workgroup.
+    CROSS_ENTROPY_GROUP "cross_entropy_group" ("logits", "labels") ["GRADIENT" = 0] {"rows", "classes"} GRADIENTS;
+    /// Index of the largest value of each row.
+    ARGMAX "argmax" ("input") ["WORKGROUP" = 64] {"rows", "length"} SMALL;
+    /// Copy of a stretch of an axis.
+    COPY_AXIS "copy_axis" ("input") ["WORKGROUP" = 256]
+        {"count", "inner", "source_length", "target_length", "source_offset", "target_offset", "length", "first", "span"} SMALL;
+    /// Copy with the axes in another order.
+    STRIDED_COPY "strided_copy" ("input") ["WORKGROUP" = 256] {"count", "rank", "axes"} SMALL;
+    /// Scaled sums of several arrays.
+    PACKED_SUMS "packed_sums" ("input0", "input1", "input2", "input3", "input4", "input5") ["WORKGROUP" = 64]
+        {"entries", "first", "table"} SMALL;
+}
+
+/// The row of a kernel.
+pub fn kernel(name: &str) -> Option<&'static Kernel> {
+    KERNELS.iter().copied().find(|k| k.name == name)
+}
