@@ -1,6 +1,7 @@
 //! Devices: where plans run.
 
 pub mod cpu;
+mod handle;
 pub mod once;
 
 use std::any::Any;
@@ -12,6 +13,8 @@ use rhyton_kernels::dispatch::STEP_WORDS;
 use crate::Error;
 pub use crate::graph::Reading;
 use crate::plan::Plan;
+pub use handle::Device;
+pub(crate) use handle::Placed;
 
 /// A row of the step table: what differs between one replay of a plan and the next. Word 0 is the step (random
 /// counter), words 1 and 2 the seed, from word 4 on f32 columns.

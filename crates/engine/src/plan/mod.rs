@@ -4,10 +4,12 @@
 mod build;
 mod fuse;
 mod index;
+mod report;
 
 use std::sync::Arc;
 
 pub use build::{ALIGN, Arenas, aligned, plan};
+pub use report::Totals;
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Dispatch;
 use rhyton_kernels::program::Program;

@@ -1,0 +1,167 @@
+//! [`EarlyStopping`].
+
+use std::sync::Arc;
+
+use crate::train::{Callback, CallbackResult, Control, Logs, Moment, Snapshot, Want};
+
+/// Stops training when a logged value has not become better for `patience` epochs, as `keras.callbacks.EarlyStopping`.
+#[derive(Clone)]
+pub struct EarlyStopping {
+    monitor: String,
+    min_delta: f64,
+    patience: usize,
+    verbose: u8,
+    rises: Option<bool>,
+    baseline: Option<f64>,
+    restore: bool,
+    start_from: usize,
+    best: Option<f64>,
+    kept: Option<(usize, Arc<Snapshot>)>,
+    wait: usize,
+}
+
+impl EarlyStopping {
+    /// Watches `val_loss`, without patience.
+    pub fn new() -> Self {
+        EarlyStopping {
+            monitor: "val_loss".into(),
+            min_delta: 0.0,
+            patience: 0,
+            verbose: 0,
+            rises: None,
+            baseline: None,
+            restore: false,
+            start_from: 0,
+            best: None,
+            kept: None,
+            wait: 0,
+        }
+    }
+
+    /// The logged value to watch. Default `val_loss`.
+    pub fn monitor(mut self, name: &str) -> Self {
+        self.monitor = name.into();
+        self
+    }
+
+    /// Changes of less than this are none. Default 0.
+    pub fn min_delta(mut self, delta: f64) -> Self {
+        self.min_delta = delta.abs();
+        self
+    }
+
+    /// Epochs without improvement before training stops. Default 0.
+    pub fn patience(mut self, epochs: usize) -> Self {
+        self.patience = epochs;
+        self
+    }
+
+    /// 1: a line when it stops.
+    pub fn verbose(mut self, verbose: u8) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// `"min"`, `"max"` or `"auto"` (rises if the name ends in `acc`, `accuracy` or `auc`).
+    pub fn mode(mut self, mode: &str) -> Self {
+        self.rises = match mode {
+            "min" => Some(false),
+            "max" => Some(true),
+            _ => None,
+        };
+        self
+    }
+
+    /// A value that must be beaten.
+    pub fn baseline(mut self, value: f64) -> Self {
+        self.baseline = Some(value);
+        self
+    }
+
+    /// Puts the best epoch's weights back at the end. Default false.
+    pub fn restore_best_weights(mut self, restore: bool) -> Self {
+        self.restore = restore;
+        self
+    }
+
+    /// Epochs to wait before watching. Default 0.
+    pub fn start_from_epoch(mut self, epoch: usize) -> Self {
+        self.start_from = epoch;
+        self
+    }
+
+    fn better(&self, value: f64, than: f64) -> bool {
+        let rises = self.rises.unwrap_or_else(|| ["acc", "accuracy", "auc"].iter().any(|e| self.monitor.ends_with(e)));
+        if rises { value - self.min_delta > than } else { value + self.min_delta < than }
+    }
+
+    fn improved(&self, value: f64) -> bool {
+        self.best.is_none_or(|best| self.better(value, best))
+    }
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        EarlyStopping::new()
+    }
+}
+
+impl Callback for EarlyStopping {
+    fn name(&self) -> String {
+        "EarlyStopping".into()
+    }
+
+    fn wants(&mut self, moment: Moment, logs: &Logs) -> Want {
+        match (moment, logs.get(&self.monitor)) {
+            (Moment::EpochEnd { epoch }, Some(value)) if self.restore && epoch >= self.start_from && self.improved(value) => Want::State,
+            _ => Want::Nothing,
+        }
+    }
+
+    fn on_train_begin(&mut self, _control: &mut Control) -> CallbackResult {
+        (self.best, self.kept, self.wait) = (None, None, 0);
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, control: &mut Control) -> CallbackResult {
+        let Some(value) = logs.get(&self.monitor) else {
+            let known = logs.names().collect::<Vec<_>>().join(",");
+            control.messages.push(format!(
+                "Early stopping conditioned on metric `{}` which is not available. Available metrics are: {known}",
+                self.monitor
+            ));
+            return Ok(());
+        };
+        if epoch < self.start_from {
+            return Ok(());
+        }
+        self.wait += 1;
+        if self.improved(value) {
+            self.best = Some(value);
+            if let (true, Some(snapshot)) = (self.restore, &control.snapshot) {
+                self.kept = Some((epoch, snapshot.clone()));
+            }
+            if self.baseline.is_none_or(|b| self.better(value, b)) {
+                self.wait = 0;
+            }
+            return Ok(());
+        }
+        if self.wait >= self.patience && epoch > 0 {
+            control.stop_training = true;
+            if self.verbose > 0 {
+                control.messages.push(format!("Epoch {}: early stopping", epoch + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, _logs: &Logs, control: &mut Control) -> CallbackResult {
+        if let Some((epoch, snapshot)) = self.kept.take() {
+            if self.verbose > 0 {
+                control.messages.push(format!("Restoring model weights from the end of the best epoch: {}.", epoch + 1));
+            }
+            control.restore = Some(snapshot);
+        }
+        Ok(())
+    }
+}

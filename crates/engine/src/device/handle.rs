@@ -1,0 +1,121 @@
+//! [`Device`]: the handle that users hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::cpu::Cpu;
+use super::{Backend, MemoryRef};
+use crate::Error;
+use crate::graph::{Reading, Resident};
+
+/// A device, and why it was taken.
+#[derive(Clone)]
+pub struct Device {
+    backend: Arc<dyn Backend>,
+    why: String,
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.backend.name())
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.backend.name(), self.why)
+    }
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.backend, &other.backend)
+    }
+}
+
+impl Device {
+    /// Any backend.
+    pub fn new(backend: Arc<dyn Backend>, why: impl Into<String>) -> Self {
+        Device { backend, why: why.into() }
+    }
+
+    /// The CPU, with a thread per core (or as many as `RHYTON_THREADS` says).
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn cpu() -> Result<Self, Error> {
+        let threads = std::env::var("RHYTON_THREADS").ok().and_then(|v| v.parse().ok()).unwrap_or(0);
+        Device::cpu_threads(threads)
+    }
+
+    /// The CPU with this many threads.
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn cpu_threads(threads: usize) -> Result<Self, Error> {
+        Ok(Device::new(Arc::new(Cpu::new(threads)?), "asked for"))
+    }
+
+    /// The device that `RHYTON_DEVICE` names (`cpu`, `gpu`, or a part of an adapter's name), else the best there is: a
+    /// discrete GPU, else an integrated one, else the CPU.
+    ///
+    /// # Errors
+    /// The variable names a device that is not there.
+    pub fn best() -> Result<Self, Error> {
+        match std::env::var("RHYTON_DEVICE") {
+            Ok(name) if !name.is_empty() => Device::named(&name, "named by RHYTON_DEVICE"),
+            _ => Device::pick(),
+        }
+    }
+
+    /// A device by name: `cpu`, `gpu` (software Vulkan where nothing better is there), `best`, or a part of an adapter's name.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn named(name: &str, why: &str) -> Result<Self, Error> {
+        match name.to_ascii_lowercase().as_str() {
+            "cpu" => Ok(Device { why: why.into(), ..Device::cpu()? }),
+            "best" => Device::pick(),
+            _ => Device::adapter(name, why),
+        }
+    }
+
+    fn pick() -> Result<Self, Error> {
+        Ok(Device { why: "no GPU was found".into(), ..Device::cpu()? })
+    }
+
+    fn adapter(name: &str, _why: &str) -> Result<Self, Error> {
+        Err(Error::Device {
+            device: name.into(),
+            what: "this build has no GPU support; build with the feature `gpu`".into(),
+        })
+    }
+
+    /// Why it was taken.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// Its backend.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+}
+
+/// Where a variable lies on a device.
+pub(crate) struct Placed {
+    pub backend: Arc<dyn Backend>,
+    pub memory: MemoryRef,
+}
+
+impl Resident for Placed {
+    fn read(&self, offset: usize, words: usize) -> Reading {
+        self.backend.read(&self.memory, offset, words)
+    }
+    fn write(&self, offset: usize, data: &[u32]) -> Result<(), Error> {
+        self.backend.write(&self.memory, offset, data)
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}

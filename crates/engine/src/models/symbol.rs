@@ -1,0 +1,96 @@
+//! [`Symbol`]: what a layer is called on while a functional model is put together.
+
+use std::sync::Arc;
+
+use super::infer::output_types;
+use crate::Error;
+use crate::graph::{LayerRef, Resolver};
+use crate::types::{DType, Shape};
+
+/// A symbolic tensor: its shape (axes that data decide are `None`), and the call that makes it.
+#[derive(Clone, Debug)]
+pub struct Symbol {
+    /// Shape with the batch axis.
+    pub shape: Shape,
+    /// Element type.
+    pub dtype: DType,
+    /// What makes it; an error is kept until a model is made of it.
+    source: Result<(Arc<SymbolCall>, usize), Error>,
+}
+
+/// One call of a layer on symbols.
+#[derive(Debug)]
+pub struct SymbolCall {
+    /// The layer.
+    pub layer: LayerRef,
+    /// What it is called on; empty for an input layer.
+    pub inputs: Vec<Symbol>,
+}
+
+impl Symbol {
+    /// The symbol of an input layer.
+    pub fn input(layer: LayerRef, shape: Shape, dtype: DType) -> Symbol {
+        let call = Arc::new(SymbolCall { layer, inputs: vec![] });
+        Symbol { shape, dtype, source: Ok((call, 0)) }
+    }
+
+    /// The call that makes it, and which of its outputs it is.
+    ///
+    /// # Errors
+    /// A layer before it did not fit.
+    pub fn source(&self) -> Result<&(Arc<SymbolCall>, usize), Error> {
+        self.source.as_ref().map_err(Clone::clone)
+    }
+
+    /// Calls a layer: builds it for these shapes, and gives a symbol for each output. Errors are kept in the symbols.
+    pub fn call(resolver: &dyn Resolver, layer: &LayerRef, inputs: &[Symbol]) -> Vec<Symbol> {
+        let before = inputs.iter().find_map(|s| s.source().err());
+        let types: Vec<(Shape, DType)> = inputs.iter().map(|s| (s.shape.clone(), s.dtype)).collect();
+        let made = before.map_or(Ok(()), Err).and_then(|()| output_types(resolver, layer, &types));
+        match made {
+            Ok(outputs) => {
+                let call = Arc::new(SymbolCall { layer: layer.clone(), inputs: inputs.to_vec() });
+                let symbol = |(i, (shape, dtype))| Symbol { shape, dtype, source: Ok((call.clone(), i)) };
+                outputs.into_iter().enumerate().map(symbol).collect()
+            }
+            Err(error) => vec![Symbol { shape: Shape::default(), dtype: DType::F32, source: Err(error) }],
+        }
+    }
+}
+
+/// One symbol or several.
+pub trait IntoSymbols {
+    /// As a list.
+    fn into_symbols(self) -> Vec<Symbol>;
+}
+
+impl IntoSymbols for Symbol {
+    fn into_symbols(self) -> Vec<Symbol> {
+        vec![self]
+    }
+}
+impl IntoSymbols for &Symbol {
+    fn into_symbols(self) -> Vec<Symbol> {
+        vec![self.clone()]
+    }
+}
+impl IntoSymbols for Vec<Symbol> {
+    fn into_symbols(self) -> Vec<Symbol> {
+        self
+    }
+}
+impl IntoSymbols for &[Symbol] {
+    fn into_symbols(self) -> Vec<Symbol> {
+        self.to_vec()
+    }
+}
+impl<const N: usize> IntoSymbols for [Symbol; N] {
+    fn into_symbols(self) -> Vec<Symbol> {
+        self.into()
+    }
+}
+impl<const N: usize> IntoSymbols for [&Symbol; N] {
+    fn into_symbols(self) -> Vec<Symbol> {
+        self.into_iter().cloned().collect()
+    }
+}

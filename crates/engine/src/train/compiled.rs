@@ -1,0 +1,116 @@
+//! What `compile` keeps: the optimizer with its slots, the losses, the metrics.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::graph::{DType, Role, TensorType, Value, Variable};
+use crate::losses::Loss;
+use crate::metrics::Metric;
+use crate::optimizers::{LearningRate, Optimizer};
+
+/// A loss of one output.
+#[derive(Clone)]
+pub struct OutputLoss {
+    /// Number of the output.
+    pub output: usize,
+    /// The loss.
+    pub loss: Arc<dyn Loss>,
+    /// Its weight in the total.
+    pub weight: f64,
+    /// Name in logs; only models with several outputs show them.
+    pub name: String,
+}
+
+/// A metric of one output.
+#[derive(Clone)]
+pub struct OutputMetric {
+    /// Number of the output.
+    pub output: usize,
+    /// The metric.
+    pub metric: Arc<dyn Metric>,
+    /// Whether sample weights apply to it.
+    pub weighted: bool,
+    /// Name in logs.
+    pub name: String,
+}
+
+/// A compiled model's training side.
+pub struct Compiled {
+    /// The optimizer.
+    pub optimizer: Box<dyn Optimizer>,
+    /// Losses.
+    pub losses: Vec<OutputLoss>,
+    /// Metrics.
+    pub metrics: Vec<OutputMetric>,
+    /// As they were given, for files: losses, metrics, loss weights, weighted metrics.
+    pub config: CompileSpec,
+    /// Steps that the optimizer has taken.
+    pub iteration: i64,
+    /// Slots of each trainable variable, by its id.
+    pub slots: HashMap<u64, Vec<Variable>>,
+    /// Sums of the metrics of training and of evaluation.
+    pub sums: [Variable; 2],
+}
+
+/// What compile configs say.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct CompileSpec {
+    pub loss: Json,
+    pub metrics: Json,
+    pub loss_weights: Json,
+    pub weighted_metrics: Json,
+}
+
+impl Compiled {
+    /// Slots of the variables that have none yet.
+    pub fn build_slots(&mut self, trainable: &[Variable]) {
+        let infos = self.optimizer.slots();
+        for variable in trainable {
+            self.slots.entry(variable.id()).or_insert_with(|| {
+                let slot = |info: &crate::optimizers::SlotInfo| {
+                    let (count, initial) = (variable.len(), info.initial.to_bits());
+                    let ty = TensorType { dtype: DType::F32, shape: variable.shape().to_vec() };
+                    let make = move || Ok(vec![initial; count]);
+                    Variable::new(info.name, ty, Role::Slot, Value::Lazy(Arc::new(make)))
+                };
+                infos.iter().map(slot).collect()
+            });
+        }
+    }
+
+    /// Number of sums: the total loss and its count, the outputs' losses where there are several, the metrics.
+    pub fn sum_count(losses: &[OutputLoss], metrics: &[OutputMetric]) -> usize {
+        let outputs = if losses.len() > 1 { 2 * losses.len() } else { 0 };
+        2 + outputs + metrics.iter().map(|m| m.metric.size()).sum::<usize>()
+    }
+
+    /// Logs from sums, in the guide's order: loss, the outputs' losses, metrics.
+    pub fn logs(&self, sums: &[f64]) -> Vec<(String, f64)> {
+        let mean = |at: usize| if sums[at + 1] == 0.0 { 0.0 } else { sums[at] / sums[at + 1] };
+        let mut logs = vec![("loss".to_string(), mean(0))];
+        let mut at = 2;
+        if self.losses.len() > 1 {
+            for loss in &self.losses {
+                logs.push((loss.name.clone(), mean(at)));
+                at += 2;
+            }
+        }
+        for metric in &self.metrics {
+            let size = metric.metric.size();
+            logs.push((metric.name.clone(), metric.metric.result(&sums[at..at + size])));
+            at += size;
+        }
+        logs
+    }
+
+    /// The learning rate at the next step.
+    pub fn learning_rate(&self) -> f64 {
+        match self.optimizer.learning_rate() {
+            LearningRate::Constant(rate) => f64::from(*rate),
+            LearningRate::Schedule(schedule) => schedule.at(self.iteration),
+        }
+    }
+}

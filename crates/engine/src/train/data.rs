@@ -1,0 +1,194 @@
+//! Data that go in and out of a model: `ndarray` arrays at the door, words inside.
+
+use std::borrow::Cow;
+
+use ndarray::{Array, ArrayBase, ArrayD, Data as Storage, Dimension, IxDyn};
+
+use crate::Error;
+use crate::types::DType;
+
+/// One array of examples (the first axis counts them), borrowed where it can be.
+#[derive(Clone, Debug)]
+pub struct Data<'a> {
+    /// Shape with the axis of examples.
+    pub shape: Vec<usize>,
+    /// Element type of the words.
+    pub dtype: DType,
+    /// Elements.
+    pub words: Cow<'a, [u32]>,
+    /// What could not be converted, told when the data are used.
+    error: Option<String>,
+}
+
+/// Number types that arrays may have. Others than f32 and i32 are converted at the door: f64 and bytes as Keras would cast
+/// them, wider integers after a check of their range.
+pub trait Element: Copy {
+    /// Type on the device.
+    const DTYPE: DType;
+    /// Whether the words are the numbers themselves.
+    const PLAIN: bool = false;
+    /// As a word; `None` where it does not fit.
+    fn word(self) -> Option<u32>;
+}
+
+macro_rules! element {
+    ($($t:ty, $dtype:ident, $plain:literal, |$x:ident| $word:expr;)*) => {
+        $(impl Element for $t {
+            const DTYPE: DType = DType::$dtype;
+            const PLAIN: bool = $plain;
+            fn word(self) -> Option<u32> { let $x = self; $word }
+        })*
+    };
+}
+element! {
+    f32, F32, true, |x| Some(x.to_bits());
+    f64, F32, false, |x| Some((x as f32).to_bits());
+    i32, I32, true, |x| Some(x.cast_unsigned());
+    u8, I32, false, |x| Some(u32::from(x));
+    i8, I32, false, |x| Some(i32::from(x).cast_unsigned());
+    u16, I32, false, |x| Some(u32::from(x));
+    i16, I32, false, |x| Some(i32::from(x).cast_unsigned());
+    u32, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
+    i64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
+    u64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
+    usize, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
+    bool, I32, false, |x| Some(u32::from(x));
+}
+
+impl<'a> Data<'a> {
+    /// Of any array.
+    pub fn of<A: Element, S: Storage<Elem = A>, D: Dimension>(array: &'a ArrayBase<S, D>) -> Data<'a>
+    where
+        A: bytemuck_like::Words,
+    {
+        let shape = array.shape().to_vec();
+        if A::PLAIN
+            && let Some(slice) = array.as_slice()
+        {
+            return Data { shape, dtype: A::DTYPE, words: Cow::Borrowed(A::as_words(slice)), error: None };
+        }
+        let mut bad = None;
+        let words = array.iter().enumerate().map(|(i, x)| {
+            x.word().unwrap_or_else(|| {
+                bad.get_or_insert(i);
+                0
+            })
+        });
+        let words = words.collect();
+        let error = bad.map(|i| format!("element {i} is out of the range of int32"));
+        Data { shape, dtype: A::DTYPE, words: Cow::Owned(words), error }
+    }
+
+    /// Number of examples.
+    ///
+    /// # Errors
+    /// It is a scalar, or an element could not be converted.
+    pub fn examples(&self, what: &str) -> Result<usize, Error> {
+        if let Some(error) = &self.error {
+            return Err(Error::Data { what: format!("{what}: {error}") });
+        }
+        self.shape.first().copied().ok_or_else(|| Error::Data { what: format!("{what} must have an axis of examples, but is a single number") })
+    }
+
+    /// Words of one example.
+    pub fn stride(&self) -> usize {
+        self.shape.iter().skip(1).product()
+    }
+
+    /// With elements of this type.
+    pub fn cast(self, dtype: DType) -> Data<'a> {
+        let words: Vec<u32> = match (self.dtype, dtype) {
+            (from, to) if from == to => return self,
+            (DType::F32, _) => self.words.iter().map(|w| (f32::from_bits(*w) as i32).cast_unsigned()).collect(),
+            (_, DType::F32) => self.words.iter().map(|w| (w.cast_signed() as f32).to_bits()).collect(),
+            _ => return Data { dtype, ..self },
+        };
+        Data { words: Cow::Owned(words), dtype, ..self }
+    }
+
+    /// Examples `from..to`.
+    pub fn part(&self, from: usize, to: usize) -> Data<'_> {
+        let stride = self.stride();
+        let mut shape = self.shape.clone();
+        if let Some(n) = shape.first_mut() {
+            *n = to - from;
+        }
+        Data { shape, dtype: self.dtype, words: Cow::Borrowed(&self.words[from * stride..to * stride]), error: self.error.clone() }
+    }
+
+    /// First position of a NaN or infinity.
+    pub fn first_not_finite(&self) -> Option<usize> {
+        (self.dtype == DType::F32).then(|| self.words.iter().position(|w| !f32::from_bits(*w).is_finite())).flatten()
+    }
+}
+
+/// Slices of plain numbers as words.
+mod bytemuck_like {
+    /// Types that may lend their slices as words.
+    pub trait Words: Sized {
+        /// The same memory; called for plain 4-byte types only.
+        fn as_words(slice: &[Self]) -> &[u32];
+    }
+    macro_rules! words {
+        ($plain:ty, $($other:ty),*) => {
+            $(impl Words for $other { fn as_words(_: &[Self]) -> &[u32] { &[] } })*
+            words!(@plain $plain);
+        };
+        (@plain $t:ty) => { impl Words for $t { fn as_words(slice: &[Self]) -> &[u32] { bytemuck::cast_slice(slice) } } };
+    }
+    words!(f32, f64, u8, i8, u16, i16, u32, i64, u64, usize, bool);
+    words!(@plain i32);
+}
+
+/// One array or several, as `fit`, `evaluate` and `predict` take them.
+pub trait IntoData<'a> {
+    /// As a list.
+    fn into_data(self) -> Vec<Data<'a>>;
+}
+
+impl<'a, A, S, D> IntoData<'a> for &'a ArrayBase<S, D>
+where
+    A: Element + bytemuck_like::Words,
+    S: Storage<Elem = A>,
+    D: Dimension,
+{
+    fn into_data(self) -> Vec<Data<'a>> {
+        vec![Data::of(self)]
+    }
+}
+impl<'a> IntoData<'a> for Data<'a> {
+    fn into_data(self) -> Vec<Data<'a>> {
+        vec![self]
+    }
+}
+impl<'a> IntoData<'a> for Vec<Data<'a>> {
+    fn into_data(self) -> Vec<Data<'a>> {
+        self
+    }
+}
+impl<'a, T: IntoData<'a>, const N: usize> IntoData<'a> for [T; N] {
+    fn into_data(self) -> Vec<Data<'a>> {
+        self.into_iter().flat_map(IntoData::into_data).collect()
+    }
+}
+macro_rules! tuples {
+    ($($t:ident $i:tt),+) => {
+        impl<'a, $($t: IntoData<'a>),+> IntoData<'a> for ($($t,)+) {
+            fn into_data(self) -> Vec<Data<'a>> {
+                let mut all = Vec::new();
+                $( all.extend(self.$i.into_data()); )+
+                all
+            }
+        }
+    };
+}
+tuples!(A 0, B 1);
+tuples!(A 0, B 1, C 2);
+tuples!(A 0, B 1, C 2, D 3);
+
+/// Words as an f32 array.
+pub(crate) fn to_array(shape: &[usize], words: Vec<u32>) -> Result<ArrayD<f32>, Error> {
+    let values: Vec<f32> = bytemuck::cast_vec(words);
+    let array = Array::from_shape_vec(IxDyn(shape), values);
+    array.map_err(|e| Error::State { what: format!("an output does not have its own shape {shape:?}: {e}") })
+}

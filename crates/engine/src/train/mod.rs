@@ -1,0 +1,27 @@
+//! Training: models with compile, fit, evaluate, predict; callbacks; snapshots.
+
+mod block;
+mod callback;
+mod compile;
+mod compiled;
+mod data;
+mod display;
+mod evaluate;
+mod feed;
+mod fit;
+mod history;
+mod model;
+mod run;
+mod session;
+mod snapshot;
+mod summary;
+mod trace;
+
+pub use callback::{Callback, CallbackResult, Control, Moment, Want};
+pub use compiled::{CompileSpec, Compiled, OutputLoss, OutputMetric};
+pub use data::{Data, Element, IntoData};
+pub use evaluate::Evaluate;
+pub use fit::{Fit, IntoCallbacks};
+pub use history::{History, Logs};
+pub use model::{Apply, IntoLayers, Model, Sequential, input};
+pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};

@@ -1,0 +1,374 @@
+//! [`Model`]: a network with what training needs.
+
+
+use ndarray::ArrayD;
+
+use super::block;
+use super::compiled::Compiled;
+use super::data::to_array;
+use super::session::Session;
+use crate::Error;
+use crate::device::Device;
+use crate::graph::{LayerRef, LayerSettings, Role, Variable};
+use crate::layers::InputLayer;
+use crate::models::registry;
+use crate::models::{IntoSymbols, Network, NetworkKind};
+use crate::random::next_seed;
+use crate::types::{DType, Shape};
+
+/// A model: Sequential or functional.
+pub struct Model {
+    pub(super) root: LayerRef,
+    pub(super) compiled: Option<Compiled>,
+    pub(super) device: Option<Device>,
+    pub(super) session: Option<Session>,
+    /// Seed of this model's random layers and shuffling.
+    pub(super) seed: u64,
+    /// Training steps taken so far: the counter of random draws.
+    pub(super) steps: u32,
+}
+
+/// `Sequential::new` makes a [`Model`] of a list of layers.
+pub struct Sequential;
+
+/// Layers, one after the other: a tuple of them, an array, or a `Vec<LayerRef>`.
+pub trait IntoLayers {
+    /// As a list.
+    fn into_layers(self) -> Vec<LayerRef>;
+}
+
+impl IntoLayers for Vec<LayerRef> {
+    fn into_layers(self) -> Vec<LayerRef> {
+        self
+    }
+}
+impl<const N: usize> IntoLayers for [LayerRef; N] {
+    fn into_layers(self) -> Vec<LayerRef> {
+        self.into()
+    }
+}
+macro_rules! tuples {
+    ($($t:ident),+) => {
+        impl<$($t: Into<LayerRef>),+> IntoLayers for ($($t,)+) {
+            #[allow(non_snake_case)]
+            fn into_layers(self) -> Vec<LayerRef> {
+                let ($($t,)+) = self;
+                vec![$($t.into()),+]
+            }
+        }
+        tuples!(@rest $($t),+);
+    };
+    (@rest $first:ident) => {};
+    (@rest $first:ident, $($t:ident),+) => { tuples!($($t),+); };
+}
+tuples!(A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P);
+
+impl Sequential {
+    /// A model of layers that feed one another. It is built at once if the first layer knows its input shape, else by
+    /// the first data.
+    ///
+    /// # Errors
+    /// A layer does not fit its input.
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new(layers: impl IntoLayers) -> Result<Model, Error> {
+        Sequential::named("", layers)
+    }
+
+    /// [`Sequential::new`] with a name.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn named(name: &str, layers: impl IntoLayers) -> Result<Model, Error> {
+        let mut layers = layers.into_layers();
+        let settings = LayerSettings { name: name.into(), ..LayerSettings::default() };
+        let input = match layers.first() {
+            Some(first) if first.class_name() == "InputLayer" => Some(layers.remove(0)),
+            Some(first) => match first.settings().input_shape {
+                Some(shape) => Some(InputLayer::of(&shape, DType::F32).into()),
+                None => None,
+            },
+            None => None,
+        };
+        let mut network = Network::sequential(layers);
+        if let Some(input) = input {
+            let (shape, dtype) = input_type(&input)?;
+            network.build_sequential(&registry::resolver(), input, shape, dtype)?;
+        }
+        Ok(Model::of(LayerRef::new(Box::new(network), settings)))
+    }
+}
+
+/// Shape (with the batch axis) and type that an input layer declares.
+pub(super) fn input_type(layer: &LayerRef) -> Result<(Shape, DType), Error> {
+    let held = layer.layer();
+    let input = held.as_any().downcast_ref::<InputLayer>();
+    input.map(InputLayer::symbol_type).ok_or_else(|| Error::State { what: format!("{} is no input layer", layer.name()) })
+}
+
+impl Model {
+    /// A functional model between symbols: `Model::new(inputs, outputs)`, each one or a list.
+    ///
+    /// # Errors
+    /// A layer on the way did not fit.
+    pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Model, Error> {
+        Model::named("", inputs, outputs)
+    }
+
+    /// [`Model::new`] with a name.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn named(name: &str, inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Model, Error> {
+        let network = Network::functional(&inputs.into_symbols(), &outputs.into_symbols())?;
+        let settings = LayerSettings { name: name.into(), ..LayerSettings::default() };
+        Ok(Model::of(LayerRef::new(Box::new(network), settings)))
+    }
+
+    /// A model around a network.
+    pub fn of(root: LayerRef) -> Model {
+        Model { root, compiled: None, device: None, session: None, seed: next_seed(), steps: 0 }
+    }
+
+    /// The network as a layer: what a model that contains this one calls.
+    pub fn as_layer(&self) -> &LayerRef {
+        &self.root
+    }
+
+    /// Reads the network.
+    pub fn network<R>(&self, f: impl FnOnce(&Network) -> R) -> Result<R, Error> {
+        let held = self.root.layer();
+        held.as_any().downcast_ref::<Network>().map(f).ok_or_else(|| Error::State { what: "this model has no network".into() })
+    }
+
+    /// Name: `sequential`, `model`, or as given.
+    pub fn name(&self) -> String {
+        self.root.name()
+    }
+
+    /// Layers in Keras' order (a Sequential's without its input layer).
+    pub fn layers(&self) -> Vec<LayerRef> {
+        let list = |n: &Network| match n.kind {
+            NetworkKind::Sequential => n.real_layers().cloned().collect(),
+            NetworkKind::Functional => n.layers.clone(),
+        };
+        self.network(list).unwrap_or_default()
+    }
+
+    /// The layer of this name.
+    ///
+    /// # Errors
+    /// There is none; the message lists those that are.
+    pub fn get_layer(&self, name: &str) -> Result<LayerRef, Error> {
+        let layers = self.layers();
+        layers.iter().find(|l| l.name() == name).cloned().ok_or_else(|| Error::Argument {
+            what: format!("no layer `{name}`; there are {}", layers.iter().map(LayerRef::name).collect::<Vec<_>>().join(", ")),
+        })
+    }
+
+    /// Whether its variables exist.
+    pub fn is_built(&self) -> bool {
+        self.network(Network::is_built).unwrap_or(false)
+    }
+
+    /// Builds a Sequential for inputs of this shape (with the batch axis), as its first data would.
+    ///
+    /// # Errors
+    /// A layer does not fit.
+    pub fn build(&mut self, shape: &[Option<usize>]) -> Result<(), Error> {
+        if self.is_built() {
+            return Ok(());
+        }
+        self.root.build(&registry::resolver(), &[Shape(shape.to_vec())])
+    }
+
+    pub(super) fn build_for(&mut self, example: &[usize]) -> Result<(), Error> {
+        let shape: Vec<Option<usize>> = std::iter::once(None).chain(example.iter().map(|d| Some(*d))).collect();
+        self.build(&shape)
+    }
+
+    /// Number of inputs and outputs.
+    pub fn arity(&self) -> (usize, usize) {
+        self.network(|n| (n.inputs.len(), n.outputs.len())).unwrap_or((0, 0))
+    }
+
+    /// Every variable once, in order of the layers: trainable ones of a layer before its others.
+    pub fn variables(&self) -> Vec<Variable> {
+        self.flagged().into_iter().map(|(v, _)| v).collect()
+    }
+
+    /// Variables with whether training changes them.
+    pub(super) fn flagged(&self) -> Vec<(Variable, bool)> {
+        let mut list: Vec<(Variable, bool)> = Vec::new();
+        for (variable, trainable) in self.root.variables() {
+            if !list.iter().any(|(v, _)| *v == variable) {
+                list.push((variable, trainable));
+            }
+        }
+        list
+    }
+
+    /// Variables that training changes, in Keras' order.
+    pub fn trainable_variables(&self) -> Vec<Variable> {
+        self.flagged().into_iter().filter(|(_, t)| *t).map(|(v, _)| v).collect()
+    }
+
+    /// All weights, as Keras' `get_weights`: trainable ones of all layers and the others, in order of the layers.
+    ///
+    /// # Errors
+    /// The device is gone, or a lazy value cannot be read.
+    pub fn get_weights(&self) -> Result<Vec<ArrayD<f32>>, Error> {
+        // All reads are enqueued before the first is waited for.
+        let reads: Vec<_> = self.variables().into_iter().map(|v| (v.shape().to_vec(), v.read())).collect();
+        reads.into_iter().map(|(shape, read)| to_array(&shape, block::wait(read)?)).collect()
+    }
+
+    /// Puts weights in, in the order of [`Model::get_weights`].
+    ///
+    /// # Errors
+    /// Their number or a shape differs.
+    pub fn set_weights(&mut self, weights: &[ArrayD<f32>]) -> Result<(), Error> {
+        let variables = self.variables();
+        if variables.len() != weights.len() {
+            let what = format!("the model has {} weights, but was given {}", variables.len(), weights.len());
+            return Err(Error::Argument { what });
+        }
+        for (i, (variable, weight)) in variables.iter().zip(weights).enumerate() {
+            if variable.shape() != weight.shape() {
+                let what = format!("weight {i} ({}) has shape {:?}, but was given {:?}", variable.name(), variable.shape(), weight.shape());
+                return Err(Error::Argument { what });
+            }
+        }
+        for (variable, weight) in variables.iter().zip(weights) {
+            variable.set(weight.iter().map(|v| v.to_bits()).collect())?;
+        }
+        Ok(())
+    }
+
+    /// Number of parameters.
+    pub fn count_params(&self) -> usize {
+        self.variables().iter().map(Variable::len).sum()
+    }
+
+    /// Moves the model to a device.
+    ///
+    /// # Errors
+    /// A variable cannot be read from where it is.
+    pub fn to(&mut self, device: &Device) -> Result<&mut Self, Error> {
+        if self.device.as_ref() == Some(device) {
+            return Ok(self);
+        }
+        self.device = Some(device.clone());
+        self.session = None;
+        Ok(self)
+    }
+
+    /// The device that it runs on, taken now if it has none.
+    ///
+    /// # Errors
+    /// `RHYTON_DEVICE` names one that is not there.
+    pub fn device(&mut self) -> Result<Device, Error> {
+        match &self.device {
+            Some(device) => Ok(device.clone()),
+            None => {
+                let device = Device::best()?;
+                self.device = Some(device.clone());
+                Ok(device)
+            }
+        }
+    }
+
+    /// The compiled side.
+    ///
+    /// # Errors
+    /// The model was not compiled.
+    pub fn compiled(&self) -> Result<&Compiled, Error> {
+        self.compiled.as_ref().ok_or_else(not_compiled)
+    }
+
+    /// The compiled side, to change.
+    ///
+    /// # Errors
+    /// The model was not compiled.
+    pub fn compiled_mut(&mut self) -> Result<&mut Compiled, Error> {
+        self.compiled.as_mut().ok_or_else(not_compiled)
+    }
+
+    /// Whether it was compiled.
+    pub fn is_compiled(&self) -> bool {
+        self.compiled.is_some()
+    }
+
+    /// Seed and number of training steps: what makes random layers and shuffling go on exactly.
+    pub fn random_state(&self) -> (u64, u32) {
+        (self.seed, self.steps)
+    }
+
+    /// Puts the random state back.
+    pub fn set_random_state(&mut self, seed: u64, steps: u32) {
+        (self.seed, self.steps) = (seed, steps);
+    }
+
+    /// Places everything that training (or prediction) needs on the device.
+    pub(super) fn session(&mut self, training: bool) -> Result<&mut Session, Error> {
+        let device = self.device()?;
+        let flagged = self.flagged();
+        let session = self.session.get_or_insert_with(|| Session::new(device));
+        let by_role = |role| flagged.iter().map(|(v, _)| v.clone()).filter(|v| v.role() == role).collect::<Vec<_>>();
+        session.place("parameters", &by_role(Role::Trainable))?;
+        session.place("state", &by_role(Role::NonTrainable))?;
+        if let Some(compiled) = &mut self.compiled {
+            let sums: Vec<Variable> = compiled.sums.to_vec();
+            session.place("metrics", &sums)?;
+            if training {
+                let trainable: Vec<Variable> = flagged.iter().filter(|(_, t)| *t).map(|(v, _)| v.clone()).collect();
+                compiled.build_slots(&trainable);
+                let infos = compiled.optimizer.slots();
+                for (i, info) in infos.iter().enumerate() {
+                    let slot = |v: &Variable| compiled.slots.get(&v.id()).and_then(|s| s.get(i)).cloned();
+                    let arena: Vec<Variable> = trainable.iter().filter_map(slot).collect();
+                    session.place(&format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name), &arena)?;
+                }
+            }
+        }
+        Ok(session)
+    }
+}
+
+fn not_compiled() -> Error {
+    Error::State { what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into() }
+}
+
+impl From<&Model> for LayerRef {
+    fn from(model: &Model) -> LayerRef {
+        model.root.clone()
+    }
+}
+
+/// `Input(shape)`: the symbol that a functional model begins with; the shape is without the batch axis.
+pub fn input<D: Into<Option<usize>>>(shape: impl IntoIterator<Item = D>) -> crate::models::Symbol {
+    let shape: Vec<Option<usize>> = shape.into_iter().map(Into::into).collect();
+    let layer: LayerRef = InputLayer::of(&shape, DType::F32).into();
+    input_symbol(layer)
+}
+
+/// The symbol of an input layer.
+pub(crate) fn input_symbol(layer: LayerRef) -> crate::models::Symbol {
+    let (shape, dtype) = input_type(&layer).unwrap_or_default();
+    crate::models::Symbol::input(layer, shape, dtype)
+}
+
+/// Calling layers on symbols: `Dense::new(64).activation("relu").on(&x)`.
+pub trait Apply: Into<LayerRef> {
+    /// Calls the layer on one symbol, or on a list; gives its (first) output.
+    fn on(self, inputs: impl IntoSymbols) -> crate::models::Symbol {
+        let mut outputs = self.on_all(inputs);
+        outputs.swap_remove(0)
+    }
+
+    /// Calls the layer; gives all its outputs, at least one.
+    fn on_all(self, inputs: impl IntoSymbols) -> Vec<crate::models::Symbol> {
+        crate::models::Symbol::call(&registry::resolver(), &self.into(), &inputs.into_symbols())
+    }
+}
+impl<T: Into<LayerRef>> Apply for T {}
+

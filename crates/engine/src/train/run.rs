@@ -1,0 +1,148 @@
+//! Runs steps: training, evaluation and prediction over gathered batches.
+
+use rhyton_kernels::dispatch::{STEP_COLUMNS, STEP_WORDS};
+
+use super::block;
+use super::feed::Feed;
+use super::model::Model;
+use super::session::{Key, Mode};
+use super::trace;
+use crate::Error;
+use crate::device::StepRow;
+use crate::graph::Variable;
+use crate::random::split;
+
+impl Model {
+    fn key(&self, mode: Mode, feed: &Feed, batch: usize) -> Key {
+        let trainable = match mode {
+            Mode::Train { .. } => self.trainable_variables().iter().map(Variable::id).collect(),
+            _ => vec![],
+        };
+        Key { mode, types: feed.types(batch), trainable }
+    }
+
+    /// How many steps of this batch size one submit may hold.
+    pub(super) fn steps_per_submit(&mut self, mode: Mode, feed: &Feed, batch: usize) -> Result<usize, Error> {
+        let key = self.key(mode, feed, batch);
+        self.with_plan(&key, |ready, _| Ok(ready.steps))
+    }
+
+    /// The plan of a key, made if need be.
+    fn with_plan<R>(
+        &mut self,
+        key: &Key,
+        f: impl FnOnce(&mut super::session::Ready, &crate::device::Device) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        self.session(matches!(key.mode, Mode::Train { .. }))?;
+        let trainable = self.trainable_variables();
+        let (root, compiled) = (&self.root, &self.compiled);
+        let make = || match (key.mode, compiled) {
+            (Mode::Predict, _) => trace::prediction(root, &key.types),
+            (_, None) => Err(Error::State { what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into() }),
+            (Mode::Evaluate, Some(c)) => Ok((trace::evaluation(root, c, &key.types)?, vec![])),
+            (Mode::Train { no_dropout }, Some(c)) => Ok((trace::training(root, c, &key.types, &trainable, no_dropout)?, vec![])),
+        };
+        let Some(session) = self.session.as_mut() else { return Err(Error::State { what: "the model is on no device".into() }) };
+        let device = session.device.clone();
+        f(session.ready(key, make)?, &device)
+    }
+
+    /// The step row of the next training step; counts the step.
+    fn next_row(&mut self) -> Result<StepRow, Error> {
+        let mut row = [0; STEP_WORDS];
+        row[0] = self.steps;
+        row[1..3].copy_from_slice(&split(self.seed));
+        let compiled = self.compiled_mut()?;
+        let (iteration, rate) = (compiled.iteration, compiled.learning_rate());
+        let columns = compiled.optimizer.scalars(iteration, rate);
+        if columns.len() > STEP_WORDS - STEP_COLUMNS {
+            return Err(Error::State { what: format!("the optimizer has {} step columns, but a row holds {}", columns.len(), STEP_WORDS - STEP_COLUMNS) });
+        }
+        row[STEP_COLUMNS..].iter_mut().zip(columns).for_each(|(w, c)| *w = (c as f32).to_bits());
+        compiled.iteration += 1;
+        self.steps = self.steps.wrapping_add(1);
+        Ok(row)
+    }
+
+    /// Trains on these examples, `batch` at a time: one submit. Their number is a multiple of `batch`.
+    pub(super) fn train_steps(&mut self, feed: &Feed, rows: &[u32], batch: usize, no_dropout: bool, space: &mut Vec<Vec<u32>>) -> Result<(), Error> {
+        let steps = rows.len() / batch;
+        let key = self.key(Mode::Train { no_dropout }, feed, batch);
+        // The plan is made before rows are counted: a model that cannot be planned keeps its state.
+        self.with_plan(&key, |_, _| Ok(()))?;
+        let table: Vec<StepRow> = (0..steps).map(|_| self.next_row()).collect::<Result<_, _>>()?;
+        feed.gather(rows, space);
+        self.with_plan(&key, |ready, device| ready.run(device, space, &table))
+    }
+
+    /// Evaluates on all examples of a feed; gives the sums.
+    pub(super) fn evaluate_feed(&mut self, feed: &Feed, batch: usize) -> Result<Vec<f64>, Error> {
+        self.session(false)?;
+        self.clear_sums(1)?;
+        self.each_submit(Mode::Evaluate, feed, batch, |model, key, rows, batch, space| {
+            feed.gather(rows, space);
+            let table = vec![[0; STEP_WORDS]; rows.len() / batch];
+            model.with_plan(key, |ready, device| ready.run(device, space, &table))
+        })?;
+        self.read_sums(1)
+    }
+
+    /// Outputs for all examples of a feed, one list of words per output.
+    pub(super) fn predict_feed(&mut self, feed: &Feed, batch: usize) -> Result<Vec<Vec<u32>>, Error> {
+        let outputs = self.arity().1;
+        let mut results: Vec<Vec<u32>> = vec![Vec::new(); outputs];
+        self.each_submit(Mode::Predict, feed, batch, |model, key, rows, batch, space| {
+            feed.gather(rows, space);
+            let steps = rows.len() / batch;
+            let table = vec![[0; STEP_WORDS]; steps];
+            let reads = model.with_plan(key, |ready, device| {
+                ready.run(device, space, &table)?;
+                let read = |o: &super::session::Window| (device.backend().read(&o.memory, 0, steps * o.stride), o.stride, o.words);
+                Ok(ready.outputs.iter().map(read).collect::<Vec<_>>())
+            })?;
+            for ((read, stride, words), result) in reads.into_iter().zip(&mut results) {
+                let slots = block::wait(read)?;
+                slots.chunks_exact(stride).for_each(|slot| result.extend_from_slice(&slot[..words]));
+            }
+            Ok(())
+        })?;
+        Ok(results)
+    }
+
+    /// Calls `f` for the examples of each submit in order; the last, smaller batch by itself.
+    fn each_submit(
+        &mut self,
+        mode: Mode,
+        feed: &Feed,
+        batch: usize,
+        mut f: impl FnMut(&mut Model, &Key, &[u32], usize, &mut Vec<Vec<u32>>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let batch = batch.clamp(1, feed.examples);
+        let all: Vec<u32> = (0..u32::try_from(feed.examples).unwrap_or(u32::MAX)).collect();
+        let whole = feed.examples / batch * batch;
+        let mut space = Vec::new();
+        let per_submit = self.steps_per_submit(mode, feed, batch)?;
+        let key = self.key(mode, feed, batch);
+        for rows in all[..whole].chunks(per_submit * batch) {
+            f(self, &key, rows, batch, &mut space)?;
+        }
+        let rest = &all[whole..];
+        if !rest.is_empty() {
+            let key = self.key(mode, feed, rest.len());
+            f(self, &key, rest, rest.len(), &mut space)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the sums of training (0) or evaluation (1) to zero.
+    pub(super) fn clear_sums(&mut self, which: usize) -> Result<(), Error> {
+        let sums = self.compiled()?.sums[which].clone();
+        sums.set(vec![0; sums.len()])
+    }
+
+    /// Reads the sums of training (0) or evaluation (1), after all that was submitted.
+    pub(super) fn read_sums(&self, which: usize) -> Result<Vec<f64>, Error> {
+        let words = block::wait(self.compiled()?.sums[which].read())?;
+        Ok(words.into_iter().map(|w| f64::from(f32::from_bits(w))).collect())
+    }
+}

@@ -1,0 +1,123 @@
+//! [`Snapshot`]: the whole state of a model as plain host data: what saves, checkpoints and restores start from.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::block;
+use super::compiled::CompileSpec;
+use super::model::Model;
+use crate::Error;
+use crate::graph::{LayerRef, Variable};
+use crate::optimizers::{LearningRate, SlotOrder};
+
+/// A variable's value.
+#[derive(Clone)]
+pub struct Saved {
+    /// The variable, for its name and shape.
+    pub variable: Variable,
+    /// Its elements as words.
+    pub words: Arc<Vec<u32>>,
+}
+
+/// A slot's value.
+#[derive(Clone)]
+pub struct SavedSlot {
+    /// Keras 3's name of the slot.
+    pub name: &'static str,
+    /// Index of its variable among the trainable ones.
+    pub of: usize,
+    /// Shape and elements.
+    pub saved: Saved,
+}
+
+/// An optimizer's state.
+#[derive(Clone)]
+pub struct OptimizerSnapshot {
+    /// Class.
+    pub class_name: &'static str,
+    /// Its config, with the learning rate as it is now.
+    pub spec: Json,
+    /// Steps taken.
+    pub iteration: i64,
+    /// The learning rate; `None` under a schedule.
+    pub learning_rate: Option<f32>,
+    /// Slots in the order of files.
+    pub slots: Vec<SavedSlot>,
+    /// Host state by Keras' names.
+    pub host: Vec<(String, f32)>,
+}
+
+/// The state of a model.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The network, for its configs.
+    pub root: LayerRef,
+    /// Every variable once, in the order of `get_weights`.
+    pub weights: Vec<Saved>,
+    /// Variables that training changes, in order.
+    pub trainable: Vec<Variable>,
+    /// How it was compiled.
+    pub compile: Option<CompileSpec>,
+    /// The optimizer's state; `None` for a model that was not compiled.
+    pub optimizer: Option<OptimizerSnapshot>,
+    /// Seed of random layers and shuffling.
+    pub seed: u64,
+    /// Training steps taken: the counter of random draws.
+    pub steps: u32,
+}
+
+impl Model {
+    /// Reads the whole state. All reads are enqueued before the first is waited for.
+    ///
+    /// # Errors
+    /// The device is gone, or a lazy value cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let trainable = self.trainable_variables();
+        let variables = self.variables();
+        let slots = self.compiled.as_ref().map(|c| c.ordered_slots(&trainable)).unwrap_or_default();
+        let reads: Vec<_> = variables.iter().chain(slots.iter().map(|(_, _, v)| v)).map(|v| (v.clone(), v.read())).collect();
+        let mut saved = Vec::with_capacity(reads.len());
+        for (variable, read) in reads {
+            saved.push(Saved { variable, words: Arc::new(block::wait(read)?) });
+        }
+        let slot_values = saved.split_off(variables.len());
+        let optimizer = self.compiled.as_ref().map(|c| OptimizerSnapshot {
+            class_name: c.optimizer.class_name(),
+            spec: c.optimizer.spec(),
+            iteration: c.iteration,
+            learning_rate: match c.optimizer.learning_rate() {
+                LearningRate::Constant(rate) => Some(*rate),
+                LearningRate::Schedule(_) => None,
+            },
+            slots: slots.iter().zip(slot_values).map(|((name, of, _), saved)| SavedSlot { name, of: *of, saved }).collect(),
+            host: c.optimizer.host_state(),
+        });
+        let compile = self.compiled.as_ref().map(|c| c.config.clone());
+        Ok(Snapshot { root: self.root.clone(), weights: saved, trainable, compile, optimizer, seed: self.seed, steps: self.steps })
+    }
+
+    /// Puts the weights of a snapshot of this model back.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn restore_weights(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        snapshot.weights.iter().try_for_each(|s| s.variable.set(s.words.to_vec()))
+    }
+}
+
+impl super::compiled::Compiled {
+    /// Slots of these variables in the order of files: name, index of the variable, slot variable.
+    pub fn ordered_slots(&self, trainable: &[Variable]) -> Vec<(&'static str, usize, Variable)> {
+        let infos = self.optimizer.slots();
+        let one = |of: usize, i: usize| {
+            let slots = self.slots.get(&trainable[of].id())?;
+            Some((infos[i].name, of, slots.get(i)?.clone()))
+        };
+        let (n, k) = (trainable.len(), infos.len());
+        match self.optimizer.slot_order() {
+            SlotOrder::ByParameter => (0..n).flat_map(|of| (0..k).map(move |i| (of, i))).filter_map(|(of, i)| one(of, i)).collect(),
+            SlotOrder::BySlot => (0..k).flat_map(|i| (0..n).map(move |of| (of, i))).filter_map(|(of, i)| one(of, i)).collect(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The graphs of a training step, an evaluation step and a prediction.
+
+use super::compiled::Compiled;
+use crate::Error;
+use crate::autograd::gradients;
+use crate::graph::{CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, trace};
+use crate::losses::Reduction;
+use crate::metrics::Sum;
+use crate::ops::{Entry, packed_sums};
+use crate::optimizers::Applied;
+
+/// Types of the data of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StepTypes {
+    /// Inputs.
+    pub x: Vec<TensorType>,
+    /// Targets.
+    pub y: Vec<TensorType>,
+    /// Sample weights per output; empty without.
+    pub weights: Vec<TensorType>,
+}
+
+impl StepTypes {
+    /// All in order of the plan's inputs.
+    pub fn all(&self) -> impl Iterator<Item = &TensorType> {
+        self.x.iter().chain(&self.y).chain(&self.weights)
+    }
+}
+
+fn inputs(types: &StepTypes) -> (Vec<Tensor>, Vec<Tensor>, Vec<Tensor>) {
+    let mut all = types.all().enumerate().map(|(i, t)| Tensor::input(i, t.clone()));
+    let mut take = |n| all.by_ref().take(n).collect::<Vec<_>>();
+    (take(types.x.len()), take(types.y.len()), take(types.weights.len()))
+}
+
+/// Every layer of a tree of layers, once.
+fn every_layer(layer: &LayerRef, seen: &mut Vec<LayerRef>) {
+    if !seen.contains(layer) {
+        seen.push(layer.clone());
+        layer.layer().inner().iter().for_each(|(_, l)| every_layer(l, seen));
+    }
+}
+
+fn call(root: &LayerRef, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+    // The model's own name is not part of the layers' paths.
+    root.layer().call_all(xs, cx)
+}
+
+/// Adds the losses and the sums of the metrics; gives the total loss.
+fn losses_and_sums(root: &LayerRef, compiled: &Compiled, types: &StepTypes, cx: &CallContext, sums: &Variable) -> Tensor {
+    let (xs, ys, weights) = inputs(types);
+    let outputs = call(root, &xs, cx);
+    let batch = types.x.first().and_then(|t| t.shape.first()).copied().unwrap_or(1) as f64;
+    let mut total: Option<Tensor> = None;
+    let mut entries = Vec::new();
+    let mut per_output = Vec::new();
+    for (i, slot) in compiled.losses.iter().enumerate() {
+        let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
+        let weight = weights.get(slot.output).or(weights.first()).copied();
+        let value = reduced(slot.loss.reduction(), slot.loss.call(*y, *out), weight);
+        if compiled.losses.len() > 1 {
+            per_output.push(Entry { tensor: Some(value), scale: batch });
+            per_output.push(Entry { tensor: None, scale: batch });
+        }
+        let weighted = if slot.weight == 1.0 { value } else { value * slot.weight };
+        total = Some(total.map_or(weighted, |t| t + weighted));
+        let _ = i;
+    }
+    let mut layers = Vec::new();
+    every_layer(root, &mut layers);
+    layers.iter().for_each(|l| l.add_penalties(cx));
+    for loss in cx.losses() {
+        total = Some(total.map_or(loss, |t| t + loss));
+    }
+    let total = total.unwrap_or_else(|| 0.0.into_tensor());
+    entries.push(Entry { tensor: Some(total), scale: batch });
+    entries.push(Entry { tensor: None, scale: batch });
+    entries.extend(per_output);
+    for slot in &compiled.metrics {
+        let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
+        let weight = if slot.weighted { weights.get(slot.output).or(weights.first()).copied() } else { None };
+        let made = slot.metric.sums(*y, *out, weight);
+        entries.extend(made.into_iter().map(|Sum { tensor, scale }| Entry { tensor, scale }));
+    }
+    assign(sums, packed_sums(&entries) + sums);
+    total
+}
+
+/// Joins per-example losses as the loss says (Keras' `reduce_weighted_values`).
+fn reduced(reduction: Reduction, values: Tensor, weight: Option<Tensor>) -> Tensor {
+    let weight = weight.map(|w| fit_weight(w, values));
+    let weighted = weight.map_or(values, |w| values * w);
+    match (reduction, weight) {
+        (Reduction::Sum, _) => weighted.sum(&[]),
+        (Reduction::MeanWithSampleWeight, Some(w)) => weighted.sum(&[]) / (w.broadcast_to(&values.shape()).sum(&[]) + 1e-7),
+        _ => weighted.mean(&[]),
+    }
+}
+
+/// Weights per example, made to broadcast along the other axes of the losses.
+fn fit_weight(weight: Tensor, values: Tensor) -> Tensor {
+    let (mut shape, rank) = (weight.shape(), values.rank());
+    while shape.len() < rank {
+        shape.push(1);
+    }
+    weight.reshape(shape)
+}
+
+/// One training step. `trainable` are the variables that it changes.
+pub fn training(root: &LayerRef, compiled: &Compiled, types: &StepTypes, trainable: &[Variable], no_dropout: bool) -> Result<Graph, Error> {
+    let (graph, ()) = trace(|| {
+        let cx = CallContext { no_dropout, ..CallContext::new(true) };
+        let total = losses_and_sums(root, compiled, types, &cx, &compiled.sums[0]);
+        let parameters: Vec<Tensor> = trainable.iter().map(IntoTensor::into_tensor).collect();
+        let found = gradients(total, &parameters)?;
+        let mut applied = Vec::new();
+        for (variable, gradient) in trainable.iter().zip(found) {
+            // Keras skips variables that the loss does not depend on.
+            let (Some(gradient), Some(slots)) = (gradient, compiled.slots.get(&variable.id())) else { continue };
+            applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone() });
+        }
+        compiled.optimizer.apply(&applied)
+    })?;
+    Ok(graph)
+}
+
+/// One evaluation step.
+pub fn evaluation(root: &LayerRef, compiled: &Compiled, types: &StepTypes) -> Result<Graph, Error> {
+    let (graph, _) = trace(|| Ok(losses_and_sums(root, compiled, types, &CallContext::new(false), &compiled.sums[1]).ty()))?;
+    Ok(graph)
+}
+
+/// One prediction, and the edges of the outputs.
+pub fn prediction(root: &LayerRef, types: &StepTypes) -> Result<(Graph, Vec<Edge>), Error> {
+    trace(|| {
+        let (xs, _, _) = inputs(types);
+        Ok(call(root, &xs, &CallContext::new(false)).into_iter().filter_map(Tensor::edge).collect())
+    })
+}

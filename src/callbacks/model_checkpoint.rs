@@ -1,0 +1,249 @@
+//! [`ModelCheckpoint`]: saves the model, or its weights, while it trains.
+
+use std::path::{Path, PathBuf};
+
+use rhyton_engine::train::{Callback, CallbackResult, Control, Logs, Moment, Want};
+
+use super::template::{Number, fill};
+use crate::saving::{SaveOptions, write_model, write_weights};
+
+/// Whether a monitored value should fall or rise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Rises if its name has `acc` in it or begins with `fmeasure`, else falls.
+    #[default]
+    Auto,
+    /// Smaller is better.
+    Min,
+    /// Larger is better.
+    Max,
+}
+
+impl From<&str> for Mode {
+    fn from(name: &str) -> Self {
+        match name {
+            "min" => Mode::Min,
+            "max" => Mode::Max,
+            _ => Mode::Auto,
+        }
+    }
+}
+
+/// When to save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveFreq {
+    /// After each epoch.
+    Epoch,
+    /// After every so many batches, counted over epochs.
+    Batches(usize),
+}
+
+impl From<&str> for SaveFreq {
+    fn from(_: &str) -> Self {
+        SaveFreq::Epoch
+    }
+}
+impl From<usize> for SaveFreq {
+    fn from(batches: usize) -> Self {
+        SaveFreq::Batches(batches.max(1))
+    }
+}
+
+/// Saves while training, as `keras.callbacks.ModelCheckpoint`. The path may name the epoch (from 1), the batch and any logged value:
+/// `training/cp-{epoch:04d}.ckpt`, `best-{val_loss:.2f}.keras`.
+///
+/// Every file is written beside the older one, which it replaces when it is whole and on the disk: a crash or Ctrl-C loses nothing.
+#[derive(Clone, Debug)]
+pub struct ModelCheckpoint {
+    template: String,
+    monitor: String,
+    verbose: u8,
+    best_only: bool,
+    weights_only: bool,
+    mode: Mode,
+    freq: SaveFreq,
+    options: SaveOptions,
+    best: Option<f64>,
+    /// What to do at the moment that `wants` was asked for.
+    decision: Option<Decision>,
+    last: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+struct Decision {
+    save: bool,
+    message: Option<String>,
+    best: Option<f64>,
+}
+
+impl ModelCheckpoint {
+    /// Saves the whole model to this path after each epoch.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        ModelCheckpoint {
+            template: path.as_ref().to_string_lossy().into_owned(),
+            monitor: "val_loss".into(),
+            verbose: 0,
+            best_only: false,
+            weights_only: false,
+            mode: Mode::Auto,
+            freq: SaveFreq::Epoch,
+            options: SaveOptions::default(),
+            best: None,
+            decision: None,
+            last: None,
+        }
+    }
+
+    /// The logged value that says which model is best. Default `val_loss`.
+    pub fn monitor(mut self, name: &str) -> Self {
+        self.monitor = name.into();
+        self
+    }
+
+    /// 1: a line for each save.
+    pub fn verbose(mut self, verbose: u8) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// Saves only when the monitored value is better than ever.
+    pub fn save_best_only(mut self, best_only: bool) -> Self {
+        self.best_only = best_only;
+        self
+    }
+
+    /// Saves weights (and, in a TensorFlow checkpoint or `.weights.h5`, the optimizer) instead of the whole model.
+    pub fn save_weights_only(mut self, weights_only: bool) -> Self {
+        self.weights_only = weights_only;
+        self
+    }
+
+    /// `"auto"`, `"min"` or `"max"`.
+    pub fn mode(mut self, mode: impl Into<Mode>) -> Self {
+        self.mode = mode.into();
+        self
+    }
+
+    /// `"epoch"`, or a number of batches.
+    pub fn save_freq(mut self, freq: impl Into<SaveFreq>) -> Self {
+        self.freq = freq.into();
+        self
+    }
+
+    /// A value that the first save must be better than.
+    pub fn initial_value_threshold(mut self, value: f64) -> Self {
+        self.best = Some(value);
+        self
+    }
+
+    /// Format, dialect, shards.
+    pub fn options(mut self, options: SaveOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The best monitored value so far.
+    pub fn best(&self) -> Option<f64> {
+        self.best
+    }
+
+    /// The path of the last save.
+    pub fn last_path(&self) -> Option<&Path> {
+        self.last.as_deref()
+    }
+
+    fn better(&self, value: f64, than: f64) -> bool {
+        match self.mode {
+            Mode::Min => value < than,
+            Mode::Max => value > than,
+            Mode::Auto if self.monitor.contains("acc") || self.monitor.starts_with("fmeasure") => value > than,
+            Mode::Auto => value < than,
+        }
+    }
+
+    /// What to do with these logs, and what to say.
+    fn decide(&self, epoch: usize, path: &str, logs: &Logs) -> Decision {
+        let say = |text: String| (self.verbose > 0).then(|| format!("\nEpoch {}: {text}", epoch + 1));
+        if !self.best_only {
+            return Decision { save: true, message: say(format!("saving model to {path}")), best: self.best };
+        }
+        let name = &self.monitor;
+        let Some(value) = logs.get(name) else {
+            let known = logs.names().collect::<Vec<_>>().join(", ");
+            let text = format!("Can save best model only with {name} available, skipping. Available: {known}");
+            return Decision { save: false, message: Some(text), best: self.best };
+        };
+        let old = self.best.unwrap_or(if self.better(f64::INFINITY, 0.0) { f64::NEG_INFINITY } else { f64::INFINITY });
+        // Python prints infinity as `inf`, as Rust does.
+        if self.better(value, old) {
+            let text = format!("{name} improved from {old:.5} to {value:.5}, saving model to {path}");
+            Decision { save: true, message: say(text), best: Some(value) }
+        } else {
+            Decision { save: false, message: say(format!("{name} did not improve from {old:.5}")), best: self.best }
+        }
+    }
+
+    fn path(&self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Result<String, String> {
+        fill(&self.template, &|name| match name {
+            "epoch" => Some(Number::Whole(epoch + 1)),
+            "batch" => batch.map(|b| Number::Whole(b + 1)),
+            other => logs.get(other).map(Number::Real),
+        })
+    }
+
+    fn ask(&mut self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Want {
+        // A template that cannot be filled is told when the file is to be written.
+        let path = self.path(epoch, batch, logs).unwrap_or_default();
+        let decision = self.decide(epoch, &path, logs);
+        let want = if decision.save { Want::State } else { Want::Nothing };
+        self.decision = Some(decision);
+        want
+    }
+
+    fn act(&mut self, epoch: usize, batch: Option<usize>, logs: &Logs, control: &mut Control) -> CallbackResult {
+        let Some(decision) = self.decision.take() else { return Ok(()) };
+        control.messages.extend(decision.message);
+        if !decision.save {
+            return Ok(());
+        }
+        let path = PathBuf::from(self.path(epoch, batch, logs)?);
+        let snapshot = control.snapshot.as_ref().ok_or("the state of the model was not read")?;
+        if self.weights_only {
+            write_weights(snapshot, &path, &self.options)?;
+        } else {
+            write_model(snapshot, &path, &self.options)?;
+        }
+        self.best = decision.best;
+        self.last = Some(path);
+        Ok(())
+    }
+}
+
+impl Callback for ModelCheckpoint {
+    fn name(&self) -> String {
+        "ModelCheckpoint".into()
+    }
+
+    fn every_batches(&self) -> Option<usize> {
+        match self.freq {
+            SaveFreq::Epoch => None,
+            SaveFreq::Batches(n) => Some(n),
+        }
+    }
+
+    fn wants(&mut self, moment: Moment, logs: &Logs) -> Want {
+        match (moment, self.freq) {
+            (Moment::EpochEnd { epoch }, SaveFreq::Epoch) => self.ask(epoch, None, logs),
+            (Moment::BatchEnd { epoch, batch, .. }, SaveFreq::Batches(_)) => self.ask(epoch, Some(batch), logs),
+            _ => Want::Nothing,
+        }
+    }
+
+    fn on_train_batch_end(&mut self, batch: usize, logs: &Logs, control: &mut Control) -> CallbackResult {
+        self.act(control.epoch, Some(batch), logs, control)
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, control: &mut Control) -> CallbackResult {
+        self.act(epoch, None, logs, control)
+    }
+}

@@ -1,0 +1,228 @@
+//! From what a file says to a model.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rhyton_engine::graph::{LayerRef, LayerSettings, Value as Place, Variable as EngineVariable};
+use rhyton_engine::models::{Network, Symbol, registry};
+use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
+use rhyton_persist::tree::{Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable};
+use serde_json::Value;
+
+use super::Error;
+
+/// The network that a config describes, as a layer.
+pub(super) fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
+    let layers: Vec<LayerRef> = config.layers.iter().map(|l| layer(l, path)).collect::<Result<_, _>>()?;
+    let network = match config.kind {
+        ModelKind::Sequential => sequential(layers)?,
+        ModelKind::Functional => functional(config, &layers, path)?,
+    };
+    let settings = LayerSettings { name: config.name.clone(), ..LayerSettings::default() };
+    let root = LayerRef::new(Box::new(network), settings);
+    if config.config.get("trainable") == Some(&Value::Bool(false)) {
+        root.set_trainable(false);
+    }
+    Ok(root)
+}
+
+fn layer(config: &LayerConfig, path: &Path) -> Result<LayerRef, Error> {
+    if let Some(model) = &config.model {
+        let made = network(model, path)?;
+        made.configure(|s| s.name = config.name.clone());
+        return Ok(made);
+    }
+    let made = registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)?;
+    made.configure(|s| s.name = config.name.clone());
+    Ok(made)
+}
+
+fn sequential(mut layers: Vec<LayerRef>) -> Result<Network, Error> {
+    let input = match layers.first() {
+        Some(first) if first.class_name() == "InputLayer" => Some(layers.remove(0)),
+        _ => None,
+    };
+    let mut network = Network::sequential(layers);
+    if let Some(input) = input {
+        let (shape, dtype) = input_type(&input)?;
+        network.build_sequential(&registry::resolver(), input, shape, dtype)?;
+    }
+    Ok(network)
+}
+
+fn bad(path: &Path, layer: &str, found: String, expected: &str) -> Error {
+    rhyton_persist::Error::Format { path: path.into(), place: format!("config, layer {layer}"), found, expected: expected.into() }.into()
+}
+
+fn functional(config: &ModelConfig, layers: &[LayerRef], path: &Path) -> Result<Network, Error> {
+    // Symbols by layer and call; calls are made as soon as what they read is there.
+    let mut symbols: HashMap<(String, usize), Vec<Symbol>> = HashMap::new();
+    let mut waiting: Vec<(&LayerConfig, &LayerRef, usize, &Call)> = Vec::new();
+    for (config, layer) in config.layers.iter().zip(layers) {
+        if layer.class_name() == "InputLayer" {
+            symbols.insert((config.name.clone(), 0), vec![input_symbol(layer.clone())]);
+        }
+        waiting.extend(config.calls.iter().enumerate().map(|(node, call)| (config, layer, node, call)));
+    }
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut later = Vec::new();
+        for (config, layer, node, call) in waiting {
+            match inputs(call, &symbols, &config.name, path)? {
+                // Calls of one layer are made in order.
+                Some(inputs) if node == 0 || symbols.contains_key(&(config.name.clone(), node - 1)) => {
+                    symbols.insert((config.name.clone(), node), layer.clone().on_all(inputs));
+                }
+                _ => later.push((config, layer, node, call)),
+            }
+        }
+        if later.len() == before {
+            let (config, ..) = later[0];
+            return Err(bad(path, &config.name, "inputs that no layer of the model makes".into(), "names of earlier layers"));
+        }
+        waiting = later;
+    }
+    let find = |r: &TensorRef| {
+        let made = symbols.get(&(r.layer.clone(), r.node)).and_then(|s| s.get(r.tensor));
+        made.cloned().ok_or_else(|| bad(path, &r.layer, format!("call {} output {}", r.node, r.tensor), "a call that the config describes"))
+    };
+    let inputs: Vec<Symbol> = config.inputs.iter().map(find).collect::<Result<_, _>>()?;
+    let outputs: Vec<Symbol> = config.outputs.iter().map(find).collect::<Result<_, _>>()?;
+    let mut network = Network::functional(&inputs, &outputs)?;
+    network.reorder(layers);
+    Ok(network)
+}
+
+/// The symbols that a call reads; `None` where one is not made yet.
+fn inputs(call: &Call, symbols: &HashMap<(String, usize), Vec<Symbol>>, layer: &str, path: &Path) -> Result<Option<Vec<Symbol>>, Error> {
+    let mut found = Vec::new();
+    for arg in &call.args {
+        if !collect(arg, symbols, &mut found, layer, path)? {
+            return Ok(None);
+        }
+    }
+    for (name, arg) in &call.kwargs {
+        let harmless = matches!(arg, Arg::Value(Value::Null)) || (matches!(arg, Arg::Value(_)) && name == "training");
+        if !harmless {
+            let what = rhyton_persist::Error::Unsupported {
+                path: path.into(),
+                place: format!("config, layer {layer}"),
+                what: format!("the call argument `{name}`"),
+                advice: String::new(),
+            };
+            return Err(what.into());
+        }
+    }
+    Ok(Some(found))
+}
+
+fn collect(
+    arg: &Arg,
+    symbols: &HashMap<(String, usize), Vec<Symbol>>,
+    found: &mut Vec<Symbol>,
+    layer: &str,
+    path: &Path,
+) -> Result<bool, Error> {
+    match arg {
+        Arg::Tensor(r) => match symbols.get(&(r.layer.clone(), r.node)) {
+            Some(made) => {
+                let tensor = made.get(r.tensor).ok_or_else(|| bad(path, layer, format!("output {} of {}", r.tensor, r.layer), "an output that it has"))?;
+                found.push(tensor.clone());
+                Ok(true)
+            }
+            None => Ok(false),
+        },
+        Arg::List(items) => {
+            for item in items {
+                if !collect(item, symbols, found, layer, path)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        Arg::Value(value) => Err(bad(path, layer, format!("the positional argument {value}"), "a tensor")),
+    }
+}
+
+/// Puts the values of a filled skeleton into the variables of a layer, lazily.
+pub(super) fn put(layer: &LayerRef, object: &Object) -> Result<(), Error> {
+    for (variable, filled) in layer.own_variables().iter().zip(&object.variables) {
+        if filled.value.is_some() {
+            place(variable, filled)?;
+        }
+    }
+    let inner = layer.layer().inner();
+    for (edge, child) in &object.children {
+        if let Some((_, layer)) = inner.iter().find(|(name, l)| name == edge && l.name() == child.name) {
+            put(layer, child)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a variable a value from a file: read now if it lies on a device, else when it is needed.
+pub(super) fn place(variable: &EngineVariable, filled: &Variable) -> Result<(), Error> {
+    let Some(bytes) = filled.value.clone() else { return Ok(()) };
+    let (dtype, name) = (filled.dtype, filled.name.clone());
+    let read = move || words(&bytes, dtype).map_err(|e| rhyton_engine::Error::State { what: format!("weight {name}: {e}") });
+    match variable.value()? {
+        Place::Device(..) => variable.set(read()?)?,
+        _ => variable.place(Place::Lazy(Arc::new(read)))?,
+    }
+    Ok(())
+}
+
+/// A stored array as f32 words.
+fn words(bytes: &Bytes, dtype: DType) -> Result<Vec<u32>, String> {
+    let bytes = bytes.read().map_err(|e| e.to_string())?;
+    fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f32) -> Vec<u32> {
+        bytes.as_chunks::<N>().0.iter().map(|c| f(*c).to_bits()).collect()
+    }
+    Ok(match dtype {
+        DType::F32 => each(&bytes, f32::from_le_bytes),
+        DType::F64 => each(&bytes, |b| f64::from_le_bytes(b) as f32),
+        DType::F16 => each(&bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+        DType::BF16 => each(&bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
+        DType::I8 => each(&bytes, |b| f32::from(i8::from_le_bytes(b))),
+        DType::U8 | DType::Bool => each(&bytes, |b| f32::from(u8::from_le_bytes(b))),
+        DType::I16 => each(&bytes, |b| f32::from(i16::from_le_bytes(b))),
+        DType::U16 => each(&bytes, |b| f32::from(u16::from_le_bytes(b))),
+        DType::I32 => each(&bytes, |b| i32::from_le_bytes(b) as f32),
+        DType::U32 => each(&bytes, |b| u32::from_le_bytes(b) as f32),
+        DType::I64 => each(&bytes, |b| i64::from_le_bytes(b) as f32),
+        DType::U64 => each(&bytes, |b| u64::from_le_bytes(b) as f32),
+    })
+}
+
+/// Puts an optimizer's state into a compiled model.
+pub(super) fn put_optimizer(model: &mut Model, state: &rhyton_persist::tree::OptimizerState) -> Result<(), Error> {
+    let trainable = model.trainable_variables();
+    let compiled = model.compiled_mut()?;
+    compiled.build_slots(&trainable);
+    let mine = compiled.ordered_slots(&trainable);
+    // Files of a slot more per variable than this optimizer has (tf_keras' SGD without momentum) lose nothing.
+    if !mine.is_empty() {
+        for ((_, _, slot), filled) in mine.iter().zip(&state.slots) {
+            place(slot, &filled.variable)?;
+        }
+    }
+    compiled.iteration = state.iteration;
+    if let Some(rate) = state.learning_rate {
+        compiled.set_constant_learning_rate(rate);
+    }
+    compiled.optimizer.set_host_state(&state.scalars);
+    Ok(())
+}
+
+/// Trainable variables as the formats want to see them.
+pub(super) fn trainable(model: &Model) -> Vec<Variable> {
+    let one = |v: &EngineVariable| Variable {
+        name: v.name().into(),
+        trainable: true,
+        dtype: DType::F32,
+        shape: v.shape().to_vec(),
+        value: None,
+    };
+    model.trainable_variables().iter().map(one).collect()
+}

@@ -1,0 +1,218 @@
+//! Saving and loading: the only place that knows both the engine and the file formats.
+
+mod from_tree;
+mod resume;
+mod to_tree;
+
+use std::path::{Path, PathBuf};
+
+use rhyton_engine::graph::LayerRef;
+use rhyton_engine::models::registry::{self, CustomObjects};
+use rhyton_engine::train::{Model, Snapshot};
+pub use rhyton_persist::tree::Dialect;
+use rhyton_persist::tree::{CompileConfig, SavedFile, WriteOptions};
+
+use crate::Error;
+
+/// How to save: what Keras guesses or has no word for.
+#[derive(Clone, Debug, Default)]
+pub struct SaveOptions {
+    /// Format by name (`keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`); by default the path's ending says.
+    pub format: Option<String>,
+    /// Which library shall read it; by default Keras 3 for `.keras` and `.weights.h5`, else tf_keras.
+    pub dialect: Option<Dialect>,
+    /// Leaves the optimizer's state out.
+    pub without_optimizer: bool,
+    /// Data files of a TensorFlow checkpoint; 0 means 1.
+    pub shards: usize,
+}
+
+/// What models can do with files. In the prelude.
+pub trait SaveLoad {
+    /// Saves the whole model: architecture, weights, compile config, optimizer and its state. The path's ending says the format:
+    /// `.keras` or `.h5`.
+    ///
+    /// # Errors
+    /// The file cannot be written; the old one is then as it was.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), Error>;
+
+    /// [`SaveLoad::save`], told how.
+    ///
+    /// # Errors
+    /// As there.
+    fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error>;
+
+    /// Saves the weights: a TensorFlow checkpoint (no ending, or `.ckpt`; with the optimizer, as Keras does), `.weights.h5`
+    /// (with it too), or `.h5` (without).
+    ///
+    /// # Errors
+    /// As [`SaveLoad::save`].
+    fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error>;
+
+    /// [`SaveLoad::save_weights`], told how.
+    ///
+    /// # Errors
+    /// As there.
+    fn save_weights_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error>;
+
+    /// Loads weights from any file that holds them; the optimizer's state too where the file has it and the model is compiled
+    /// with the same class of optimizer.
+    ///
+    /// # Errors
+    /// The file is of another architecture (all differences are named, the first one first), or damaged. The model is then as it was.
+    fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), Error>;
+}
+
+impl SaveLoad for Model {
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.save_with(path, &SaveOptions::default())
+    }
+
+    fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error> {
+        write_model(&self.snapshot()?, path.as_ref(), options)
+    }
+
+    fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.save_weights_with(path, &SaveOptions::default())
+    }
+
+    fn save_weights_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error> {
+        write_weights(&self.snapshot()?, path.as_ref(), options)
+    }
+
+    fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let file = rhyton_persist::open(path, None)?;
+        if !self.is_built() {
+            let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
+            return Err(rhyton_engine::Error::State { what: what.into() }.into());
+        }
+        fill(self, &file)
+    }
+}
+
+fn write_options(options: &SaveOptions) -> WriteOptions {
+    WriteOptions { dialect: options.dialect, shards: options.shards }
+}
+
+/// Writes a snapshot as a whole model.
+///
+/// # Errors
+/// As [`SaveLoad::save`].
+pub fn write_model(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> Result<(), Error> {
+    let tree = to_tree::tree(snapshot, !options.without_optimizer);
+    let format = match &options.format {
+        Some(name) => name.clone(),
+        None => whole_model_format(path)?.into(),
+    };
+    Ok(rhyton_persist::write(path, Some(&format), &tree, &write_options(options))?)
+}
+
+fn ends_with(path: &Path, endings: &[&str]) -> bool {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    endings.iter().any(|e| name.ends_with(e))
+}
+
+fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
+    if ends_with(path, &[".keras"]) {
+        return Ok("keras");
+    }
+    if ends_with(path, &[".weights.h5"]) {
+        return Err(Error::usage(path, "`.weights.h5` holds weights only", "save the whole model as `.keras` or `.h5`, or call save_weights"));
+    }
+    if ends_with(path, &[".h5", ".hdf5"]) {
+        return Ok("h5");
+    }
+    Err(Error::usage(path, "the ending names no format for whole models", "use `.keras` or `.h5`"))
+}
+
+/// Writes a snapshot's weights.
+///
+/// # Errors
+/// As [`SaveLoad::save`].
+pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> Result<(), Error> {
+    let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
+    let format = match &options.format {
+        Some(name) => name.clone(),
+        None if ends_with(path, &[".weights.h5"]) => "weights-h5".into(),
+        None if ends_with(path, &[".h5", ".hdf5", ".keras"]) => "h5-weights".into(),
+        None => "tf-checkpoint".into(),
+    };
+    if format == "h5-weights" {
+        tree.optimizer = None;
+    }
+    (tree.model, tree.compile) = (None, None);
+    Ok(rhyton_persist::write(path, Some(&format), &tree, &write_options(options))?)
+}
+
+/// Loads a whole model: architecture, weights, and, where it was compiled, its optimizer with its state.
+///
+/// # Errors
+/// The file is damaged, or names classes that are not registered: see [`load_model_with`].
+pub fn load_model(path: impl AsRef<Path>) -> Result<Model, Error> {
+    load_model_with(path, &LoadOptions::default())
+}
+
+/// How to load.
+#[derive(Clone, Default)]
+pub struct LoadOptions {
+    /// Custom objects of this file, besides those that are registered.
+    pub custom_objects: CustomObjects,
+    /// Leaves the compile config alone.
+    pub without_compile: bool,
+}
+
+/// [`load_model`], told how: with custom objects, or without compiling.
+///
+/// # Errors
+/// As there.
+pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Model, Error> {
+    registry::custom_object_scope(&options.custom_objects, || load(path.as_ref(), !options.without_compile))
+}
+
+fn load(path: &Path, compile: bool) -> Result<Model, Error> {
+    let file = rhyton_persist::open(path, None)?;
+    let Some(config) = &file.model else {
+        let advice = "make the model and call load_weights";
+        return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
+    };
+    let mut model = Model::of(from_tree::network(config, path)?);
+    if let (true, Some(config)) = (compile, &file.compile) {
+        compile_from(&mut model, config)?;
+    }
+    if model.is_built() {
+        fill(&mut model, &file)?;
+    }
+    Ok(model)
+}
+
+fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {
+    Ok(model.compile_config(&config.optimizer, &config.loss, &config.metrics, &config.loss_weights, &config.weighted_metrics)?)
+}
+
+/// Puts a file's arrays into a model. All mismatches are found before anything is changed.
+fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
+    let root: LayerRef = model.as_layer().clone();
+    let mut skeleton = to_tree::object(&root, None);
+    file.weights.fill(&mut skeleton)?;
+    let optimizer = match model.compiled() {
+        Ok(compiled) => file.weights.optimizer(compiled.optimizer.class_name(), &from_tree::trainable(model))?,
+        Err(_) => None,
+    };
+    from_tree::put(&root, &skeleton)?;
+    if let Some(state) = optimizer {
+        from_tree::put_optimizer(model, &state)?;
+    }
+    if let Some(resume) = &file.resume {
+        resume::apply(model, resume);
+    }
+    Ok(())
+}
+
+/// The newest checkpoint of a folder, as its state file `checkpoint` names it; `None` where there is none, or its files are gone.
+///
+/// # Errors
+/// The state file cannot be read.
+pub fn latest_checkpoint(folder: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
+    Ok(rhyton_persist::latest_checkpoint(folder.as_ref())?)
+}

@@ -1,0 +1,155 @@
+//! From a snapshot of a model to the tree that formats write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rhyton_engine::graph::{LayerRef, Role, Variable as EngineVariable};
+use rhyton_engine::models::{Network, NetworkKind};
+use rhyton_engine::train::{Saved, Snapshot};
+use rhyton_engine::types::Shape;
+use rhyton_persist::tree::{
+    Arg, Bytes, Call, CompileConfig, DType, LayerConfig, ModelConfig, ModelKind, Object, OptimizerState, Slot, TensorRef, Tree, Variable,
+};
+use serde_json::{Map, Value, json};
+
+use super::resume;
+
+/// Values of variables by id.
+pub(super) type Values = HashMap<u64, Arc<Vec<u32>>>;
+
+/// Everything that a save writes.
+pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
+    let values: Values = snapshot.weights.iter().map(|s| (s.variable.id(), s.words.clone())).collect();
+    let compile = match (&snapshot.compile, &snapshot.optimizer) {
+        (Some(spec), Some(optimizer)) => Some(CompileConfig {
+            optimizer: optimizer.spec.clone(),
+            loss: spec.loss.clone(),
+            metrics: spec.metrics.clone(),
+            loss_weights: spec.loss_weights.clone(),
+            weighted_metrics: spec.weighted_metrics.clone(),
+        }),
+        _ => None,
+    };
+    let optimizer = snapshot.optimizer.as_ref().filter(|_| include_optimizer).map(|o| OptimizerState {
+        class_name: o.class_name.into(),
+        iteration: o.iteration,
+        learning_rate: o.learning_rate,
+        slots: o.slots.iter().map(|s| Slot { name: s.name.into(), of: Some(s.of), variable: valued(&s.saved, s.name) }).collect(),
+        scalars: o.host.clone(),
+    });
+    Tree {
+        model: with_network(&snapshot.root, |n| model_config(&snapshot.root.name(), n)),
+        compile,
+        root: object(&snapshot.root, Some(&values)),
+        optimizer,
+        resume: Some(resume::to_json(snapshot)),
+    }
+}
+
+fn with_network<R>(layer: &LayerRef, f: impl FnOnce(&Network) -> R) -> Option<R> {
+    layer.layer().as_any().downcast_ref::<Network>().map(f)
+}
+
+fn bytes(words: &Arc<Vec<u32>>) -> Bytes {
+    Arc::new(words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+fn valued(saved: &Saved, name: &str) -> Variable {
+    let shape = saved.variable.shape().to_vec();
+    Variable { name: name.into(), trainable: false, dtype: DType::F32, shape, value: Some(bytes(&saved.words)) }
+}
+
+fn variable(v: &EngineVariable, values: Option<&Values>) -> Variable {
+    Variable {
+        name: v.name().into(),
+        trainable: v.role() == Role::Trainable,
+        dtype: DType::F32,
+        shape: v.shape().to_vec(),
+        value: values.and_then(|values| values.get(&v.id())).map(bytes),
+    }
+}
+
+/// A layer or model with its variables: with values, or (without `values`) a skeleton to be filled.
+pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
+    let sequential = with_network(layer, |n| n.kind == NetworkKind::Sequential);
+    let hidden = |l: &LayerRef| sequential == Some(true) && l.class_name() == "InputLayer";
+    let inner = layer.layer().inner();
+    Object {
+        name: layer.name(),
+        class_name: layer.class_name().into(),
+        is_model: sequential.is_some(),
+        variables: layer.own_variables().iter().map(|v| variable(v, values)).collect(),
+        children: inner.into_iter().filter(|(_, l)| !hidden(l)).map(|(edge, l)| (edge, object(&l, values))).collect(),
+    }
+}
+
+fn shape_json(shape: &Shape) -> Value {
+    shape.0.iter().map(|d| d.map_or(Value::Null, |d| json!(d))).collect()
+}
+
+/// The architecture of a network.
+pub(super) fn model_config(name: &str, network: &Network) -> ModelConfig {
+    let functional = network.kind == NetworkKind::Functional;
+    let reference = |call: usize, tensor: usize| {
+        let layer = network.calls[call].layer;
+        let node = network.calls[..call].iter().filter(|c| c.layer == layer).count();
+        TensorRef { layer: network.layers[layer].name(), node, tensor }
+    };
+    let layers = network.layers.iter().enumerate().map(|(i, layer)| {
+        let made = network.calls.iter().filter(|c| c.layer == i && !c.inputs.is_empty());
+        let args = |inputs: &[(usize, usize)]| {
+            let tensors = inputs.iter().map(|(c, t)| Arg::Tensor(reference(*c, *t)));
+            match inputs.len() {
+                1 => tensors.collect(),
+                _ => vec![Arg::List(tensors.collect())],
+            }
+        };
+        let calls = if functional { made.map(|c| Call { args: args(&c.inputs), kwargs: vec![] }).collect() } else { vec![] };
+        layer_config(layer, calls)
+    });
+    let layers = layers.collect();
+    let (inputs, outputs) = match functional {
+        true => (
+            network.inputs.iter().map(|c| reference(*c, 0)).collect(),
+            network.outputs.iter().map(|(c, t)| reference(*c, *t)).collect(),
+        ),
+        false => (vec![], vec![]),
+    };
+    let mut config = Map::new();
+    config.insert("trainable".into(), true.into());
+    config.insert("dtype".into(), "float32".into());
+    if let (false, Some(call)) = (functional, network.calls.first()) {
+        config.insert("build_input_shape".into(), shape_json(&call.outputs[0].0));
+    }
+    let kind = if functional { ModelKind::Functional } else { ModelKind::Sequential };
+    let bare = (inputs.len() == 1, outputs.len() == 1);
+    ModelConfig { kind, name: name.into(), layers, inputs, outputs, bare, config }
+}
+
+fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
+    let name = layer.name();
+    let settings = layer.settings();
+    let mut config = Map::new();
+    config.insert("name".into(), name.clone().into());
+    if layer.class_name() != "InputLayer" {
+        config.insert("trainable".into(), layer.is_trainable().into());
+    }
+    config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| "float32".into()));
+    config.extend(layer.layer().config());
+    let build_config = match (layer.class_name(), layer.built_for().as_deref()) {
+        ("InputLayer", _) | (_, None) => None,
+        (_, Some([shape])) => Some(json!({"input_shape": shape_json(shape)})),
+        (_, Some(shapes)) => Some(json!({"input_shape": shapes.iter().map(shape_json).collect::<Vec<_>>()})),
+    };
+    let model = with_network(layer, |n| Box::new(model_config(&name, n)));
+    LayerConfig {
+        class_name: layer.class_name().into(),
+        module: settings.registered.is_none().then(|| if model.is_some() { "keras" } else { "keras.layers" }.into()),
+        registered_name: settings.registered,
+        name,
+        config,
+        build_config,
+        calls,
+        model,
+    }
+}
