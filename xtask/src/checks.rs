@@ -30,7 +30,7 @@ pub fn targets(arguments: &[String]) -> Result {
 pub fn deny(arguments: &[String]) -> Result {
     shell::no_arguments(arguments)?;
     if !shell::succeeds(shell::cargo().args(["deny", "--version"])) {
-        return Err("cargo-deny is not installed; `cargo install --locked cargo-deny@0.20` installs it \
+        return Err("cargo-deny is not installed; `cargo install --locked cargo-deny --version ^0.20` installs it \
                     (some five minutes)"
             .into());
     }

@@ -1,0 +1,168 @@
+//! NumPy's files, as `numpy.load` reads them: `.npy`, one array, and `.npz`, a zip of several.
+//!
+//! ```no_run
+//! use rhyton::datasets::npy;
+//!
+//! let mut data = npy::Npz::open("data.npz")?;
+//! let x = data.array::<f32>("x")?;
+//! # Ok::<(), rhyton::datasets::DatasetError>(())
+//! ```
+//!
+//! Read are little-endian arrays of the types that implement [`Element`], in C or Fortran order; nothing is converted,
+//! and nothing is unpickled.
+
+mod header;
+
+use super::DatasetError;
+use header::Header;
+use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use rhyton_persist::limits::ZIP_RATIO;
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+
+/// A type of array elements.
+pub trait Element: Clone + sealed::Sealed {
+    /// NumPy's name of the type, such as `<f4`.
+    const DESCR: &'static str;
+    /// The size in bytes.
+    const SIZE: usize;
+
+    /// The elements that these bytes hold, one after the other.
+    #[doc(hidden)]
+    fn decode(bytes: &[u8]) -> Vec<Self>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! elements {
+    ($($type:ty: $descr:literal),*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Element for $type {
+            const DESCR: &'static str = $descr;
+            const SIZE: usize = size_of::<$type>();
+
+            fn decode(bytes: &[u8]) -> Vec<Self> {
+                bytes.as_chunks().0.iter().map(|&chunk| <$type>::from_le_bytes(chunk)).collect()
+            }
+        }
+    )*};
+}
+elements!(u8: "|u1", i8: "|i1", u16: "<u2", i16: "<i2", u32: "<u4", i32: "<i4", u64: "<u8", i64: "<i8", f32: "<f4", f64: "<f8");
+
+/// The array of a `.npy` file: `numpy.load(path)`.
+///
+/// # Errors
+/// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is damaged or its elements are of another type.
+pub fn load<T: Element>(path: impl AsRef<Path>) -> Result<ArrayD<T>, DatasetError> {
+    let path = path.as_ref();
+    let bytes = read(path)?;
+    parse(&bytes).map_err(|(found, expected)| DatasetError::format(path, "array", found, expected))
+}
+
+/// A `.npz` file: arrays by name, `numpy.load(path)`.
+#[derive(Debug)]
+pub struct Npz {
+    path: PathBuf,
+    archive: ZipArchive<Cursor<Vec<u8>>>,
+}
+
+impl Npz {
+    /// Opens a file. The arrays stay packed until they are asked for.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is no zip archive.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
+        let path = path.as_ref();
+        Self::from_bytes(path, read(path)?)
+    }
+
+    /// The same for the content of a file; `path` is for messages only.
+    pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, DatasetError> {
+        let broken = |e: zip::result::ZipError| {
+            DatasetError::format(path, "zip directory", e.to_string(), "a zip archive")
+        };
+        let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+        if archive.has_overlapping_files().map_err(broken)? {
+            return Err(DatasetError::format(
+                path,
+                "zip directory",
+                "members that overlap",
+                "separate members",
+            ));
+        }
+        Ok(Self { path: path.to_path_buf(), archive })
+    }
+
+    /// The names of the arrays, in the order of the file. Members that are no arrays are left out.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.archive.file_names().filter_map(Result::ok);
+        names.filter_map(|name| name.strip_suffix(".npy").map(String::from)).collect()
+    }
+
+    /// The array of that name: `data[name]`.
+    ///
+    /// # Errors
+    /// [`DatasetError::Format`] if there is no such array, it is damaged, or its elements are of another type.
+    pub fn array<T: Element>(&mut self, name: &str) -> Result<ArrayD<T>, DatasetError> {
+        let bytes = self
+            .member(&format!("{name}.npy"))
+            .map_err(|(found, expected)| DatasetError::format(&self.path, name, found, expected))?;
+        parse(&bytes).map_err(|(found, expected)| DatasetError::format(&self.path, name, found, expected))
+    }
+
+    /// The unpacked bytes of a member, whose CRC-32 the archive checks at its end.
+    fn member(&mut self, name: &str) -> Result<Vec<u8>, Fault> {
+        let names = self.names();
+        let mut member = self.archive.by_name(name).map_err(|e| match e {
+            zip::result::ZipError::FileNotFound => {
+                ("no such array".into(), format!("one of {}", names.join(", ")))
+            }
+            other => (other.to_string(), "a stored or deflated member".into()),
+        })?;
+        let size = member.size();
+        if size > member.compressed_size().saturating_mul(ZIP_RATIO) {
+            return Err((
+                format!("{size} bytes packed to {}", member.compressed_size()),
+                "a possible size".into(),
+            ));
+        }
+        let mut bytes = Vec::new();
+        // The vector grows with what is really there; one byte more than declared is enough to see that there are more.
+        member
+            .by_ref()
+            .take(size.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|e| (format!("damage after {} bytes ({e})", bytes.len()), format!("{size} bytes")))?;
+        if u64::try_from(bytes.len()).ok() != Some(size) {
+            return Err((format!("{} bytes", bytes.len()), format!("{size} bytes")));
+        }
+        Ok(bytes)
+    }
+}
+
+/// What was found, and what was expected.
+type Fault = (String, String);
+
+fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
+    fs::read(path).map_err(|source| DatasetError::Io { action: "read", path: path.to_path_buf(), source })
+}
+
+fn parse<T: Element>(bytes: &[u8]) -> Result<ArrayD<T>, Fault> {
+    let (Header { descr, fortran_order, shape }, data) = Header::parse(bytes)?;
+    if descr != T::DESCR {
+        return Err((format!("elements of type '{descr}'"), format!("'{}'", T::DESCR)));
+    }
+    let size = shape.iter().try_fold(T::SIZE, |size, &len| size.checked_mul(len));
+    if size != Some(data.len()) {
+        return Err((format!("{} bytes of data", data.len()), format!("those of shape {shape:?}")));
+    }
+    ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran_order), T::decode(data))
+        .map_err(|e| (e.to_string(), format!("the elements of shape {shape:?}")))
+}
+
+#[cfg(test)]
+mod tests;

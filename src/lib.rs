@@ -1,0 +1,3 @@
+//! Trains, saves and loads Keras models on any GPU.
+
+pub mod datasets;
