@@ -18,7 +18,8 @@ pub enum DatasetError {
     },
     /// The download failed: no network, a refusal, or other bytes than expected.
     #[error(
-        "cannot download {url}: {cause}; try again, or get the file another way and put it at {}",
+        "cannot download {url}: {cause}; try again, or get the file another way and put it at {}, or into the folder \
+         that RHYTON_DATA names",
         target.display()
     )]
     Download {

@@ -30,9 +30,10 @@ pub fn targets(arguments: &[String]) -> Result {
 pub fn deny(arguments: &[String]) -> Result {
     shell::no_arguments(arguments)?;
     if !shell::succeeds(shell::cargo().args(["deny", "--version"])) {
-        return Err("cargo-deny is not installed; `cargo install --locked cargo-deny --version ^0.20` installs it \
-                    (some five minutes)"
-            .into());
+        return Err(
+            "it is not installed; `cargo install --locked cargo-deny --version ^0.20` takes some minutes"
+                .into(),
+        );
     }
     // Not `advisories`: its database is not in a package registry, and it changes from day to day.
     shell::run(shell::cargo().args([
