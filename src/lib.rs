@@ -1,3 +1,60 @@
-//! Trains, saves and loads Keras models on any GPU.
+//! Trains, checkpoints, saves and loads Keras models on any GPU, through wgpu compute shaders; on the CPU where there is none.
+//!
+//! ```
+//! use rhyton::prelude::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let ((train_images, train_labels), (test_images, test_labels)) = datasets::mnist::subset();
+//! let (train_images, test_images) = (train_images.to_rows() / 255.0, test_images.to_rows() / 255.0);
+//!
+//! let mut model = Sequential::new((
+//!     Dense::new(512).activation("relu").input_shape([784]),
+//!     Dropout::new(0.2),
+//!     Dense::new(10),
+//! ))?;
+//! model.compile(
+//!     Adam::new(),
+//!     SparseCategoricalCrossentropy::new().from_logits(true),
+//!     [SparseCategoricalAccuracy::new()],
+//! );
+//! model.fit(&train_images, &train_labels).epochs(2).verbose(0).run()?;
+//!
+//! let folder = tempfile::tempdir()?;
+//! model.save(folder.path().join("my_model.keras"))?;
+//! let mut new_model = load_model(folder.path().join("my_model.keras"))?;
+//! let (a, b) = (model.evaluate(&test_images, &test_labels), new_model.evaluate(&test_images, &test_labels));
+//! assert_eq!(a.verbose(0).run()?, b.verbose(0).run()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * [`prelude`]: what most programs need. The guide "Save and load models", Python beside Rust: `docs/guide.md`.
+//! * [`train`]: models, `compile`, `fit`, `evaluate`, `predict`, callbacks. [`layers`], [`losses`], [`metrics`], [`optimizers`].
+//! * [`saving`]: files of Keras and TensorFlow, read and written.
+//! * [`device`]: where models run. [`graph`], [`plan`]: what is run.
+//! * [`datasets`]: MNIST.
 
+pub mod callbacks;
 pub mod datasets;
+mod error;
+pub mod prelude;
+pub mod saving;
+
+pub use error::Error;
+#[cfg(feature = "gpu")]
+pub use rhyton_engine::device::gpu::wgpu;
+pub use rhyton_engine::names::clear_session;
+pub use rhyton_engine::random::set_random_seed;
+pub use rhyton_engine::{
+    activations, device, graph, initializers, layers, losses, metrics, models, ops, optimizers, plan, regularizers, train, types,
+};
+pub use rhyton_persist as persist;
+pub use saving::{latest_checkpoint, load_model, load_model_with};
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide.md")]
+mod guide {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

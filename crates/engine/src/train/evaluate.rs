@@ -47,7 +47,7 @@ impl<'d> Evaluate<'_, 'd> {
     /// The data do not fit the model, or the device failed.
     pub fn run(self) -> Result<Logs, Error> {
         let Evaluate { model, x, y, weights, batch, verbose } = self;
-        model.compiled()?;
+        model.check_compiled()?;
         if y.is_empty() {
             return Err(Error::Data { what: "evaluate needs targets".into() });
         }
@@ -113,7 +113,7 @@ impl Model {
     }
 
     fn step_on_batch<'d>(&mut self, x: Vec<Data<'d>>, y: Vec<Data<'d>>, weights: Vec<Data<'d>>, no_dropout: bool) -> Result<Logs, Error> {
-        self.compiled()?;
+        self.check_compiled()?;
         let feed = Feed::new(self, x, y, weights, false)?;
         let rows: Vec<u32> = (0..u32::try_from(feed.examples).unwrap_or(u32::MAX)).collect();
         self.steps_per_submit(Mode::Train { no_dropout }, &feed, feed.examples)?;

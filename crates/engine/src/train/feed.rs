@@ -28,6 +28,7 @@ impl<'a> Feed<'a> {
         if !model.is_built() {
             model.build_for(&x[0].shape[1..])?;
         }
+        model.finish_compile()?;
         let (takes, gives) = model.network(|n| {
             let inputs: Vec<_> = n.inputs.iter().map(|c| n.symbol_type((*c, 0))).collect();
             let outputs: Vec<_> = n.outputs.iter().map(|o| n.symbol_type(*o)).collect();
@@ -114,10 +115,9 @@ fn same_count(name: &str, data: &Data, examples: usize) -> Result<(), Error> {
 
 /// Targets as the output's loss takes them; class numbers are checked.
 fn cast_target<'a>(model: &Model, output: usize, data: Data<'a>, classes: Option<usize>, name: &str) -> Result<Data<'a>, Error> {
-    let numbers = model.compiled()?.losses.iter().any(|l| l.output == output && l.loss.takes_class_numbers());
-    if !numbers {
-        return Ok(data.cast(DType::F32));
-    }
+    let loss = model.compiled()?.losses.iter().find(|l| l.output == output && l.loss.takes_class_numbers());
+    let Some(loss) = loss else { return Ok(data.cast(DType::F32)) };
+    let ignored = loss.loss.ignored_class();
     if data.dtype == DType::F32
         && let Some(at) = data.words.iter().position(|w| f32::from_bits(*w).fract() != 0.0)
     {
@@ -126,7 +126,10 @@ fn cast_target<'a>(model: &Model, output: usize, data: Data<'a>, classes: Option
     }
     let data = data.cast(DType::I32);
     if let Some(classes) = classes {
-        let bad = |w: &u32| usize::try_from(w.cast_signed()).map_or(true, |c| c >= classes);
+        let bad = |w: &u32| {
+            let label = w.cast_signed();
+            Some(i64::from(label)) != ignored && usize::try_from(label).map_or(true, |c| c >= classes)
+        };
         if let Some(at) = data.words.iter().position(bad) {
             let what = format!(
                 "{name}: label {} at position {at} is out of range; the model has {classes} classes, so labels go from 0 to {}",

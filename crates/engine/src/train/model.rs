@@ -4,6 +4,7 @@
 use ndarray::ArrayD;
 
 use super::block;
+use super::compile::Request;
 use super::compiled::Compiled;
 use super::data::to_array;
 use super::session::Session;
@@ -13,6 +14,7 @@ use crate::graph::{LayerRef, LayerSettings, Role, Variable};
 use crate::layers::InputLayer;
 use crate::models::registry;
 use crate::models::{IntoSymbols, Network, NetworkKind};
+use crate::optimizers::Optimizer;
 use crate::random::next_seed;
 use crate::types::{DType, Shape};
 
@@ -20,6 +22,9 @@ use crate::types::{DType, Shape};
 pub struct Model {
     pub(super) root: LayerRef,
     pub(super) compiled: Option<Compiled>,
+    /// A compile that waits for the model to be built, and the error of one that failed.
+    pub(super) pending: Option<(Box<dyn Optimizer>, Request)>,
+    pub(super) failed_compile: Option<Error>,
     pub(super) device: Option<Device>,
     pub(super) session: Option<Session>,
     /// Seed of this model's random layers and shuffling.
@@ -126,7 +131,7 @@ impl Model {
 
     /// A model around a network.
     pub fn of(root: LayerRef) -> Model {
-        Model { root, compiled: None, device: None, session: None, seed: next_seed(), steps: 0 }
+        Model { root, compiled: None, pending: None, failed_compile: None, device: None, session: None, seed: next_seed(), steps: 0 }
     }
 
     /// The network as a layer: what a model that contains this one calls.
@@ -295,7 +300,16 @@ impl Model {
 
     /// Whether it was compiled.
     pub fn is_compiled(&self) -> bool {
-        self.compiled.is_some()
+        self.compiled.is_some() || self.pending.is_some()
+    }
+
+    /// Raises what a compile met, or that there was none.
+    pub(super) fn check_compiled(&mut self) -> Result<(), Error> {
+        match self.failed_compile.take() {
+            Some(error) => Err(error),
+            None if self.is_compiled() => Ok(()),
+            None => Err(not_compiled()),
+        }
     }
 
     /// Seed and number of training steps: what makes random layers and shuffling go on exactly.

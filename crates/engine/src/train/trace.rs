@@ -54,17 +54,17 @@ fn losses_and_sums(root: &LayerRef, compiled: &Compiled, types: &StepTypes, cx: 
     let mut total: Option<Tensor> = None;
     let mut entries = Vec::new();
     let mut per_output = Vec::new();
-    for (i, slot) in compiled.losses.iter().enumerate() {
+    for slot in &compiled.losses {
         let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
         let weight = weights.get(slot.output).or(weights.first()).copied();
-        let value = reduced(slot.loss.reduction(), slot.loss.call(*y, *out), weight);
+        let mask = slot.loss.mask(*y, *out);
+        let value = reduced(slot.loss.reduction(), slot.loss.call(*y, *out), weight, mask);
         if compiled.losses.len() > 1 {
             per_output.push(Entry { tensor: Some(value), scale: batch });
             per_output.push(Entry { tensor: None, scale: batch });
         }
         let weighted = if slot.weight == 1.0 { value } else { value * slot.weight };
         total = Some(total.map_or(weighted, |t| t + weighted));
-        let _ = i;
     }
     let mut layers = Vec::new();
     every_layer(root, &mut layers);
@@ -86,9 +86,15 @@ fn losses_and_sums(root: &LayerRef, compiled: &Compiled, types: &StepTypes, cx: 
     total
 }
 
-/// Joins per-example losses as the loss says (Keras' `reduce_weighted_values`).
-fn reduced(reduction: Reduction, values: Tensor, weight: Option<Tensor>) -> Tensor {
-    let weight = weight.map(|w| fit_weight(w, values));
+/// Joins per-example losses as the loss says (Keras' `reduce_weighted_values`). Masked values count neither in the sum nor in the number.
+fn reduced(reduction: Reduction, values: Tensor, weight: Option<Tensor>, mask: Option<Tensor>) -> Tensor {
+    let mut weight = weight.map(|w| fit_weight(w, values));
+    if let Some(mask) = mask {
+        // Keras makes the mask a weight whose mean is 1.
+        let whole = mask.ty().len() as f64;
+        let scaled = mask * (whole / (mask.sum(&[]) + 1e-7));
+        weight = Some(weight.map_or(scaled, |w| w * scaled));
+    }
     let weighted = weight.map_or(values, |w| values * w);
     match (reduction, weight) {
         (Reduction::Sum, _) => weighted.sum(&[]),
