@@ -116,6 +116,11 @@ impl<'a> Data<'a> {
         Data { shape, dtype: self.dtype, words: Cow::Borrowed(&self.words[from * stride..to * stride]), error: self.error.clone() }
     }
 
+    /// Owning its elements.
+    pub fn into_owned(self) -> Data<'static> {
+        Data { words: Cow::Owned(self.words.into_owned()), shape: self.shape, dtype: self.dtype, error: self.error }
+    }
+
     /// First position of a NaN or infinity.
     pub fn first_not_finite(&self) -> Option<usize> {
         (self.dtype == DType::F32).then(|| self.words.iter().position(|w| !f32::from_bits(*w).is_finite())).flatten()

@@ -312,6 +312,21 @@ impl Model {
         }
     }
 
+    /// Slot variables of the optimizer by name, in the order of files; empty before it was built by training or loading.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn optimizer_weights(&self) -> Result<Vec<(String, ArrayD<f32>)>, Error> {
+        let slots = self.compiled()?.ordered_slots(&self.trainable_variables());
+        let reads: Vec<_> = slots.iter().map(|(name, _, v)| (*name, v.shape().to_vec(), v.read())).collect();
+        reads.into_iter().map(|(name, shape, read)| Ok((name.to_string(), to_array(&shape, block::wait(read)?)?))).collect()
+    }
+
+    /// Steps that the optimizer has taken; 0 for a model that was not compiled.
+    pub fn iterations(&self) -> i64 {
+        self.compiled.as_ref().map_or(0, |c| c.iteration)
+    }
+
     /// Seed and number of training steps: what makes random layers and shuffling go on exactly.
     pub fn random_state(&self) -> (u64, u32) {
         (self.seed, self.steps)
