@@ -6,6 +6,9 @@ use num_traits::Float;
 
 use crate::expr::Expr;
 
+/// A loop over slices: result, then up to three arguments.
+pub type Slices = fn(&mut [f32], &[f32], &[f32], &[f32]);
+
 /// A row of the table.
 pub struct Func {
     /// Name, as in messages and plans.
@@ -17,7 +20,7 @@ pub struct Func {
     /// The definition, in f64.
     pub host: fn(&[f64]) -> f64,
     /// The same in f32 over slices of equal length: the CPU device's inner loop. Unused arguments are empty.
-    pub slices: fn(&mut [f32], &[f32], &[f32], &[f32]),
+    pub slices: Slices,
     /// Derivatives by each argument, given the arguments and the value itself (`None`: zero everywhere).
     pub derivative: fn(&[Expr], &Expr) -> Vec<Option<Expr>>,
     /// Arguments at which tests and gradient checks are made: a range that the function is smooth in, or that shows

@@ -1,6 +1,8 @@
 //! Devices: where plans run.
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod handle;
 pub mod once;
 

@@ -1,7 +1,11 @@
 //! What the tests of ops and plans share: checks of a graph on a device against the f64 oracle.
 
+use std::sync::LazyLock;
+
 use rhyton_engine::Error;
 use rhyton_engine::device::Backend;
+use rhyton_engine::device::cpu::Cpu;
+use rhyton_engine::device::gpu::Gpu;
 use rhyton_engine::device::once::run_once;
 use rhyton_engine::graph::{Edge, Graph};
 use rhyton_engine::oracle::{self, Given};
@@ -45,7 +49,29 @@ pub fn check(
     }
 }
 
-/// The devices that tests run on.
-pub fn devices() -> Vec<Box<dyn Backend>> {
-    vec![Box::new(rhyton_engine::device::cpu::Cpu::new(2).expect("threads start"))]
+/// The devices that tests run on: one of each for a test binary, since drivers take long to compile a pipeline.
+pub fn devices() -> Vec<&'static dyn Backend> {
+    static CPU: LazyLock<Cpu> = LazyLock::new(|| Cpu::new(2).expect("threads start"));
+    let cpu: &dyn Backend = &*CPU;
+    [Some(cpu), gpu().map(|g| g as &dyn Backend)].into_iter().flatten().collect()
+}
+
+/// The adapter that tests run on: the one that `RHYTON_DEVICE` names, else any. Where there is none, its tests are skipped,
+/// or fail if `RHYTON_REQUIRE_GPU` is 1.
+pub fn gpu() -> Option<&'static Gpu> {
+    static GPU: LazyLock<Option<Gpu>> = LazyLock::new(|| {
+        let named = std::env::var("RHYTON_DEVICE")
+            .ok()
+            .filter(|n| !matches!(n.as_str(), "" | "cpu" | "gpu" | "best"));
+        let opened = named.map_or_else(Gpu::any, |name| Gpu::named(&name));
+        match opened {
+            Ok(gpu) => Some(gpu),
+            Err(e) if std::env::var("RHYTON_REQUIRE_GPU").is_ok_and(|v| v == "1") => panic!("{e}"),
+            Err(e) => {
+                eprintln!("SKIPPED on GPUs: {e}");
+                None
+            }
+        }
+    });
+    GPU.as_ref()
 }

@@ -1,0 +1,89 @@
+//! Which adapters there are, best first.
+
+use std::fmt;
+
+use super::context::ready;
+use super::wgpu;
+use crate::Error;
+
+/// An adapter: a GPU, or a CPU implementation of one, as a driver offers it.
+pub struct Adapter {
+    pub(super) wgpu: wgpu::Adapter,
+    /// Name as the driver gives it.
+    pub name: String,
+    /// `Vulkan`, `Metal`, `Dx12`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: &'static str,
+    /// Driver and its version.
+    pub driver: String,
+}
+
+impl Adapter {
+    fn new(adapter: wgpu::Adapter) -> Self {
+        let info = adapter.get_info();
+        Adapter {
+            wgpu: adapter,
+            name: info.name,
+            backend: format!("{:?}", info.backend),
+            kind: kind(info.device_type),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+        }
+    }
+
+    /// Whether it is a CPU implementation.
+    pub fn is_software(&self) -> bool {
+        self.kind == "software"
+    }
+
+    /// Whether its name or driver contains the text, in any case of letters.
+    pub fn matches(&self, part: &str) -> bool {
+        let part = part.to_lowercase();
+        self.name.to_lowercase().contains(&part) || self.driver.to_lowercase().contains(&part)
+    }
+}
+
+impl fmt::Display for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.kind)
+    }
+}
+
+pub(super) fn kind(device: wgpu::DeviceType) -> &'static str {
+    match device {
+        wgpu::DeviceType::DiscreteGpu => "discrete",
+        wgpu::DeviceType::IntegratedGpu => "integrated",
+        wgpu::DeviceType::VirtualGpu => "virtual",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    }
+}
+
+fn rank(kind: &str) -> usize {
+    let order = ["discrete", "integrated", "virtual", "other", "software"];
+    order.iter().position(|k| *k == kind).unwrap_or(order.len())
+}
+
+/// All adapters of Vulkan, Metal and DX12: discrete, integrated, virtual, others, software.
+pub fn list() -> Vec<Adapter> {
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let descriptor = wgpu::InstanceDescriptor {
+        backends,
+        // Validation layers are the driver's developers' tool; wgpu's own checks stay on.
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = wgpu::Instance::new(descriptor);
+    let found = ready(instance.enumerate_adapters(backends)).unwrap_or_default();
+    let mut adapters: Vec<Adapter> = found.into_iter().map(Adapter::new).collect();
+    adapters.sort_by_key(|a| rank(a.kind));
+    adapters
+}
+
+/// The error that no adapter is what was asked for.
+pub(super) fn none(asked: &str) -> Error {
+    let names: Vec<String> = list().iter().map(ToString::to_string).collect();
+    let there =
+        if names.is_empty() { "there is none".into() } else { format!("there are: {}", names.join("; ")) };
+    Error::Device { device: asked.into(), what: format!("no such adapter; {there}") }
+}

@@ -1,0 +1,245 @@
+//! A plan's dispatches made ready: pipelines, bind groups, uniforms. Nothing of it is made again in a step.
+
+use std::sync::Arc;
+
+use rhyton_kernels::dispatch::{Dispatch, Slot, Store};
+use rhyton_kernels::program::Program;
+use rhyton_kernels::source::{ProgramBinding, Request, program_bindings};
+
+use super::context::Context;
+use super::memory::GpuMemory;
+use super::pipelines::Pipeline;
+use super::{bytes, wgpu};
+use crate::Error;
+use crate::device::MemoryRef;
+use crate::plan::{Plan, Region, Role, Step};
+
+/// A dispatch as it is encoded.
+pub(super) struct ReadyDispatch {
+    pub pipeline: Arc<Pipeline>,
+    /// Groups 0 and 1: one pair, or one for each slot of the windows.
+    groups: Vec<[wgpu::BindGroup; 2]>,
+    /// Offset of its uniform.
+    pub uniform: u32,
+    pub workgroups: [u32; 3],
+}
+
+impl ReadyDispatch {
+    /// Groups 0 and 1 for a replay that uses this slot.
+    pub fn groups(&self, slot: usize) -> Option<&[wgpu::BindGroup; 2]> {
+        self.groups.get(if self.groups.len() == 1 { 0 } else { slot })
+    }
+}
+
+/// A plan's dispatches in order, and the words of their uniforms.
+pub(super) struct ReadyPlan {
+    pub dispatches: Vec<ReadyDispatch>,
+    /// Uniforms, each at a multiple of 256 bytes.
+    pub uniforms: Vec<u32>,
+    /// Words of the largest of them, to a multiple of four: what is bound.
+    pub largest: usize,
+    /// Slots that every window has; `None` where the plan has no windows.
+    pub slots: Option<usize>,
+}
+
+/// Words between one uniform and the next: 256 bytes, the largest alignment that a device may ask for.
+const UNIFORM_STEP: usize = 64;
+
+/// Makes a plan ready in these memories.
+pub(super) fn ready_plan(context: &Context, plan: &Plan, memories: &[MemoryRef]) -> Result<ReadyPlan, Error> {
+    if memories.len() != plan.buffers.len() {
+        return Err(context.error(format!(
+            "a plan of {} buffers was given {} memories",
+            plan.buffers.len(),
+            memories.len()
+        )));
+    }
+    let mut slots: Option<usize> = None;
+    let mut buffers = Vec::new();
+    for (buffer, memory) in plan.buffers.iter().zip(memories) {
+        let windowed = matches!(buffer.role, Role::Input(_) | Role::Output(_));
+        let own = context.own_memory(memory, 0, 0)?;
+        if windowed {
+            // A window of one slot need not reach to the end of the padding.
+            let has = (own.words / buffer.words.max(1)).max(1);
+            slots = Some(slots.map_or(has, |s| s.min(has)));
+        }
+        buffers.push(Bound {
+            memory: own,
+            step: if windowed { buffer.words } else { 0 },
+            name: &buffer.name,
+        });
+    }
+    let mut ready = ReadyPlan { dispatches: Vec::new(), uniforms: Vec::new(), largest: 4, slots };
+    for step in &plan.steps {
+        for dispatch in &step.dispatches {
+            let made = Maker { context, buffers: &buffers, step, dispatch }.make(&mut ready);
+            ready.dispatches.push(made.map_err(|e| within(step, e))?);
+        }
+    }
+    // The last uniform is bound at the size of the largest.
+    ready.uniforms.resize(ready.uniforms.len() + ready.largest, 0);
+    Ok(ready)
+}
+
+/// Names the step in an error.
+fn within(step: &Step, error: Error) -> Error {
+    match error {
+        Error::Device { device, what } => Error::Device { device, what: format!("{}: {what}", step.label) },
+        other => other,
+    }
+}
+
+/// A buffer of the plan: its memory, and the words from one slot to the next (0: no window).
+struct Bound<'a> {
+    memory: &'a GpuMemory,
+    step: usize,
+    name: &'a str,
+}
+
+struct Maker<'a> {
+    context: &'a Context,
+    buffers: &'a [Bound<'a>],
+    step: &'a Step,
+    dispatch: &'a Dispatch,
+}
+
+impl Maker<'_> {
+    fn make(&self, ready: &mut ReadyPlan) -> Result<ReadyDispatch, Error> {
+        let identity = Program::identity();
+        let (program, operands, outputs, words) = match self.dispatch.stores {
+            Store::Program => {
+                let step = self.step;
+                (&step.program, step.operands.clone(), step.outputs.clone(), step.words.as_slice())
+            }
+            Store::Scratch(k) => {
+                (&identity, vec![], vec![self.region(self.step.scratch.get(k), "scratch", k)?], &[][..])
+            }
+        };
+        if operands.len() != program.operands.len() || outputs.len() != program.outputs.len() {
+            return Err(self.context.error(format!(
+                "{} operands and {} outputs of a program with {} and {}",
+                operands.len(),
+                outputs.len(),
+                program.operands.len(),
+                program.outputs.len()
+            )));
+        }
+        let kernel = self.kernel_regions()?;
+        // wgpu lets no buffer be bound read-only and read-write in one dispatch, even where the ranges are apart.
+        let written = |r: &Region| outputs.iter().any(|o| self.same_buffer(o, r));
+        let mask = |regions: &[Region]| {
+            regions.iter().enumerate().fold(0u32, |m, (k, r)| m | u32::from(written(r)) << k.min(31))
+        };
+        let request = Request {
+            kernel: self.dispatch.kernel,
+            overrides: &self.dispatch.overrides,
+            program,
+            writable: mask(&kernel),
+            writable_operands: mask(&operands),
+        };
+        let pipeline = self.context.pipelines.get(self.context, &request)?;
+        let bound: Vec<Region> = program_bindings(program)
+            .into_iter()
+            .map(|b| match b {
+                ProgramBinding::Operand(k, _) => operands[k],
+                ProgramBinding::Output(k) => outputs[k],
+            })
+            .collect();
+        let windowed =
+            kernel.iter().chain(&bound).any(|r| self.buffers.get(r.buffer).is_some_and(|b| b.step > 0));
+        let slots = if windowed { ready.slots.unwrap_or(1) } else { 1 };
+        let groups = (0..slots)
+            .map(|slot| {
+                Ok([
+                    self.group(&pipeline.kernel, &kernel, slot)?,
+                    self.group(&pipeline.program, &bound, slot)?,
+                ])
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let uniform = u32::try_from(bytes(ready.uniforms.len()))
+            .map_err(|_| self.context.error("the plan has too many dispatches"))?;
+        let before = ready.uniforms.len();
+        ready.uniforms.extend(&self.dispatch.words);
+        ready.uniforms.resize(before + self.dispatch.words.len().next_multiple_of(4), 0);
+        ready.uniforms.extend(words);
+        let size = (ready.uniforms.len() - before).next_multiple_of(4);
+        ready.largest = ready.largest.max(size);
+        ready.uniforms.resize(before + size.next_multiple_of(UNIFORM_STEP), 0);
+        Ok(ReadyDispatch { pipeline, groups, uniform, workgroups: self.dispatch.workgroups })
+    }
+
+    /// Regions of the kernel's own bindings.
+    fn kernel_regions(&self) -> Result<Vec<Region>, Error> {
+        let inputs = self.step.root.as_ref().map_or(&[][..], |r| r.regions.as_slice());
+        self.dispatch
+            .bindings
+            .iter()
+            .map(|slot| match slot {
+                Slot::In(k) => self.region(inputs.get(*k), "input", *k),
+                Slot::Scratch(k) => self.region(self.step.scratch.get(*k), "scratch", *k),
+            })
+            .collect()
+    }
+
+    fn region(&self, region: Option<&Region>, what: &str, k: usize) -> Result<Region, Error> {
+        region.copied().ok_or_else(|| {
+            self.context
+                .error(format!("kernel {} names {what} {k}, which the step lacks", self.dispatch.kernel))
+        })
+    }
+
+    fn same_buffer(&self, a: &Region, b: &Region) -> bool {
+        let buffer = |r: &Region| self.buffers.get(r.buffer).map(|b| &b.memory.buffer);
+        buffer(a).is_some() && buffer(a) == buffer(b)
+    }
+
+    fn group(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        regions: &[Region],
+        slot: usize,
+    ) -> Result<wgpu::BindGroup, Error> {
+        let entries = regions
+            .iter()
+            .enumerate()
+            .map(|(k, region)| {
+                let resource = wgpu::BindingResource::Buffer(self.binding(region, slot)?);
+                Ok(wgpu::BindGroupEntry { binding: k as u32, resource })
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let descriptor =
+            wgpu::BindGroupDescriptor { label: Some(&self.step.label), layout, entries: &entries };
+        self.context.scoped(|| self.context.device.create_bind_group(&descriptor))
+    }
+
+    fn binding(&self, region: &Region, slot: usize) -> Result<wgpu::BufferBinding<'_>, Error> {
+        let context = self.context;
+        let buffer = self.buffers.get(region.buffer);
+        let buffer = buffer.ok_or_else(|| context.error(format!("no buffer {}", region.buffer)))?;
+        let first = region.offset + slot * buffer.step;
+        // An empty region is bound as one word, which no kernel touches.
+        let words = region.words.max(1);
+        if first + words > buffer.memory.words {
+            return Err(context.error(format!(
+                "{}: words {first} to {} of {}",
+                buffer.name,
+                first + words,
+                buffer.memory.words
+            )));
+        }
+        if bytes(words) > context.caps.binding_bytes {
+            return Err(context.error(format!(
+                "{}: {} bytes in one piece, but the device binds {} at most",
+                buffer.name,
+                bytes(words),
+                context.caps.binding_bytes
+            )));
+        }
+        Ok(wgpu::BufferBinding {
+            buffer: &buffer.memory.buffer,
+            offset: bytes(first),
+            size: wgpu::BufferSize::new(bytes(words)),
+        })
+    }
+}
