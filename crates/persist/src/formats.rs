@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::Error;
+use crate::container::window::Window;
+use crate::format::{keras_h5, keras_v3, weights_h5};
 use crate::tree::{Dialect, SavedFile, Tree, WriteOptions};
 
 /// One row of the table.
@@ -28,7 +30,66 @@ pub struct Format {
 }
 
 /// All formats.
-pub static FORMATS: &[Format] = &[];
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: keras_v3::NAME,
+        endings: &[".keras"],
+        whole_model: true,
+        optimizer: true,
+        dialects: &[Dialect::Keras3, Dialect::TfKeras],
+        holds: |path| begins_with(path, b"PK"),
+        read: keras_v3::read,
+        write: keras_v3::write,
+    },
+    Format {
+        name: keras_h5::NAME,
+        endings: &[".h5", ".hdf5"],
+        whole_model: true,
+        optimizer: true,
+        dialects: &[Dialect::TfKeras, Dialect::Keras3],
+        holds: |path| keras_h5::holds(path, true),
+        read: keras_h5::read,
+        write: keras_h5::write,
+    },
+    Format {
+        name: keras_h5::WEIGHTS_NAME,
+        endings: &[".h5", ".hdf5"],
+        whole_model: false,
+        optimizer: false,
+        dialects: &[Dialect::TfKeras, Dialect::Keras3],
+        holds: |path| keras_h5::holds(path, false),
+        read: keras_h5::read,
+        write: keras_h5::write_weights,
+    },
+    Format {
+        name: weights_h5::NAME,
+        endings: &[".weights.h5", ".weights.hdf5"],
+        whole_model: false,
+        optimizer: true,
+        dialects: &[Dialect::Keras3, Dialect::TfKeras],
+        // Any other HDF5 file: what is wrong with it is said when it is read.
+        holds: is_hdf5,
+        read: weights_h5::read,
+        write: weights_h5::write,
+    },
+];
+
+/// Whether a file begins so.
+fn begins_with(path: &Path, magic: &[u8]) -> bool {
+    let mut head = vec![0; magic.len()];
+    File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == magic
+}
+
+/// Whether a file is HDF5: its signature stands at 0 or behind a user block of 512, 1024, 2048 ... bytes.
+fn is_hdf5(path: &Path) -> bool {
+    let Ok(window) = Window::open(path) else { return false };
+    let mut head = [0; 8];
+    let blocks = (9..32).map(|n| 1u64 << n);
+    std::iter::once(0)
+        .chain(blocks)
+        .take_while(|at| at.saturating_add(8) <= window.size())
+        .any(|at| window.read_at(at, &mut head).is_ok() && head == *b"\x89HDF\r\n\x1a\n")
+}
 
 /// The format of that name.
 pub fn by_name(name: &str) -> Option<&'static Format> {

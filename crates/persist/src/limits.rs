@@ -39,3 +39,7 @@ pub const HDF5_RATIO: u64 = 1_032;
 
 /// Pieces of a list that was cut for HDF5's 64 KiB per attribute.
 pub const HDF5_PIECES: usize = 10_000;
+
+/// Bytes that one look at a group may read: its links, its headers, its attributes. Strings of variable length may
+/// all point at the same bytes, so that a small file could ask for any amount of memory.
+pub const HDF5_LOOK_BYTES: u64 = 256 << 20;

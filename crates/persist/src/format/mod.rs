@@ -1,1 +1,24 @@
 //! Formats: how each of them says what is in a [`Tree`](crate::tree::Tree). They know nothing of offsets.
+
+mod config;
+mod date;
+pub(crate) mod keras_h5;
+pub(crate) mod keras_v3;
+pub(crate) mod naming;
+pub(crate) mod optimizer;
+mod resume;
+pub(crate) mod skeleton;
+pub(crate) mod values;
+pub(crate) mod weights_h5;
+
+use std::path::Path;
+
+use crate::Error;
+
+/// Two things of a tree want one place in a file.
+fn taken(path: &Path, place: &str) -> Error {
+    Error::Usage {
+        what: format!("{}: two variables would be written to {place}", path.display()),
+        advice: "give layers and variables names of their own".into(),
+    }
+}

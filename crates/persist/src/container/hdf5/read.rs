@@ -1,0 +1,405 @@
+//! Reading.
+
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hdf5_pure::{AttrValue, Dataset, File, FormatError, Group, Layout, Source};
+
+use super::element;
+use crate::container::window::Window;
+use crate::tree::{ByteSource, Bytes, DType};
+use crate::{Error, limits};
+
+/// A window as the crate reads it, with a budget of bytes.
+struct Budgeted {
+    window: Window,
+    left: Arc<AtomicU64>,
+}
+
+impl Source for Budgeted {
+    fn len(&self) -> u64 {
+        self.window.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
+        let cost = buffer.len() as u64;
+        let spent =
+            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
+        if spent.is_err() {
+            return Err(FormatError::Source("one group asks for more bytes than any real one".into()));
+        }
+        self.window.read_at(offset, buffer).map_err(|e| FormatError::Source(e.to_string()))
+    }
+}
+
+/// A group that was looked at.
+struct Looked {
+    attributes: HashMap<String, AttrValue>,
+    /// Attributes that are there and cannot be decoded.
+    unreadable: Vec<String>,
+    groups: BTreeMap<String, Group>,
+    datasets: BTreeMap<String, Dataset>,
+}
+
+struct Inner {
+    window: Window,
+    file: File,
+    left: Arc<AtomicU64>,
+    /// Also what makes one caller at a time spend the budget.
+    groups: Mutex<HashMap<String, Arc<Looked>>>,
+    objects: AtomicUsize,
+}
+
+/// An open file. Groups are looked at when asked for, arrays read when asked for.
+#[derive(Clone)]
+pub(crate) struct Hdf5 {
+    inner: Arc<Inner>,
+}
+
+/// Names in a group.
+pub(crate) struct Children {
+    pub(crate) groups: Vec<String>,
+    pub(crate) arrays: Vec<String>,
+}
+
+/// An array in the file.
+pub(crate) struct Array {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) value: Bytes,
+}
+
+impl Hdf5 {
+    /// Opens a file; reads its first block only.
+    pub(crate) fn open(window: Window) -> Result<Self, Error> {
+        let left = Arc::new(AtomicU64::new(limits::HDF5_LOOK_BYTES));
+        let source = Budgeted { window: window.clone(), left: left.clone() };
+        let file = guard(window.path(), "/", || File::from_source(source))?;
+        let (groups, objects) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Self { inner: Arc::new(Inner { window, file, left, groups, objects }) })
+    }
+
+    /// The file that messages name.
+    pub(crate) fn path(&self) -> &Path {
+        self.inner.window.path()
+    }
+
+    /// The names in a group, `None` where there is no such group. Names that are links to other places do not
+    /// count.
+    pub(crate) fn children(&self, group: &str) -> Result<Option<Children>, Error> {
+        let names = |looked: Arc<Looked>| Children {
+            groups: looked.groups.keys().cloned().collect(),
+            arrays: looked.datasets.keys().cloned().collect(),
+        };
+        Ok(self.look(group)?.map(names))
+    }
+
+    /// Whether there is such a group.
+    pub(crate) fn has_group(&self, group: &str) -> Result<bool, Error> {
+        Ok(self.look(group)?.is_some())
+    }
+
+    /// An attribute that is one string; `None` where there is no such group or attribute.
+    pub(crate) fn text(&self, group: &str, name: &str) -> Result<Option<String>, Error> {
+        match self.strings(group, name)? {
+            None => Ok(None),
+            Some(mut list) if list.len() == 1 => Ok(list.pop()),
+            Some(list) => {
+                let place = format!("attribute {name} of group /{group}");
+                Err(self.error(&place, &format!("{} strings", list.len()), "one string"))
+            }
+        }
+    }
+
+    /// An attribute that is a list of strings, in one piece or in numbered ones; `None` where it is absent.
+    pub(crate) fn list(&self, group: &str, name: &str) -> Result<Option<Vec<String>>, Error> {
+        if let Some(list) = self.strings(group, name)? {
+            return Ok(Some(list));
+        }
+        let mut all: Option<Vec<String>> = None;
+        for piece in 0..limits::HDF5_PIECES {
+            match self.strings(group, &format!("{name}{piece}"))? {
+                Some(list) => all.get_or_insert_default().extend(list),
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+
+    fn strings(&self, group: &str, name: &str) -> Result<Option<Vec<String>>, Error> {
+        let Some(looked) = self.look(group)? else { return Ok(None) };
+        let place = || format!("attribute {name} of group /{group}");
+        match looked.attributes.get(name) {
+            // What Keras writes for an empty list: float64 of shape (0,).
+            Some(AttrValue::F64Array(values)) if values.is_empty() => Ok(Some(Vec::new())),
+            Some(value) => match value.as_strings() {
+                Some(strings) => Ok(Some(strings.to_vec())),
+                None => Err(self.error(&place(), value.type_name(), "a string")),
+            },
+            None if looked.unreadable.iter().any(|n| n == name) => {
+                Err(self.error(&place(), "a value that cannot be decoded", "a string"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// An array, checked but not read; `None` where there is none of that path.
+    pub(crate) fn array(&self, path: &str) -> Result<Option<Array>, Error> {
+        let (group, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(looked) = self.look(group)? else { return Ok(None) };
+        let Some(dataset) = looked.datasets.get(name) else { return Ok(None) };
+        // Held while the budget is spent.
+        let _one = self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.left.store(limits::HDF5_LOOK_BYTES, Ordering::Relaxed);
+        self.checked(path, dataset).map(Some)
+    }
+
+    fn checked(&self, path: &str, dataset: &Dataset) -> Result<Array, Error> {
+        let file = self.inner.window.path();
+        let shape = guard(file, path, || dataset.shape())?;
+        let stored = guard(file, path, || dataset.datatype())?;
+        let unsupported = |what: String| Error::Unsupported {
+            path: self.path().into(),
+            place: format!("array /{path}"),
+            what,
+            advice: String::new(),
+        };
+        let (dtype, big_endian) = element::from_stored(&stored)
+            .ok_or_else(|| unsupported(format!("the element type {stored:?}")))?;
+        let width = dtype.size() as u64;
+        let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
+        let shape = shape.filter(|s| s.len() <= limits::HDF5_RANK);
+        let bytes = shape.as_ref().and_then(|s| {
+            let product = |so_far: u64, n: &usize| so_far.checked_mul(u64::try_from(*n).ok()?);
+            s.iter().try_fold(width, product)
+        });
+        let (Some(shape), Some(bytes)) = (shape, bytes) else {
+            return Err(self.error(
+                &format!("array /{path}"),
+                "a shape beyond any memory",
+                "a shape that is stored",
+            ));
+        };
+        let too_short = |found: u64| {
+            let found = format!("{found} bytes stored");
+            self.error(&format!("array /{path}"), &found, &format!("{bytes} for the shape {shape:?}"))
+        };
+        let layout = guard(file, path, || dataset.layout())?;
+        let value: Bytes = match layout {
+            Layout::Contiguous { address: Some(address), size } if size == bytes => {
+                let window = self.inner.window.slice(address, bytes);
+                let window =
+                    window.ok_or_else(|| too_short(self.inner.window.size().saturating_sub(address)))?;
+                if big_endian {
+                    Arc::new(Swapped { bytes: window, width: dtype.size() })
+                } else {
+                    Arc::new(window)
+                }
+            }
+            Layout::Contiguous { .. } | Layout::Compact { .. } if bytes == 0 => Arc::new(Vec::new()),
+            Layout::Contiguous { address: Some(_), size } => return Err(too_short(size)),
+            Layout::Contiguous { address: None, .. } => {
+                return Err(unsupported(
+                    "an array without bytes of its own (external storage, or never written)".into(),
+                ));
+            }
+            Layout::Compact { size } if size == bytes => {
+                self.deferred(path, dataset, bytes, big_endian, dtype)
+            }
+            Layout::Compact { size } => return Err(too_short(size)),
+            Layout::Chunked { chunk_shape, .. } => {
+                self.check_chunks(path, dataset, &shape, &chunk_shape, width)?;
+                self.deferred(path, dataset, bytes, big_endian, dtype)
+            }
+            Layout::Virtual => return Err(unsupported("a virtual array, which names other files,".into())),
+            other => return Err(unsupported(format!("the layout {other}"))),
+        };
+        Ok(Array { dtype, shape, value })
+    }
+
+    fn deferred(&self, path: &str, dataset: &Dataset, len: u64, big_endian: bool, dtype: DType) -> Bytes {
+        let raw = Deferred { file: self.inner.clone(), path: path.into(), dataset: dataset.clone(), len };
+        if big_endian { Arc::new(Swapped { bytes: raw, width: dtype.size() }) } else { Arc::new(raw) }
+    }
+
+    /// Refuses a chunked array whose chunks could not hold what its shape says.
+    fn check_chunks(
+        &self,
+        path: &str,
+        dataset: &Dataset,
+        shape: &[usize],
+        chunk: &[u64],
+        width: u64,
+    ) -> Result<(), Error> {
+        let place = format!("array /{path}");
+        const FILTERS: [u16; 4] = [1, 2, 3, 32_000]; // deflate, shuffle, Fletcher-32, LZF
+        let filters = dataset.filters();
+        if let Some(other) = filters.iter().find(|f| !FILTERS.contains(f)) {
+            return Err(Error::Unsupported {
+                path: self.path().into(),
+                place,
+                what: format!("the filter {other}"),
+                advice: "; rewrite the array without it".into(),
+            });
+        }
+        let damaged = |found: &str, expected: &str| self.error(&place, found, expected);
+        let mut chunks = 1u64;
+        let mut unpacked = Some(width);
+        for (n, c) in shape.iter().zip(chunk) {
+            let n = u64::try_from(*n).unwrap_or(u64::MAX);
+            chunks = chunks.saturating_mul(if *c == 0 { u64::MAX } else { n.div_ceil(*c) });
+            unpacked = unpacked.and_then(|u| u.checked_mul(*c));
+        }
+        let (Some(unpacked), true) = (unpacked, shape.len() == chunk.len()) else {
+            return Err(damaged("chunks beyond any memory", "chunks that are stored"));
+        };
+        // One look at the index reads it all, so it is bounded by the file and by the budget.
+        let stored = guard(self.inner.window.path(), path, || dataset.chunks())?;
+        if stored.len() as u64 != chunks {
+            let found = format!("{} chunks stored", stored.len());
+            return Err(damaged(&found, &format!("{chunks} for the shape {shape:?}")));
+        }
+        for chunk in stored {
+            let most = if filters.is_empty() { 1 } else { limits::HDF5_RATIO };
+            let inside =
+                chunk.address.checked_add(chunk.storage_size).is_some_and(|e| e <= self.inner.window.size());
+            if !inside || unpacked > chunk.storage_size.saturating_mul(most) {
+                let found = format!("a chunk of {} bytes at {}", chunk.storage_size, chunk.address);
+                return Err(damaged(&found, &format!("one inside the file that can hold {unpacked} bytes")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a group once. The whole way to it is looked at too.
+    fn look(&self, path: &str) -> Result<Option<Arc<Looked>>, Error> {
+        let mut groups = self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(looked) = groups.get(path) {
+            return Ok(Some(looked.clone()));
+        }
+        let mut here = String::new();
+        let mut looked = self.look_at(&mut groups, "", || Some(self.inner.file.root()))?;
+        for (depth, name) in path.split('/').filter(|n| !n.is_empty()).enumerate() {
+            if depth >= limits::HDF5_DEPTH {
+                return Err(self.error(&format!("group /{here}"), "groups without end", "a tree"));
+            }
+            let Some(parent) = looked else { return Ok(None) };
+            if !here.is_empty() {
+                here.push('/');
+            }
+            here.push_str(name);
+            looked = self.look_at(&mut groups, &here, || parent.groups.get(name).cloned())?;
+        }
+        Ok(looked)
+    }
+
+    fn look_at(
+        &self,
+        groups: &mut HashMap<String, Arc<Looked>>,
+        path: &str,
+        group: impl FnOnce() -> Option<Group>,
+    ) -> Result<Option<Arc<Looked>>, Error> {
+        if let Some(looked) = groups.get(path) {
+            return Ok(Some(looked.clone()));
+        }
+        let Some(group) = group() else { return Ok(None) };
+        self.inner.left.store(limits::HDF5_LOOK_BYTES, Ordering::Relaxed);
+        let file = self.inner.window.path();
+        let attributes = guard(file, path, || group.attrs())?;
+        let all = guard(file, path, || group.attr_datatypes())?;
+        let unreadable = all.into_keys().filter(|name| !attributes.contains_key(name)).collect();
+        let looked = Looked {
+            attributes,
+            unreadable,
+            groups: guard(file, path, || group.iter_groups().map(Iterator::collect))?,
+            datasets: guard(file, path, || group.iter_datasets().map(Iterator::collect))?,
+        };
+        let more = looked.groups.len().saturating_add(looked.datasets.len());
+        let before = self.inner.objects.fetch_add(more, Ordering::Relaxed);
+        if before.saturating_add(more) > limits::HDF5_OBJECTS {
+            let found = format!("more than {} groups and arrays", limits::HDF5_OBJECTS);
+            return Err(self.error(&format!("group /{path}"), &found, "a tree"));
+        }
+        let looked = Arc::new(looked);
+        groups.insert(path.into(), looked.clone());
+        Ok(Some(looked))
+    }
+
+    fn error(&self, place: &str, found: &str, expected: &str) -> Error {
+        Error::Format {
+            path: self.path().into(),
+            place: place.into(),
+            found: found.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+/// Calls the crate. Its errors become ours; should it panic on a file that was made for that, so does the panic.
+fn guard<T>(
+    file: &Path,
+    place: &str,
+    call: impl FnOnce() -> Result<T, hdf5_pure::Error>,
+) -> Result<T, Error> {
+    let damaged = |found: String| Error::Format {
+        path: file.into(),
+        place: format!("HDF5 object /{}", place.trim_start_matches('/')),
+        found,
+        expected: "a sound HDF5 file".into(),
+    };
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|e| damaged(e.to_string())),
+        Err(_) => Err(damaged("bytes that no HDF5 library writes".into())),
+    }
+}
+
+/// An array whose bytes have to be put together from chunks.
+struct Deferred {
+    file: Arc<Inner>,
+    path: String,
+    dataset: Dataset,
+    len: u64,
+}
+
+impl ByteSource for Deferred {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self) -> Result<Vec<u8>, Error> {
+        let _one = self.file.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        // Checked chunk by chunk before.
+        self.file.left.store(u64::MAX, Ordering::Relaxed);
+        let bytes = guard(self.file.window.path(), &self.path, || self.dataset.read_raw())?;
+        if bytes.len() as u64 != self.len {
+            return Err(Error::Format {
+                path: self.file.window.path().to_path_buf(),
+                place: format!("array /{}", self.path),
+                found: format!("{} bytes", bytes.len()),
+                expected: format!("{}", self.len),
+            });
+        }
+        Ok(bytes)
+    }
+}
+
+/// Big-endian elements in little-endian order.
+struct Swapped<B> {
+    bytes: B,
+    width: usize,
+}
+
+impl<B: ByteSource> ByteSource for Swapped<B> {
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    fn read(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = self.bytes.read()?;
+        bytes.chunks_exact_mut(self.width.max(1)).for_each(<[u8]>::reverse);
+        Ok(bytes)
+    }
+}

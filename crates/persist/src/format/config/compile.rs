@@ -1,0 +1,315 @@
+//! How a model was compiled: optimizer, losses, metrics.
+
+use serde_json::{Map, Value, json};
+
+use super::objects::{self, Role};
+use super::{Context, Form};
+use crate::Error;
+use crate::format::naming::snake_case;
+use crate::format::optimizer;
+use crate::tree::{CompileConfig, Dialect, ModelConfig};
+
+/// Arguments that one library's optimizers have and the other's have not.
+const KERAS3_ONLY: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
+const TF_KERAS_ONLY: [&str; 2] = ["jit_compile", "is_legacy_optimizer"];
+
+/// Short names of losses and metrics that every version knows by the long one.
+const LONG_NAMES: &[(&str, &str)] = &[
+    ("mse", "mean_squared_error"),
+    ("MSE", "mean_squared_error"),
+    ("mae", "mean_absolute_error"),
+    ("MAE", "mean_absolute_error"),
+    ("mape", "mean_absolute_percentage_error"),
+    ("MAPE", "mean_absolute_percentage_error"),
+    ("msle", "mean_squared_logarithmic_error"),
+    ("MSLE", "mean_squared_logarithmic_error"),
+    ("kld", "kl_divergence"),
+    ("KLD", "kl_divergence"),
+    ("kullback_leibler_divergence", "kl_divergence"),
+];
+
+/// Reads a compile config, or a `training_config` of an `.h5`. `None`: the model was not compiled.
+pub(crate) fn read_compile(
+    cx: &Context<'_>,
+    value: &Value,
+    model: &ModelConfig,
+) -> Result<Option<CompileConfig>, Error> {
+    let place = "compile_config";
+    if value.is_null() {
+        return Ok(None);
+    }
+    let map = cx.map(place, value)?;
+    let optimizer = map.get("optimizer_config").or_else(|| map.get("optimizer"));
+    let Some(optimizer) = optimizer.filter(|o| !o.is_null()) else { return Ok(None) };
+    let get = |key: &str| map.get(key).unwrap_or(&Value::Null);
+    let single = model.outputs.len() <= 1;
+    let metrics = |key: &str| {
+        let metrics = canonical(cx, &format!("{place}.{key}"), Role::Metric, get(key))?;
+        // tf_keras nests once more in `.h5`: one list per output.
+        Ok::<_, Error>(match metrics {
+            Value::Array(list) if single && list.len() == 1 && list.iter().all(Value::is_array) => {
+                list.into_iter().next().unwrap_or_default()
+            }
+            other => other,
+        })
+    };
+    Ok(Some(CompileConfig {
+        optimizer: objects::canonical(cx, &format!("{place}.optimizer"), Role::Optimizer, optimizer)?,
+        loss: canonical(cx, &format!("{place}.loss"), Role::Loss, get("loss"))?,
+        metrics: metrics("metrics")?,
+        loss_weights: get("loss_weights").clone(),
+        weighted_metrics: metrics("weighted_metrics")?,
+    }))
+}
+
+/// Losses and metrics: strings, objects, lists and maps of them.
+fn canonical(cx: &Context<'_>, place: &str, role: Role, value: &Value) -> Result<Value, Error> {
+    match value {
+        Value::Array(list) => {
+            let items =
+                list.iter().enumerate().map(|(i, v)| canonical(cx, &format!("{place}[{i}]"), role, v));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        Value::Object(map) if !map.get("class_name").is_some_and(Value::is_string) => {
+            let items =
+                map.iter().map(|(k, v)| Ok((k.clone(), canonical(cx, &format!("{place}.{k}"), role, v)?)));
+            Ok(Value::Object(items.collect::<Result<_, Error>>()?))
+        }
+        Value::Object(map)
+            if role == Role::Metric && map.get("class_name").is_some_and(|c| c == "MeanMetricWrapper") =>
+        {
+            let object = objects::canonical(cx, place, role, value)?;
+            Ok(unwrapped_metric(&object).unwrap_or(object))
+        }
+        _ => objects::canonical(cx, place, role, value),
+    }
+}
+
+/// TensorFlow up to 2.4 wrote `metrics=["accuracy"]` as a wrapper around the function that it resolved to.
+fn unwrapped_metric(object: &Value) -> Option<Value> {
+    let function = object.pointer("/config/fn")?.as_str()?;
+    let class = match function {
+        "sparse_categorical_accuracy" => "SparseCategoricalAccuracy",
+        "categorical_accuracy" => "CategoricalAccuracy",
+        "binary_accuracy" => "BinaryAccuracy",
+        "mean_squared_error" => "MeanSquaredError",
+        "mean_absolute_error" => "MeanAbsoluteError",
+        _ => return None,
+    };
+    let mut config = object.get("config")?.as_object()?.clone();
+    config.shift_remove("fn");
+    Some(json!({"module": "keras.metrics", "class_name": class, "config": config, "registered_name": null}))
+}
+
+/// The canonical form of an optimizer whose config's values are canonical already.
+pub(super) fn canonical_optimizer(
+    class: &str,
+    registered: Option<&str>,
+    module: &Value,
+    config: Value,
+) -> Value {
+    let Value::Object(mut config) = config else {
+        return json!({"module": module, "class_name": class, "config": config, "registered_name": registered});
+    };
+    let class = if class == "LossScaleOptimizerV3" { "LossScaleOptimizer" } else { class };
+    if registered.is_some() {
+        return json!({"module": module, "class_name": class, "config": config, "registered_name": registered});
+    }
+    if config.get("name").and_then(Value::as_str).is_none_or(|name| name == class) {
+        config.insert("name".into(), snake_case(class).into());
+    }
+    if let Some(rate) = config.shift_remove("lr") {
+        config.insert("learning_rate".into(), rate);
+    }
+    for key in TF_KERAS_ONLY {
+        config.shift_remove(key);
+    }
+    // tf_keras' RMSprop has 100 there, which says nothing without a moving average.
+    if config.get("use_ema").is_some_and(|e| e == false) {
+        config.insert("ema_overwrite_frequency".into(), Value::Null);
+    }
+    if class == "LossScaleOptimizer" {
+        config.shift_remove("dynamic");
+    } else {
+        modern(&mut config);
+        for key in KERAS3_ONLY {
+            config.entry(key).or_insert(Value::Null);
+        }
+    }
+    json!({"module": "keras.optimizers", "class_name": class, "config": config, "registered_name": null})
+}
+
+/// Optimizers before TensorFlow 2.11 have a `decay`, which is the schedule `InverseTimeDecay` of today.
+fn modern(config: &mut Map<String, Value>) {
+    let decay = config.shift_remove("decay").and_then(|d| d.as_f64()).unwrap_or(0.0);
+    let rate = config.get("learning_rate").and_then(Value::as_f64);
+    if let (true, Some(rate)) = (decay != 0.0, rate) {
+        let schedule = json!({
+            "module": "keras.optimizers.schedules",
+            "class_name": "InverseTimeDecay",
+            "config": {
+                "initial_learning_rate": rate,
+                "decay_steps": 1,
+                "decay_rate": decay,
+                "staircase": false,
+                "name": "InverseTimeDecay",
+            },
+            "registered_name": null,
+        });
+        config.insert("learning_rate".into(), schedule);
+    }
+    config.shift_remove("schedule_decay");
+    if config.get("epsilon").is_some_and(Value::is_null) {
+        config.shift_remove("epsilon");
+    }
+}
+
+/// The learning rate that an optimizer's config says, where it is a number.
+pub(crate) fn rate(config: Option<&Value>) -> Option<f32> {
+    let rate =
+        config?.get("learning_rate").or_else(|| config?.pointer("/inner_optimizer/config/learning_rate"))?;
+    #[allow(clippy::cast_possible_truncation)]
+    rate.as_f64().map(|x| x as f32)
+}
+
+/// Writes a compile config; `rate`: the learning rate now, where it is known.
+pub(crate) fn write_compile(
+    cx: &Context<'_>,
+    compile: &CompileConfig,
+    rate: Option<f32>,
+) -> Result<Value, Error> {
+    let place = "compile_config";
+    let optimizer = match (&compile.optimizer, rate) {
+        // A string would lose the learning rate, and `.h5` has none.
+        (Value::String(name), rate) => match optimizer::class_of_string(name) {
+            Some(class) if rate.is_some() || cx.form == Form::H5 => {
+                let object = canonical_optimizer(class.name, None, &Value::Null, json!({}));
+                let map = object.as_object().cloned().unwrap_or_default();
+                plain_optimizer(cx, &format!("{place}.optimizer"), &map, rate)?
+            }
+            _ => name.as_str().into(),
+        },
+        (Value::Object(map), rate) => plain_optimizer(cx, &format!("{place}.optimizer"), map, rate)?,
+        (other, _) => other.clone(),
+    };
+    let loss = plain(cx, &format!("{place}.loss"), Role::Loss, &compile.loss)?;
+    let metrics = plain(cx, &format!("{place}.metrics"), Role::Metric, &compile.metrics)?;
+    let weighted = plain(cx, &format!("{place}.weighted_metrics"), Role::Metric, &compile.weighted_metrics)?;
+    let weights = compile.loss_weights.clone();
+    Ok(match (cx.form, cx.dialect) {
+        (Form::Keras, Dialect::TfKeras) => json!({
+            "optimizer": optimizer, "loss": loss, "metrics": metrics, "loss_weights": weights,
+            "weighted_metrics": weighted, "run_eagerly": null, "steps_per_execution": null, "jit_compile": null,
+        }),
+        (Form::Keras, Dialect::Keras3) => json!({
+            "optimizer": optimizer, "loss": loss, "loss_weights": weights, "metrics": metrics,
+            "weighted_metrics": weighted, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
+        }),
+        (Form::H5, Dialect::TfKeras) => json!({
+            "loss": loss, "metrics": metrics, "weighted_metrics": weighted, "loss_weights": weights,
+            "optimizer_config": optimizer,
+        }),
+        (Form::H5, Dialect::Keras3) => json!({
+            "loss": loss, "loss_weights": weights, "metrics": metrics, "weighted_metrics": weighted,
+            "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false, "optimizer_config": optimizer,
+        }),
+    })
+}
+
+fn plain(cx: &Context<'_>, place: &str, role: Role, value: &Value) -> Result<Value, Error> {
+    match value {
+        // Keras 3 cannot load an `.h5` whose loss is `mse`.
+        Value::String(name) => {
+            let long =
+                LONG_NAMES.iter().find(|(short, _)| short == name).map_or(name.as_str(), |(_, long)| long);
+            Ok(if cx.form == Form::H5 && role == Role::Loss { long.into() } else { name.as_str().into() })
+        }
+        Value::Array(list) => {
+            let items = list.iter().enumerate().map(|(i, v)| plain(cx, &format!("{place}[{i}]"), role, v));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        Value::Object(map) if !map.get("class_name").is_some_and(Value::is_string) => {
+            let items =
+                map.iter().map(|(k, v)| Ok((k.clone(), plain(cx, &format!("{place}.{k}"), role, v)?)));
+            Ok(Value::Object(items.collect::<Result<_, Error>>()?))
+        }
+        other => objects::plain(cx, place, role, other),
+    }
+}
+
+/// An optimizer in the words of a dialect and form.
+pub(super) fn plain_optimizer(
+    cx: &Context<'_>,
+    place: &str,
+    map: &Map<String, Value>,
+    rate: Option<f32>,
+) -> Result<Value, Error> {
+    let class = cx.text(place, map, "class_name")?;
+    let registered = map.get("registered_name").and_then(Value::as_str);
+    let module = map.get("module").cloned().unwrap_or_default();
+    let empty = json!({});
+    let config = map.get("config").filter(|c| !c.is_null()).unwrap_or(&empty);
+    let config = cx.map(place, config)?;
+    let mut out = Map::new();
+    for (key, value) in config {
+        let place = format!("{place}.{key}");
+        let value = match (Role::of(key), value) {
+            // The rate of a scaled optimizer stands in the inner one.
+            (Role::Optimizer, Value::Object(inner)) => {
+                // Full form inside, in `.h5` too.
+                plain_optimizer(&Context { form: Form::Keras, ..*cx }, &place, inner, rate)?
+            }
+            (role, value) => objects::plain(cx, &place, role, value)?,
+        };
+        out.insert(key.clone(), value);
+    }
+    if let Some(rate) = rate.filter(|_| class != "LossScaleOptimizer")
+        && out.get("learning_rate").is_none_or(|r| !r.is_object())
+    {
+        out.insert("learning_rate".into(), f64::from(rate).into());
+    }
+    if cx.dialect == Dialect::Keras3 || registered.is_some() {
+        let class = registered.filter(|_| cx.form == Form::H5).unwrap_or(class);
+        return Ok(wrapped(cx, module, class, out, registered.map_or(Value::Null, Value::from)));
+    }
+    if optimizer::class(class).is_some_and(|c| !c.tf_keras) || matches!(class, "Muon" | "MultiOptimizer") {
+        let what = format!("the optimizer {class}, which tf_keras does not have,");
+        return Err(cx.unsupported(place, what, "write the Keras 3 dialect"));
+    }
+    if out.get("name").and_then(Value::as_str) == Some(&snake_case(class)) {
+        out.insert("name".into(), class.into());
+    }
+    for key in KERAS3_ONLY {
+        if let Some(value) = out.shift_remove(key).filter(|v| !v.is_null()) {
+            let what = format!("`{key}` = {value}, which tf_keras does not have,");
+            return Err(cx.unsupported(place, what, "write the Keras 3 dialect"));
+        }
+    }
+    if class == "LossScaleOptimizer" {
+        out.shift_remove("name");
+        out.entry("dynamic").or_insert(json!(true));
+        let module = "tf_keras.src.mixed_precision.loss_scale_optimizer";
+        return Ok(wrapped(cx, module.into(), "LossScaleOptimizerV3", out, "LossScaleOptimizerV3".into()));
+    }
+    out.insert("jit_compile".into(), json!(false));
+    out.insert("is_legacy_optimizer".into(), json!(false));
+    if cx.form == Form::H5 {
+        return Ok(json!({"class_name": format!("Custom>{class}"), "config": out}));
+    }
+    Ok(wrapped(cx, module, class, out, Value::Null))
+}
+
+fn wrapped(
+    cx: &Context<'_>,
+    module: Value,
+    class: &str,
+    config: Map<String, Value>,
+    registered: Value,
+) -> Value {
+    match cx.form {
+        Form::Keras => json!({
+            "module": module, "class_name": class, "config": config, "registered_name": registered,
+        }),
+        Form::H5 => json!({"class_name": class, "config": config}),
+    }
+}

@@ -1,0 +1,297 @@
+//! Serialized objects inside configs: initializers, regularizers, activations, layers, schedules.
+
+use serde_json::{Map, Value, json};
+
+use super::{Context, Form, compile, layer};
+use crate::Error;
+use crate::tree::Dialect;
+
+/// What an object is for, which says where Keras has its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Layer,
+    Initializer,
+    Regularizer,
+    Constraint,
+    Activation,
+    Dtype,
+    Loss,
+    Metric,
+    Optimizer,
+    Schedule,
+    Other,
+}
+
+impl Role {
+    /// From the key under which an object stands.
+    pub(super) fn of(key: &str) -> Self {
+        match key {
+            "layer" | "forward_layer" | "backward_layer" | "cell" | "cells" | "layers" => Self::Layer,
+            "dtype" => Self::Dtype,
+            "learning_rate" => Self::Schedule,
+            "optimizer" | "inner_optimizer" => Self::Optimizer,
+            "initializer" => Self::Initializer,
+            "regularizer" => Self::Regularizer,
+            "activation" => Self::Activation,
+            _ if key.ends_with("_initializer") => Self::Initializer,
+            _ if key.ends_with("_regularizer") => Self::Regularizer,
+            _ if key.ends_with("_constraint") => Self::Constraint,
+            _ if key.ends_with("_activation") => Self::Activation,
+            _ => Self::Other,
+        }
+    }
+
+    fn module(self) -> Option<&'static str> {
+        match self {
+            Self::Layer => Some("keras.layers"),
+            Self::Initializer => Some("keras.initializers"),
+            Self::Regularizer => Some("keras.regularizers"),
+            Self::Constraint => Some("keras.constraints"),
+            Self::Loss => Some("keras.losses"),
+            Self::Metric => Some("keras.metrics"),
+            Self::Optimizer => Some("keras.optimizers"),
+            Self::Schedule => Some("keras.optimizers.schedules"),
+            Self::Activation | Self::Dtype | Self::Other => None,
+        }
+    }
+}
+
+/// What tf_keras means by `hard_sigmoid`: `clip(0.2 x + 0.5, 0, 1)`. Keras 3 means `clip(x / 6 + 0.5, 0, 1)` and has no
+/// name for the other, so the canonical form has one of its own.
+pub(super) const TF_KERAS_HARD_SIGMOID: &str = "hard_sigmoid_tf_keras";
+
+/// The canonical form of a value.
+pub(super) fn canonical(cx: &Context<'_>, place: &str, role: Role, value: &Value) -> Result<Value, Error> {
+    match value {
+        Value::Array(list) => {
+            let items =
+                list.iter().enumerate().map(|(i, v)| canonical(cx, &format!("{place}[{i}]"), role, v));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        Value::String(name) if role == Role::Activation => Ok(canonical_activation(cx, name)),
+        Value::Object(map)
+            if map.get("class_name").is_some_and(Value::is_string) && map.contains_key("config") =>
+        {
+            canonical_object(cx, place, role, map)
+        }
+        Value::Object(map) => canonical_map(cx, place, map).map(Value::Object),
+        other => Ok(other.clone()),
+    }
+}
+
+/// The canonical form of each value of a map.
+pub(super) fn canonical_map(
+    cx: &Context<'_>,
+    place: &str,
+    map: &Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
+    let pairs = map.iter().filter(|(k, _)| *k != "shared_object_id").map(|(key, value)| {
+        canonical(cx, &format!("{place}.{key}"), Role::of(key), value).map(|value| (key.clone(), value))
+    });
+    pairs.collect()
+}
+
+fn canonical_activation(cx: &Context<'_>, name: &str) -> Value {
+    match (name, cx.dialect) {
+        ("swish", _) => "silu".into(),
+        ("hard_sigmoid", Dialect::TfKeras) => TF_KERAS_HARD_SIGMOID.into(),
+        _ if name.contains('>') => {
+            let short = name.rsplit('>').next().unwrap_or(name);
+            json!({"module": null, "class_name": "function", "config": short, "registered_name": name})
+        }
+        _ => name.into(),
+    }
+}
+
+fn canonical_object(
+    cx: &Context<'_>,
+    place: &str,
+    role: Role,
+    map: &Map<String, Value>,
+) -> Result<Value, Error> {
+    let class = cx.text(place, map, "class_name")?;
+    let config = map.get("config").unwrap_or(&Value::Null);
+    match (class, config) {
+        // A policy that is only its name.
+        ("DTypePolicy" | "Policy" | "FloatDTypePolicy", Value::Object(policy)) if role == Role::Dtype => {
+            if let Some(name @ Value::String(_)) = policy.get("name") {
+                return Ok(name.clone());
+            }
+        }
+        // A built-in function is only its name.
+        ("function", Value::String(name)) => {
+            let registered = map.get("registered_name").and_then(Value::as_str).filter(|r| r.contains('>'));
+            if registered.is_none() {
+                return Ok(if role == Role::Activation {
+                    canonical_activation(cx, name)
+                } else {
+                    name.as_str().into()
+                });
+            }
+        }
+        _ => {}
+    }
+    let (class, registered) = names(class, map);
+    let class = match (role, class.as_str()) {
+        (Role::Initializer, "OrthogonalInitializer") => "Orthogonal".to_owned(),
+        (Role::Initializer, "IdentityInitializer") => "Identity".to_owned(),
+        _ => class,
+    };
+    let found = map.get("module").and_then(Value::as_str);
+    let module = match (role.module(), &registered) {
+        (Some(module), None) => Value::from(module),
+        _ => found.map_or(Value::Null, Value::from),
+    };
+    let place = format!("{place} ({class})");
+    let config = match config {
+        Value::Object(config) => {
+            let config = if role == Role::Layer && registered.is_none() {
+                layer::canonical(cx, &place, &class, config)?
+            } else {
+                canonical_map(cx, &place, config)?
+            };
+            Value::Object(canonical_keys(role, &class, config))
+        }
+        other => other.clone(),
+    };
+    if role == Role::Optimizer {
+        return Ok(compile::canonical_optimizer(&class, registered.as_deref(), &module, config));
+    }
+    Ok(json!({"module": module, "class_name": class, "config": config, "registered_name": registered}))
+}
+
+/// Class without package, and the registered name of a class of the user's.
+pub(super) fn names(class: &str, map: &Map<String, Value>) -> (String, Option<String>) {
+    let class = class.strip_prefix("Custom>").unwrap_or(class);
+    let registered = map.get("registered_name").and_then(Value::as_str);
+    // Keras gives a registered name to two of its own classes that are not public under their names.
+    let registered =
+        registered.filter(|r| !matches!(*r, "Functional" | "LossScaleOptimizerV3" | "Sequential" | ""));
+    match class.rsplit_once('>') {
+        Some((_, short)) => (short.to_owned(), Some(class.to_owned())),
+        None => (class.to_owned(), registered.map(|r| r.strip_prefix("Custom>").unwrap_or(r).to_owned())),
+    }
+}
+
+fn canonical_keys(role: Role, class: &str, mut config: Map<String, Value>) -> Map<String, Value> {
+    match role {
+        Role::Initializer => {
+            for key in ["input_axes", "output_axes"] {
+                if config.get(key).is_some_and(Value::is_null) {
+                    config.shift_remove(key);
+                }
+            }
+            // Files up to Keras 2.3.
+            config.shift_remove("dtype");
+            if class == "Identity" && config.get("gain").is_some_and(|g| g.as_f64() == Some(1.0)) {
+                config.shift_remove("gain");
+            }
+        }
+        Role::Loss | Role::Metric => {
+            if class != "MeanMetricWrapper" && class != "LossFunctionWrapper" {
+                config.shift_remove("fn");
+            }
+            if role == Role::Loss && config.get("reduction").is_none_or(|r| r == "auto") {
+                config.insert("reduction".into(), "sum_over_batch_size".into());
+            }
+            if class == "CosineSimilarity" && config.get("axis").is_some_and(|a| a == -1) {
+                config.shift_remove("axis");
+            }
+            if class == "Huber" && config.get("delta").is_some_and(|d| d.as_f64() == Some(1.0)) {
+                config.shift_remove("delta");
+            }
+        }
+        Role::Schedule if config.get("name").is_none_or(Value::is_null) => {
+            let name = match class {
+                "CosineDecayRestarts" => "SGDRDecay",
+                "PiecewiseConstantDecay" => "PiecewiseConstant",
+                other => other,
+            };
+            config.insert("name".into(), name.into());
+        }
+        _ => {}
+    }
+    config
+}
+
+/// A canonical value in the words of a dialect and form.
+pub(super) fn plain(cx: &Context<'_>, place: &str, role: Role, value: &Value) -> Result<Value, Error> {
+    match value {
+        Value::Array(list) => {
+            let items = list.iter().enumerate().map(|(i, v)| plain(cx, &format!("{place}[{i}]"), role, v));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        Value::String(name) if role == Role::Activation => plain_activation(cx, place, name),
+        Value::Object(map)
+            if map.get("class_name").is_some_and(Value::is_string) && map.contains_key("config") =>
+        {
+            plain_object(cx, place, role, map)
+        }
+        Value::Object(map) => plain_map(cx, place, map).map(Value::Object),
+        other => Ok(other.clone()),
+    }
+}
+
+/// Each value of a map.
+pub(super) fn plain_map(
+    cx: &Context<'_>,
+    place: &str,
+    map: &Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
+    let pairs = map.iter().map(|(key, value)| {
+        plain(cx, &format!("{place}.{key}"), Role::of(key), value).map(|value| (key.clone(), value))
+    });
+    pairs.collect()
+}
+
+fn plain_activation(cx: &Context<'_>, place: &str, name: &str) -> Result<Value, Error> {
+    let other = |library: &str| {
+        let what = format!("the activation `{name}`, which {library} has not under any name,");
+        Err(cx.unsupported(place, what, "write the other dialect, or use another activation"))
+    };
+    match (cx.dialect, name) {
+        (Dialect::TfKeras, TF_KERAS_HARD_SIGMOID) => Ok("hard_sigmoid".into()),
+        (Dialect::TfKeras, "hard_sigmoid") => other("tf_keras"),
+        (Dialect::Keras3, TF_KERAS_HARD_SIGMOID) => other("Keras 3"),
+        // Known to tf_keras as `swish` in all its versions.
+        (Dialect::TfKeras, "silu") => Ok("swish".into()),
+        _ => Ok(name.into()),
+    }
+}
+
+fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Value>) -> Result<Value, Error> {
+    let class = cx.text(place, map, "class_name")?;
+    let registered = map.get("registered_name").and_then(Value::as_str);
+    let place = format!("{place} ({class})");
+    if role == Role::Optimizer {
+        return compile::plain_optimizer(cx, &place, map, None);
+    }
+    if class == "function" && cx.form == Form::H5 {
+        return Ok(registered.map_or_else(|| map.get("config").cloned().unwrap_or_default(), Value::from));
+    }
+    let config = match map.get("config") {
+        Some(Value::Object(config)) if role == Role::Layer && registered.is_none() => {
+            Value::Object(layer::plain(cx, &place, class, config)?)
+        }
+        Some(Value::Object(config)) => Value::Object(plain_map(cx, &place, config)?),
+        other => other.cloned().unwrap_or_default(),
+    };
+    // In `.h5`, layers inside layers have the full form that those of a model have not.
+    let short = matches!(role, Role::Loss | Role::Metric);
+    Ok(wrap(cx, short, map.get("module").unwrap_or(&Value::Null), class, registered, config))
+}
+
+/// Puts around a config what the form has around it; `short`: where `.h5` has class and config alone.
+pub(super) fn wrap(
+    cx: &Context<'_>,
+    short: bool,
+    module: &Value,
+    class: &str,
+    registered: Option<&str>,
+    config: Value,
+) -> Value {
+    if cx.form == Form::H5 && short {
+        return json!({"class_name": registered.unwrap_or(class), "config": config});
+    }
+    json!({"module": module, "class_name": class, "config": config, "registered_name": registered})
+}

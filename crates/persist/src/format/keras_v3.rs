@@ -1,0 +1,117 @@
+//! `.keras`: a zip of `metadata.json`, `config.json` and `model.weights.h5`, in both dialects.
+//!
+//! What Keras has no place for is an extra group in the HDF5 file: an extra member would make Keras unpack the
+//! whole archive.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::config::{self, Context, Form};
+use super::{resume, weights_h5};
+use crate::container::hdf5::Hdf5;
+use crate::container::window::Window;
+use crate::container::zip::{Archive, Writer};
+use crate::tree::{
+    Dialect, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
+};
+use crate::{Error, commit};
+
+/// Name of the format.
+pub(crate) const NAME: &str = "keras";
+
+const WEIGHTS: &str = "model.weights.h5";
+
+/// Opens a `.keras`.
+pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
+    let mut archive = Archive::open(Window::open(path)?)?;
+    let error = |place: &str, found: &str, expected: &str| Error::Format {
+        path: path.into(),
+        place: place.into(),
+        found: found.into(),
+        expected: expected.into(),
+    };
+    let mut parsed = |name: &str| -> Result<Option<Value>, Error> {
+        let Some(text) = archive.text(name)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|e| error(name, &e.to_string(), "JSON"))
+    };
+    // Keras reads files without it, and an empty one.
+    let metadata = parsed("metadata.json")?.unwrap_or_default();
+    let json =
+        parsed("config.json")?.ok_or_else(|| error("config.json", "no such member", "the architecture"))?;
+    let version = metadata.get("keras_version").and_then(Value::as_str).map(str::to_owned);
+    let dialect = version.as_deref().and_then(config::dialect_of_version);
+    let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(&json));
+    let context = Context { path, dialect, form: Form::Keras };
+    let model = config::read_model(&context, &json)?;
+    let compile = match json.get("compile_config") {
+        Some(compile) => config::read_compile(&context, compile, &model)?,
+        None => None,
+    };
+    let weights = archive.member(WEIGHTS)?.ok_or_else(|| error(WEIGHTS, "no such member", "the weights"))?;
+    let weights = Hdf5::open(weights)?;
+    let resume = resume::read(&weights)?;
+    let optimizer_config = compile.as_ref().and_then(|c| c.optimizer.get("config")).cloned();
+    let rate = (dialect == Dialect::TfKeras).then(|| config::rate(optimizer_config.as_ref())).flatten();
+    Ok(SavedFile {
+        format: NAME,
+        dialect: Some(dialect),
+        keras_version: version,
+        model: Some(model),
+        compile,
+        resume,
+        weights: Box::new(Weights { inner: weights_h5::Weights::new(weights, optimizer_config), rate }),
+    })
+}
+
+/// Writes a `.keras`.
+pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let dialect = options.dialect.unwrap_or(Dialect::Keras3);
+    let context = Context { path, dialect, form: Form::Keras };
+    let Some(model) = &tree.model else {
+        return Err(Error::Usage {
+            what: format!("{}: `.keras` holds a whole model, and there is only its weights", path.display()),
+            advice: "give the architecture too, or write `.weights.h5`".into(),
+        });
+    };
+    let mut json = config::write_model(&context, model)?;
+    let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
+    if let (Some(compile), Value::Object(json)) = (&tree.compile, &mut json) {
+        json.insert("compile_config".into(), config::write_compile(&context, compile, rate)?);
+    }
+    let metadata = json!({"keras_version": config::version(dialect), "date_saved": super::date::now()});
+    let weights = weights_h5::node(path, tree, dialect)?;
+    commit::write_file(path, |file| {
+        let error = |source| Error::Io { action: "write", path: path.into(), source };
+        let mut zip = Writer::new(path, file);
+        for (name, json) in [("metadata.json", &metadata), ("config.json", &json)] {
+            let text = config::to_json(json);
+            zip.member(name, text.len() as u64, |out| out.write_all(text.as_bytes()).map_err(error))?;
+        }
+        // The bytes of the arrays, and a generous kilobyte for all that is around each.
+        let size = weights.size().saturating_add(1 << 20);
+        zip.member(WEIGHTS, size, |out| weights.write(path, out))?;
+        zip.finish()
+    })
+}
+
+/// The arrays inside, and the learning rate that tf_keras keeps in the config alone.
+struct Weights {
+    inner: weights_h5::Weights,
+    rate: Option<f32>,
+}
+
+impl WeightSource for Weights {
+    fn stored(&self) -> Result<Vec<Stored>, Error> {
+        self.inner.stored()
+    }
+
+    fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
+        self.inner.fill(skeleton)
+    }
+
+    fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {
+        let state = self.inner.optimizer(class_name, trainable)?;
+        Ok(state.map(|state| OptimizerState { learning_rate: state.learning_rate.or(self.rate), ..state }))
+    }
+}

@@ -1,0 +1,160 @@
+//! Walks over the objects of a model, in the orders that formats know.
+
+use crate::tree::{ModelConfig, Object, Variable};
+
+use super::naming::Counter;
+
+/// An object and its path in the layout of `.weights.h5`: `layers/dense`, `layers/lstm/cell`.
+pub(crate) fn by_class(root: &Object, underscore: bool) -> Vec<(String, &Object)> {
+    let mut out = Vec::new();
+    walk(String::new(), root, underscore, &mut out);
+    out
+}
+
+fn walk<'a>(path: String, object: &'a Object, underscore: bool, out: &mut Vec<(String, &'a Object)>) {
+    out.push((path.clone(), object));
+    let mut counter = Counter::default();
+    for (attribute, child) in &object.children {
+        walk(child_path(&path, object, attribute, child, &mut counter, underscore), child, underscore, out);
+    }
+}
+
+/// The path of a child. `underscore`: as tf_keras names the inner layers of attention.
+fn child_path(
+    path: &str,
+    parent: &Object,
+    attribute: &str,
+    child: &Object,
+    counter: &mut Counter,
+    underscore: bool,
+) -> String {
+    let name = if parent.is_model {
+        format!("layers/{}", counter.next(&child.class_name))
+    } else if underscore && has_private_children(parent) {
+        format!("_{}", attribute.trim_start_matches('_'))
+    } else {
+        attribute.to_owned()
+    };
+    if path.is_empty() { name } else { format!("{path}/{name}") }
+}
+
+/// Keras 3 calls `query_dense` what tf_keras calls `_query_dense`.
+pub(crate) fn has_private_children(object: &Object) -> bool {
+    matches!(
+        object.class_name.as_str(),
+        "MultiHeadAttention" | "GroupQueryAttention" | "GroupedQueryAttention"
+    )
+}
+
+/// Calls `visit` with every object, for change.
+pub(crate) fn by_class_mut<E>(
+    root: &mut Object,
+    underscore: bool,
+    visit: &mut impl FnMut(&str, &mut Object) -> Result<(), E>,
+) -> Result<(), E> {
+    fn walk<E>(
+        path: &str,
+        object: &mut Object,
+        underscore: bool,
+        visit: &mut impl FnMut(&str, &mut Object) -> Result<(), E>,
+    ) -> Result<(), E> {
+        visit(path, object)?;
+        let mut counter = Counter::default();
+        let shell =
+            Object { is_model: object.is_model, class_name: object.class_name.clone(), ..Object::default() };
+        for (attribute, child) in &mut object.children {
+            let path = child_path(path, &shell, attribute, child, &mut counter, underscore);
+            walk(&path, child, underscore, visit)?;
+        }
+        Ok(())
+    }
+    walk("", root, underscore, visit)
+}
+
+/// A variable of a layer, with what the older formats say of it.
+pub(crate) struct Owned<V> {
+    /// Names on the way from the layer, and the variable's own: `lstm/lstm_cell/kernel`.
+    pub(crate) path: String,
+    /// Whether training changes it now: its own flag, and `trainable` of every layer above it.
+    pub(crate) trainable: bool,
+    /// The variable.
+    pub(crate) variable: V,
+}
+
+/// All variables of a layer in the order of Keras' older formats: those that training changes, then the others.
+pub(crate) fn by_layer<'a>(layer: &'a Object, frozen: &Frozen<'_>) -> Vec<Owned<&'a Variable>> {
+    fn walk<'a>(path: String, object: &'a Object, frozen: &Frozen<'_>, out: &mut Vec<Owned<&'a Variable>>) {
+        for variable in &object.variables {
+            let path = format!("{path}/{}", variable.name);
+            out.push(Owned { path, trainable: variable.trainable && !frozen.now, variable });
+        }
+        for (_, child) in &object.children {
+            // The weights of a nested model are named after its layers alone, as tf_keras does.
+            let path = if object.is_model { child.name.clone() } else { format!("{path}/{}", child.name) };
+            walk(path, child, &frozen.child(child), out);
+        }
+    }
+    let mut out = Vec::new();
+    walk(layer.name.clone(), layer, frozen, &mut out);
+    out.sort_by_key(|o| !o.trainable);
+    out
+}
+
+/// The same, for change.
+pub(crate) fn by_layer_mut<'a>(layer: &'a mut Object, frozen: &Frozen<'_>) -> Vec<Owned<&'a mut Variable>> {
+    fn walk<'a>(
+        path: String,
+        object: &'a mut Object,
+        frozen: &Frozen<'_>,
+        out: &mut Vec<Owned<&'a mut Variable>>,
+    ) {
+        for variable in &mut object.variables {
+            let path = format!("{path}/{}", variable.name);
+            out.push(Owned { path, trainable: variable.trainable && !frozen.now, variable });
+        }
+        for (_, child) in &mut object.children {
+            let path = if object.is_model { child.name.clone() } else { format!("{path}/{}", child.name) };
+            let below = frozen.child(child);
+            walk(path, child, &below, out);
+        }
+    }
+    let mut out = Vec::new();
+    walk(layer.name.clone(), layer, frozen, &mut out);
+    out.sort_by_key(|o| !o.trainable);
+    out
+}
+
+/// What the architecture says of `trainable`, where it is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Frozen<'a> {
+    now: bool,
+    model: Option<&'a ModelConfig>,
+}
+
+impl<'a> Frozen<'a> {
+    /// For the model as a whole.
+    pub(crate) fn root(model: Option<&'a ModelConfig>) -> Self {
+        let off = model.is_some_and(|m| m.config.get("trainable").is_some_and(|t| t == false));
+        Self { now: off, model }
+    }
+
+    /// For a layer of it.
+    pub(crate) fn child(&self, child: &Object) -> Self {
+        let layer = self.model.and_then(|m| m.layers.iter().find(|l| l.name == child.name));
+        let off = layer.is_some_and(|l| {
+            let inner = l.model.as_ref().and_then(|m| m.config.get("trainable"));
+            l.config.get("trainable").or(inner).is_some_and(|t| t == false)
+        });
+        Self { now: self.now || off, model: layer.and_then(|l| l.model.as_deref()) }
+    }
+}
+
+/// The model's trainable variables in order, with paths.
+pub(crate) fn trainable<'a>(root: &'a Object, model: Option<&ModelConfig>) -> Vec<(String, &'a Variable)> {
+    let frozen = Frozen::root(model);
+    let own =
+        root.variables.iter().map(|v| Owned { path: v.name.clone(), trainable: v.trainable, variable: v });
+    let layers = root.children.iter().flat_map(|(_, layer)| by_layer(layer, &frozen.child(layer)));
+    // A layer that is used in two places is listed once per place; its variables count once, by name.
+    own.chain(layers).filter(|o| o.trainable).map(|o| (o.path, o.variable)).collect()
+}

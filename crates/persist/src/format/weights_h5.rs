@@ -1,0 +1,248 @@
+//! `.weights.h5`, alone and inside `.keras`: `layers/dense/vars/0`.
+//!
+//! Paths come from classes, not from names; variables stand in the order trainable, then non-trainable. Optimizer state is
+//! in `optimizer/vars`, what Keras has no place for in the attribute `resume` of a group `rhyton`, which Keras ignores.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{optimizer, resume, skeleton, values};
+use crate::container::hdf5::{Attribute, Hdf5, Node};
+use crate::container::window::Window;
+use crate::tree::{
+    Dialect, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
+};
+use crate::{Error, commit};
+
+/// Name of the format.
+pub(crate) const NAME: &str = "weights-h5";
+
+/// Opens a `.weights.h5`.
+pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
+    let file = Hdf5::open(Window::open(path)?)?;
+    let resume = resume::read(&file)?;
+    Ok(SavedFile {
+        format: NAME,
+        // Nothing in the file is certain: Keras 3 before 3.4 and tf_keras write the same.
+        dialect: None,
+        keras_version: None,
+        model: None,
+        compile: None,
+        resume,
+        weights: Box::new(Weights::new(file, None)),
+    })
+}
+
+/// Writes a `.weights.h5`.
+pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let node = node(path, tree, options.dialect.unwrap_or(Dialect::Keras3))?;
+    commit::write_file(path, |file| node.write(path, file))
+}
+
+/// What `.weights.h5` holds of a tree.
+pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, Error> {
+    let mut node = Node::default();
+    for (place, object) in skeleton::by_class(&tree.root, dialect == Dialect::TfKeras) {
+        let vars = if place.is_empty() { "vars".to_owned() } else { format!("{place}/vars") };
+        let group = node.group(&vars);
+        if dialect == Dialect::Keras3 && !object.name.is_empty() {
+            group.attribute("name", Attribute::Text(object.name.clone()));
+        }
+        for (i, variable) in object.variables.iter().enumerate() {
+            if !group.array(&i.to_string(), variable.clone()) {
+                return Err(super::taken(path, &vars));
+            }
+        }
+    }
+    if let Some(state) = &tree.optimizer {
+        let config = tree.compile.as_ref().and_then(|c| c.optimizer.get("config"));
+        let trainable = skeleton::trainable(&tree.root, tree.model.as_ref());
+        let variables = optimizer::encode(state, dialect, config, &trainable);
+        let mut groups = vec![("optimizer/vars", 0)];
+        if state.class_name.starts_with("LossScaleOptimizer") {
+            // The inner optimizer is an object of its own, which both libraries write again.
+            groups.push(("optimizer/inner_optimizer/vars", optimizer::outer_variables(dialect)));
+        }
+        for (place, skip) in groups {
+            let group = node.group(place);
+            for (i, (_, variable)) in variables.iter().skip(skip).enumerate() {
+                if !group.array(&i.to_string(), variable.clone()) {
+                    return Err(super::taken(path, place));
+                }
+            }
+        }
+    }
+    resume::write(&mut node, tree);
+    Ok(node)
+}
+
+/// The arrays of a `.weights.h5`.
+pub(crate) struct Weights {
+    file: Hdf5,
+    optimizer_config: Option<Value>,
+}
+
+impl Weights {
+    /// `optimizer_config`: what the config beside it says.
+    pub(crate) fn new(file: Hdf5, optimizer_config: Option<Value>) -> Self {
+        Self { file, optimizer_config }
+    }
+
+    /// Paths of all groups called `vars` below a group, in order.
+    fn vars(&self, group: &str, out: &mut Vec<String>) -> Result<(), Error> {
+        let Some(children) = self.file.children(group)? else { return Ok(()) };
+        for name in children.groups {
+            let path = if group.is_empty() { name.clone() } else { format!("{group}/{name}") };
+            if name == "vars" {
+                out.push(path);
+            } else {
+                self.vars(&path, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The arrays `0`, `1`, ... of a group; `None` where there is no group.
+    fn numbered(&self, vars: &str) -> Result<Option<Vec<Variable>>, Error> {
+        let Some(children) = self.file.children(vars)? else { return Ok(None) };
+        let mut numbers = Vec::new();
+        for name in &children.arrays {
+            // Names come in the order of their bytes: `10` before `2`.
+            match name.parse::<usize>() {
+                Ok(n) => numbers.push(n),
+                Err(_) => return Err(self.error(vars, &format!("the array `{name}`"), "numbers as names")),
+            }
+        }
+        numbers.sort_unstable();
+        let mut out = Vec::new();
+        for (i, n) in numbers.into_iter().enumerate() {
+            if i != n {
+                return Err(self.error(
+                    vars,
+                    &format!("no array `{i}` before `{n}`"),
+                    "numbers without a gap",
+                ));
+            }
+            let path = format!("{vars}/{n}");
+            let array = self.file.array(&path)?;
+            let array = array.ok_or_else(|| self.error(&path, "nothing", "an array"))?;
+            out.push(Variable {
+                name: n.to_string(),
+                trainable: true,
+                dtype: array.dtype,
+                shape: array.shape,
+                value: Some(array.value),
+            });
+        }
+        Ok(Some(out))
+    }
+
+    /// The group of an object, under the name that this file has for it.
+    fn find(&self, place: &str) -> Result<String, Error> {
+        let mut found = String::new();
+        for part in place.split('/').filter(|p| !p.is_empty()) {
+            let joined =
+                |name: &str| if found.is_empty() { name.to_owned() } else { format!("{found}/{name}") };
+            let other = match part {
+                // Keras 2.12's word.
+                "layers" => "_layer_checkpoint_dependencies".to_owned(),
+                // tf_keras' attention.
+                _ => format!("_{part}"),
+            };
+            let (plain, other) = (joined(part), joined(&other));
+            found = if !self.file.has_group(&plain)? && self.file.has_group(&other)? { other } else { plain };
+        }
+        Ok(found)
+    }
+
+    fn error(&self, place: &str, found: &str, expected: &str) -> Error {
+        Error::Format {
+            path: self.file.path().into(),
+            place: format!("group /{place}"),
+            found: found.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl WeightSource for Weights {
+    fn stored(&self) -> Result<Vec<Stored>, Error> {
+        let mut groups = Vec::new();
+        self.vars("", &mut groups)?;
+        let mut out = Vec::new();
+        for group in groups {
+            for variable in self.numbered(&group)?.unwrap_or_default() {
+                out.push(Stored { path: format!("{group}/{}", variable.name), variable });
+            }
+        }
+        Ok(out)
+    }
+
+    fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
+        let mut places = Vec::new();
+        let collected: Result<(), Infallible> =
+            skeleton::by_class_mut(skeleton, false, &mut |place, object| {
+                places.push((place.to_owned(), object.name.clone(), object.variables.len()));
+                Ok(())
+            });
+        let Ok(()) = collected;
+        let mut mismatches = Vec::new();
+        let mut used = BTreeSet::new();
+        let mut found = Vec::new();
+        for (place, name, wanted) in places {
+            let group = self.find(&place)?;
+            let vars = if group.is_empty() { "vars".to_owned() } else { format!("{group}/vars") };
+            let stored = self.numbered(&vars)?;
+            used.insert(vars.clone());
+            match &stored {
+                None if wanted > 0 => {
+                    mismatches.push(format!("{vars}: missing, the model's `{name}` has {wanted} variables"));
+                }
+                Some(stored) if stored.len() != wanted => mismatches.push(format!(
+                    "{vars}: {} arrays in the file, the model's `{name}` has {wanted} variables",
+                    stored.len()
+                )),
+                _ => {}
+            }
+            found.push((vars, stored.unwrap_or_default()));
+        }
+        let mut found = found.into_iter();
+        let assigned: Result<(), Infallible> = skeleton::by_class_mut(skeleton, false, &mut |_, object| {
+            let Some((vars, stored)) = found.next() else { return Ok(()) };
+            for (i, (variable, stored)) in object.variables.iter_mut().zip(stored).enumerate() {
+                if let Err(difference) = values::assign(variable, stored, &format!("{vars}/{i}")) {
+                    mismatches.push(difference);
+                }
+            }
+            Ok(())
+        });
+        let Ok(()) = assigned;
+        let mut all = Vec::new();
+        self.vars("", &mut all)?;
+        for group in all {
+            let other = ["optimizer/", "metrics/", "rhyton/"].iter().any(|p| group.starts_with(p));
+            if !other && !used.contains(&group) {
+                let arrays = self.file.children(&group)?.map_or(0, |c| c.arrays.len());
+                if arrays > 0 {
+                    mismatches.push(format!("{group}: {arrays} arrays in the file, nothing in the model"));
+                }
+            }
+        }
+        if mismatches.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Mismatch { path: self.file.path().into(), mismatches })
+        }
+    }
+
+    fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {
+        let Some(stored) = self.numbered("optimizer/vars")? else { return Ok(None) };
+        let found =
+            stored.into_iter().map(|variable| optimizer::Found { name: String::new(), variable }).collect();
+        let config = self.optimizer_config.as_ref();
+        optimizer::decode(self.file.path(), class_name, config, trainable, found)
+    }
+}
