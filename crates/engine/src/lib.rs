@@ -3,17 +3,22 @@
 //! Floors, lowest first; a module imports only from below its own: [`types`], [`graph`], [`ops`], [`autograd`] with activations,
 //! initializers and regularizers, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
 
+pub mod activations;
 pub mod autograd;
 pub mod device;
 pub mod graph;
+pub mod initializers;
+pub mod layers;
 pub mod losses;
 pub mod metrics;
+pub mod models;
 pub mod names;
 pub mod ops;
 pub mod optimizers;
 pub mod oracle;
 pub mod plan;
 pub mod random;
+pub mod regularizers;
 pub mod types;
 
 mod error;

@@ -1,5 +1,6 @@
-//! Automatic names, counted per process as Keras counts them.
+//! Automatic names, counted per process as Keras counts them; names of functions.
 
+use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -33,6 +34,40 @@ pub fn snake_case(class: &str) -> String {
         out.push(c.to_ascii_lowercase());
     }
     out
+}
+
+static REGISTERED: Mutex<Option<HashMap<TypeId, String>>> = Mutex::new(None);
+
+/// Gives a class or function the name that configs know it by. Every function and closure has a type of its own, which stands for
+/// it here.
+pub fn name_function<F: 'static>(name: &str) {
+    REGISTERED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_default()
+        .insert(TypeId::of::<F>(), name.into());
+}
+
+/// The name that a class was registered by.
+pub fn registered<T: 'static>() -> Option<String> {
+    registered_type(TypeId::of::<T>())
+}
+
+/// The name that a class was registered by.
+pub fn registered_type(id: TypeId) -> Option<String> {
+    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(&id).cloned()
+}
+
+/// The name of a function: as registered, else as in the source; `<lambda>` for closures, as Keras has it.
+pub fn function_name<F: 'static>() -> String {
+    if let Some(name) = registered::<F>() {
+        return name;
+    }
+    let path = type_name::<F>();
+    match path.rsplit("::").next().unwrap_or(path) {
+        "{{closure}}" => "<lambda>".into(),
+        name => name.into(),
+    }
 }
 
 #[cfg(test)]

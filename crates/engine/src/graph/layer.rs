@@ -304,9 +304,13 @@ impl LayerRef {
         settings.name.clone()
     }
 
-    /// Settings.
+    /// Settings. A custom class is named as it was registered.
     pub fn settings(&self) -> LayerSettings {
-        lock(&self.0.settings).clone()
+        let mut settings = lock(&self.0.settings).clone();
+        if settings.registered.is_none() {
+            settings.registered = crate::names::registered_type(self.layer().as_any().type_id());
+        }
+        settings
     }
 
     /// Changes settings (before the layer is used in a model).

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::Tensor;
+use super::{LayerRef, Tensor};
 use crate::Error;
 
 /// A serialized Keras object: `{"module", "class_name", "config", "registered_name"}`.
@@ -111,6 +111,14 @@ pub trait Resolver {
     /// # Errors
     /// As above.
     fn regularizer(&self, spec: &Value) -> Result<Option<Arc<dyn Regularizer>>, Error>;
+    /// A layer, for layers that hold others; bound, but not built.
+    ///
+    /// # Errors
+    /// As above.
+    fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
+        let name = spec.get("class_name").and_then(Value::as_str).unwrap_or_default().to_string();
+        Err(Error::Unknown { kind: "layer", name, advice: "this resolver makes no layers".into() })
+    }
 }
 
 /// A field of a config that names another object: as read (unbound), or bound to the object.

@@ -1,5 +1,6 @@
 //! What an op is: [`OpDef`] for who writes one, [`DynOp`] for who uses it.
 
+use std::any::Any;
 use std::fmt::Debug;
 
 use rhyton_kernels::caps::Caps;
@@ -156,6 +157,7 @@ pub trait OpDef: Debug + Send + Sync + 'static {
 #[allow(missing_docs)]
 pub trait DynOp: Debug + Send + Sync {
     fn name(&self) -> &'static str;
+    fn as_any(&self) -> &dyn Any;
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String>;
     fn host_f32(&self, inputs: &[View<f32>], out: &mut [f32]);
     fn host_f64(&self, inputs: &[View<f64>], out: &mut [f64]);
@@ -169,6 +171,9 @@ pub trait DynOp: Debug + Send + Sync {
 impl<T: OpDef> DynOp for T {
     fn name(&self) -> &'static str {
         T::NAME
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
     }
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         OpDef::infer(self, inputs)

@@ -4,5 +4,7 @@ mod infer;
 mod network;
 mod symbol;
 
+pub mod registry;
+
 pub use network::{Call, Network, NetworkKind};
 pub use symbol::{IntoSymbols, Symbol};

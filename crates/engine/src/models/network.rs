@@ -194,7 +194,7 @@ impl DynLayer for Network {
         let [shape] = inputs else {
             return Err(Error::Shape { layer: String::new(), what: format!("a Sequential takes one input, not {}", inputs.len()) });
         };
-        let input = crate::layers::InputLayer::of(shape.clone(), DType::F32).into();
+        let input = crate::layers::InputLayer::with_batch(shape.clone(), DType::F32).into();
         self.build_sequential(builder.resolver(), input, shape.clone(), DType::F32)
     }
 

@@ -60,11 +60,7 @@ impl OpDef for SparseCrossEntropy {
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         let (logits, labels) = (cx.inputs[0], cx.inputs[1]);
-        let difference =
-            node(Kind::Op(std::sync::Arc::new(SparseCrossEntropyGrad)), &[logits, labels], |t| {
-                SparseCrossEntropyGrad.infer(t).map(|t| vec![t])
-            });
-        Ok(vec![Some(difference * cx.grad.expand_last()), None])
+        Ok(vec![Some(logits.sparse_cross_entropy_grad(labels) * cx.grad.expand_last()), None])
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
@@ -130,6 +126,13 @@ impl Tensor {
     pub fn sparse_cross_entropy(self, labels: Tensor) -> Tensor {
         node(Kind::Op(std::sync::Arc::new(SparseCrossEntropy)), &[self, labels], |t| {
             SparseCrossEntropy.infer(t).map(|t| vec![t])
+        })
+    }
+
+    /// softmax(logits) minus the one-hot row of the label. It has no gradient.
+    pub fn sparse_cross_entropy_grad(self, labels: Tensor) -> Tensor {
+        node(Kind::Op(std::sync::Arc::new(SparseCrossEntropyGrad)), &[self, labels], |t| {
+            SparseCrossEntropyGrad.infer(t).map(|t| vec![t])
         })
     }
 }

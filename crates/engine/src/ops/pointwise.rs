@@ -4,7 +4,7 @@ use rhyton_kernels::expr::Expr;
 use rhyton_kernels::pointwise as table;
 use rhyton_kernels::pointwise::Func;
 
-use crate::graph::{IntoTensor, Kind, Tensor, Variable, node, with_open};
+use crate::graph::{IntoTensor, Kind, Tensor, Variable, node, tensor_of, with_open};
 use crate::types::{TensorType, broadcast};
 
 /// An elementwise expression over tensors that broadcast together; `shape` widens the result further.
@@ -124,6 +124,21 @@ binary!(
 );
 
 impl Tensor {
+    /// What the logistic function was taken of, where this tensor is the result of it.
+    pub(crate) fn sigmoid_input(self) -> Option<Tensor> {
+        let edge = self.edge()?;
+        let input = with_open(|g| match &g.nodes[edge.node].kind {
+            Kind::Pointwise(exprs) => match exprs.as_slice() {
+                [Expr::Call(f, args)] if f.name == table::SIGMOID.name && args[..] == [Expr::In(0)] => {
+                    g.nodes[edge.node].inputs.first().copied()
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+        input.flatten().map(tensor_of)
+    }
+
     /// `yes` where it is not 0, else `no`.
     pub fn select(self, yes: impl IntoTensor, no: impl IntoTensor) -> Tensor {
         let expr = Expr::call(&table::SELECT, vec![Expr::In(0), Expr::In(1), Expr::In(2)]);

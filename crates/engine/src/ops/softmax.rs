@@ -5,7 +5,9 @@ use rhyton_kernels::dispatch::Lowered;
 
 use super::cases::Case;
 use crate::Error;
-use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::graph::{
+    Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node, tensor_of, with_open,
+};
 use crate::types::TensorType;
 
 /// exp(x - max) / sum, or its logarithm, along the last axis.
@@ -73,6 +75,18 @@ impl Tensor {
     /// Softmax along the last axis.
     pub fn softmax(self) -> Tensor {
         self.softmax_op(false)
+    }
+
+    /// What softmax was taken of, where this tensor is the result of it.
+    pub(crate) fn softmax_input(self) -> Option<Tensor> {
+        let edge = self.edge()?;
+        let input = with_open(|g| match &g.nodes[edge.node].kind {
+            Kind::Op(op) if op.as_any().downcast_ref::<Softmax>().is_some_and(|s| !s.log) => {
+                g.nodes[edge.node].inputs.first().copied()
+            }
+            _ => None,
+        });
+        input.flatten().map(tensor_of)
     }
 
     /// Logarithm of softmax along the last axis.

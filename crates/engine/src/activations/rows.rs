@@ -1,0 +1,69 @@
+//! Activations over an axis.
+
+use crate::Error;
+use crate::graph::{Tensor, fail};
+
+/// Runs `f`, which works along the last axis, along another.
+fn along(x: Tensor, axis: isize, f: impl FnOnce(Tensor) -> Tensor) -> Tensor {
+    let rank = x.rank();
+    let index = if axis < 0 { rank.checked_add_signed(axis) } else { usize::try_from(axis).ok() };
+    match index.filter(|i| *i < rank) {
+        Some(i) if i + 1 == rank => f(x),
+        Some(i) => {
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.swap(i, rank - 1);
+            f(x.transpose(&order)).transpose(&order)
+        }
+        None => {
+            fail(Error::Shape {
+                layer: String::new(),
+                what: format!("axis {axis} of a tensor of shape {:?}", x.shape()),
+            });
+            x
+        }
+    }
+}
+
+/// eˣ / Σ eˣ along an axis.
+pub fn softmax(x: Tensor, axis: isize) -> Tensor {
+    along(x, axis, Tensor::softmax)
+}
+
+/// Logarithm of softmax along an axis.
+pub fn log_softmax(x: Tensor, axis: isize) -> Tensor {
+    along(x, axis, Tensor::log_softmax)
+}
+
+/// First half · sigmoid(second half) of an axis, which must have an even length.
+pub fn glu(x: Tensor, axis: isize) -> Tensor {
+    along(x, axis, |x| {
+        let shape = x.shape();
+        let (last, len) = (shape.len() - 1, shape.last().copied().unwrap_or(0));
+        if len % 2 != 0 {
+            fail(Error::Shape {
+                layer: String::new(),
+                what: format!("glu halves axis {axis} of shape {shape:?}: its length must be even"),
+            });
+            return x;
+        }
+        x.slice(last, 0, len / 2) * x.slice(last, len / 2, len / 2).sigmoid()
+    })
+}
+
+/// The nearest point of the probability simplex, along an axis.
+///
+/// Takes n² comparisons per row of n. With z the row: j is in the support where 1 + c·zⱼ > s, c and s being the number and sum
+/// of the elements not less than zⱼ; the threshold is (sum over the support - 1) / its size.
+pub fn sparsemax(x: Tensor, axis: isize) -> Tensor {
+    along(x, axis, |z| {
+        let shape = z.shape();
+        let (n, lead) = (shape.last().copied().unwrap_or(0), &shape[..shape.len() - 1]);
+        let with = |tail: [usize; 2]| [lead, &tail].concat();
+        let (column, row) = (z.reshape(with([n, 1])), z.reshape(with([1, n])));
+        let not_less = column.less_equal(row);
+        let (count, sum) = (not_less.sum(&[-1]), (not_less * row).sum(&[-1]));
+        let support = sum.less(1.0 + count * z);
+        let threshold = ((support * z).sum_keep(&[-1]) - 1.0) / support.sum_keep(&[-1]);
+        (z - threshold).relu()
+    })
+}

@@ -1,0 +1,85 @@
+//! Dropout.
+
+use rhyton_kernels::pointwise as table;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::graph::{Builder, CallContext, Expr, Layer, Shape, Tensor, with_open};
+use crate::initializers::Seed;
+use crate::ops::{pointwise, random_uniform};
+
+/// In training sets a share of the elements to zero, and scales the others so that the sum is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dropout {
+    rate: f64,
+    #[serde(default)]
+    seed: Seed,
+    #[serde(default)]
+    noise_shape: Option<Vec<Option<usize>>>,
+}
+
+impl Dropout {
+    /// Of this share, between 0 and 1.
+    pub fn new(rate: f64) -> Self {
+        Dropout { rate, seed: Seed::default(), noise_shape: None }
+    }
+
+    /// Shape of the mask, `None` for an axis as it is: axes of length 1 share their draw.
+    #[must_use]
+    pub fn noise_shape(mut self, shape: impl Into<Vec<Option<usize>>>) -> Self {
+        self.noise_shape = Some(shape.into());
+        self
+    }
+
+    /// Kept in the config. The draws themselves follow the seed of the model.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Seed::fixed(seed);
+        self
+    }
+}
+
+/// A random stream of the open graph that nothing else draws from.
+pub(super) fn stream() -> Expr {
+    let stream = with_open(|g| {
+        g.streams += 1;
+        g.streams - 1
+    });
+    Expr::Rand(stream.unwrap_or(0))
+}
+
+pub(super) fn check_rate(rate: f64) -> Result<(), Error> {
+    if (0.0..=1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(Error::Argument { what: format!("rate is {rate}, but must be between 0 and 1") })
+}
+
+impl Layer for Dropout {
+    const CLASS: &'static str = "Dropout";
+
+    fn build(&mut self, _builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+        if let Some(shape) = self.noise_shape.as_ref().filter(|s| s.len() != input.rank()) {
+            let what = format!("noise_shape {shape:?} has not as many axes as the input of shape {input}");
+            return Err(Error::Shape { layer: String::new(), what });
+        }
+        check_rate(self.rate)
+    }
+
+    fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
+        if !cx.training || cx.no_dropout || self.rate == 0.0 {
+            return x;
+        }
+        // At rate 1 nothing is kept, and nothing scaled.
+        let scale = if self.rate < 1.0 { 1.0 / (1.0 - self.rate) } else { 0.0 };
+        let keep = |draw: Expr| Expr::Const(self.rate).le(draw).select(scale, 0.0);
+        match &self.noise_shape {
+            // One expression, so that no mask is stored: the gradient draws again.
+            None => pointwise(Expr::call(&table::MUL, vec![Expr::In(0), keep(stream())]), &[x], None),
+            Some(noise) => {
+                let shape: Vec<usize> = noise.iter().zip(x.shape()).map(|(n, d)| n.unwrap_or(d)).collect();
+                x * pointwise(keep(Expr::In(0)), &[random_uniform(&shape)], None)
+            }
+        }
+    }
+}

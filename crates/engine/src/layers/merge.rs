@@ -1,0 +1,123 @@
+//! Several inputs joined to one output.
+
+use serde::{Deserialize, Serialize};
+
+use super::axis;
+use crate::Error;
+use crate::graph::{Builder, CallContext, Layer, Shape, Tensor, fail};
+
+fn count(class: &str, inputs: usize, needs: std::ops::RangeInclusive<usize>) -> Result<(), Error> {
+    if needs.contains(&inputs) {
+        return Ok(());
+    }
+    let wanted = if needs.start() == needs.end() { "exactly" } else { "at least" };
+    let what = format!("{class} takes {wanted} {} inputs, but was given {inputs}", needs.start());
+    Err(Error::Shape { layer: String::new(), what })
+}
+
+/// All with as many axes as the one with the most: new ones come after the batch, as in Keras.
+fn same_rank(xs: &[Tensor]) -> Vec<Tensor> {
+    let rank = xs.iter().map(|x| x.rank()).max().unwrap_or(0);
+    let widen = |x: &Tensor| {
+        let mut shape = x.shape();
+        let at = shape.len().min(1);
+        (shape.len()..rank).for_each(|_| shape.insert(at, 1));
+        x.reshape(shape)
+    };
+    xs.iter().map(widen).collect()
+}
+
+macro_rules! merge {
+    ($($(#[$doc:meta])* $class:ident $needs:expr, |$xs:ident| $value:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+        pub struct $class {}
+
+        impl $class {
+            /// A new one.
+            pub fn new() -> Self {
+                Self::default()
+            }
+        }
+
+        impl Layer for $class {
+            const CLASS: &'static str = stringify!($class);
+
+            fn build_all(&mut self, _builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+                count(Self::CLASS, inputs.len(), $needs)
+            }
+
+            fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {
+                let $xs = same_rank(xs);
+                vec![$value]
+            }
+        }
+    )+};
+}
+
+/// Joins all by a function of two; there is at least one, as `build_all` has made sure.
+fn fold(xs: &[Tensor], f: impl Fn(Tensor, Tensor) -> Tensor) -> Tensor {
+    xs.iter().copied().reduce(f).unwrap_or_else(|| Tensor::full(&[], 0.0))
+}
+
+merge!(
+    /// Sum of its inputs.
+    Add 1..=usize::MAX, |xs| fold(&xs, |a, b| a + b);
+    /// First input minus second.
+    Subtract 2..=2, |xs| fold(&xs, |a, b| a - b);
+    /// Product of its inputs.
+    Multiply 1..=usize::MAX, |xs| fold(&xs, |a, b| a * b);
+    /// Mean of its inputs.
+    Average 1..=usize::MAX, |xs| fold(&xs, |a, b| a + b) * (1.0 / xs.len() as f64);
+    /// Largest of its inputs, element by element.
+    Maximum 1..=usize::MAX, |xs| fold(&xs, Tensor::maximum);
+    /// Smallest of its inputs, element by element.
+    Minimum 1..=usize::MAX, |xs| fold(&xs, Tensor::minimum);
+);
+
+/// Its inputs one after the other along an axis.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Concatenate {
+    axis: isize,
+}
+
+impl Default for Concatenate {
+    fn default() -> Self {
+        Concatenate { axis: -1 }
+    }
+}
+
+impl Concatenate {
+    /// Along the last axis.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Along this axis.
+    #[must_use]
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+}
+
+impl Layer for Concatenate {
+    const CLASS: &'static str = "Concatenate";
+
+    fn build_all(&mut self, _builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        count(Self::CLASS, inputs.len(), 1..=usize::MAX)?;
+        inputs.iter().try_for_each(|s| axis(self.axis, s.rank()).map(drop))
+    }
+
+    fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {
+        let rank = xs.first().map_or(0, |x| x.rank());
+        match axis(self.axis, rank) {
+            Ok(axis) => vec![Tensor::concat(xs, axis)],
+            Err(error) => {
+                fail(error);
+                xs.iter().take(1).copied().collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Layers: one file each. A layer is a serde struct of its config, in Keras' names and defaults.
+//!
+//! To add one: a file with `impl Layer`, and a row of [`LAYERS`].
+
+mod activation;
+mod activity;
+mod dense;
+mod dropout;
+mod flatten;
+mod input;
+mod layer_normalization;
+mod merge;
+mod noise;
+mod permute;
+mod prelu;
+mod rectified;
+mod repeat;
+mod rescaling;
+mod reshape;
+mod softmax;
+mod unit_normalization;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+pub use activation::{Activation, Identity};
+pub use activity::ActivityRegularization;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use flatten::{DataFormat, Flatten};
+pub use input::InputLayer;
+pub use layer_normalization::LayerNormalization;
+pub use merge::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
+pub use noise::{GaussianDropout, GaussianNoise};
+pub use permute::Permute;
+pub use prelu::PReLU;
+pub use rectified::{ELU, LeakyReLU, ReLU};
+pub use repeat::RepeatVector;
+pub use rescaling::Rescaling;
+pub use reshape::Reshape;
+pub use softmax::Softmax;
+pub use unit_normalization::UnitNormalization;
+
+use crate::Error;
+use crate::graph::{DynLayer, Layer};
+
+/// Makes a layer from its own part of a config.
+pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
+
+/// A row of the table of layers.
+pub struct Class {
+    /// The class.
+    pub name: &'static str,
+    /// Reads its config.
+    pub make: Make,
+    /// Keys that Keras 2 has another name for: (there, here).
+    pub renamed: &'static [(&'static str, &'static str)],
+}
+
+/// Keras' layers.
+pub static LAYERS: &[Class] = &[
+    row::<Activation>(&[]),
+    row::<ActivityRegularization>(&[]),
+    row::<Add>(&[]),
+    row::<Average>(&[]),
+    row::<Concatenate>(&[]),
+    row::<Dense>(&[]),
+    row::<Dropout>(&[]),
+    row::<ELU>(&[]),
+    row::<Flatten>(&[]),
+    row::<GaussianDropout>(&[]),
+    row::<GaussianNoise>(&[]),
+    row::<Identity>(&[]),
+    row::<InputLayer>(&[("batch_input_shape", "batch_shape")]),
+    row::<LayerNormalization>(&[]),
+    row::<LeakyReLU>(&[("alpha", "negative_slope")]),
+    row::<Maximum>(&[]),
+    row::<Minimum>(&[]),
+    row::<Multiply>(&[]),
+    row::<PReLU>(&[]),
+    row::<Permute>(&[]),
+    row::<ReLU>(&[]),
+    row::<RepeatVector>(&[]),
+    row::<Rescaling>(&[]),
+    row::<Reshape>(&[]),
+    row::<Softmax>(&[]),
+    row::<Subtract>(&[]),
+    row::<UnitNormalization>(&[]),
+];
+
+const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'static str)]) -> Class {
+    Class { name: L::CLASS, make: make::<L>, renamed }
+}
+
+/// Reads a layer's own part of a config. A setting that the layer does not know is an error, unless it is null or false.
+///
+/// # Errors
+/// Names the setting.
+pub(crate) fn make<L: Layer + DeserializeOwned>(
+    config: Map<String, Value>,
+) -> Result<Box<dyn DynLayer>, Error> {
+    let wrong = |what: String| Error::Config { object: L::CLASS.into(), what };
+    let layer =
+        serde_json::from_value::<L>(Value::Object(config.clone())).map_err(|e| wrong(e.to_string()))?;
+    let kept = layer.config();
+    for (key, value) in &config {
+        let lost = key != "dtype" && kept.get(key).is_none_or(Value::is_null);
+        if lost && !matches!(value, Value::Null | Value::Bool(false)) {
+            let shown: String = value.to_string().chars().take(80).collect();
+            return Err(wrong(format!("{key} = {shown} is not supported")));
+        }
+    }
+    Ok(Box::new(layer))
+}
+
+/// A setting that Keras has and this layer does not: written as null, and an error where a config has more (see [`make`]).
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Unset;
+
+impl<'de> Deserialize<'de> for Unset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Unset)
+    }
+}
+
+/// One axis or several, as configs have them; negative ones count from the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Axes {
+    /// One.
+    One(isize),
+    /// Several.
+    Many(Vec<isize>),
+}
+
+impl From<isize> for Axes {
+    fn from(axis: isize) -> Self {
+        Axes::One(axis)
+    }
+}
+impl<const N: usize> From<[isize; N]> for Axes {
+    fn from(axes: [isize; N]) -> Self {
+        Axes::Many(axes.to_vec())
+    }
+}
+impl From<Vec<isize>> for Axes {
+    fn from(axes: Vec<isize>) -> Self {
+        Axes::Many(axes)
+    }
+}
+
+impl Axes {
+    /// All of them.
+    pub fn list(&self) -> &[isize] {
+        match self {
+            Axes::One(axis) => std::slice::from_ref(axis),
+            Axes::Many(axes) => axes,
+        }
+    }
+
+    /// All of them, counted from the front, ascending.
+    ///
+    /// # Errors
+    /// A tensor of this rank has no such axis.
+    pub(crate) fn of_rank(&self, rank: usize) -> Result<Vec<usize>, Error> {
+        let mut axes = self.list().iter().map(|a| axis(*a, rank)).collect::<Result<Vec<_>, _>>()?;
+        axes.sort_unstable();
+        axes.dedup();
+        Ok(axes)
+    }
+}
+
+/// An axis counted from the front.
+///
+/// # Errors
+/// A tensor of this rank has no such axis.
+pub(crate) fn axis(axis: isize, rank: usize) -> Result<usize, Error> {
+    let index = if axis < 0 { rank.checked_add_signed(axis) } else { usize::try_from(axis).ok() };
+    index.filter(|i| *i < rank).ok_or_else(|| Error::Shape {
+        layer: String::new(),
+        what: format!("axis {axis} of a tensor with {rank} axes"),
+    })
+}

@@ -1,0 +1,121 @@
+//! ReLU and its relatives, as layers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::activations;
+use crate::graph::{CallContext, Layer, Tensor};
+
+/// max(x, 0), with a slope below a threshold and a largest value.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReLU {
+    max_value: Option<f64>,
+    negative_slope: f64,
+    threshold: f64,
+}
+
+impl ReLU {
+    /// With Keras' defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Largest value.
+    #[must_use]
+    pub fn max_value(mut self, value: f64) -> Self {
+        self.max_value = Some(value);
+        self
+    }
+
+    /// Slope below the threshold.
+    #[must_use]
+    pub fn negative_slope(mut self, slope: f64) -> Self {
+        self.negative_slope = slope;
+        self
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.threshold = threshold;
+        self
+    }
+}
+
+impl Layer for ReLU {
+    const CLASS: &'static str = "ReLU";
+
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        activations::relu(x, self.negative_slope, self.max_value, self.threshold)
+    }
+}
+
+/// x, or a small slope below zero.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeakyReLU {
+    negative_slope: f64,
+}
+
+impl Default for LeakyReLU {
+    fn default() -> Self {
+        LeakyReLU { negative_slope: 0.3 }
+    }
+}
+
+impl LeakyReLU {
+    /// With Keras' default slope of 0.3.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Slope below zero.
+    #[must_use]
+    pub fn negative_slope(mut self, slope: f64) -> Self {
+        self.negative_slope = slope;
+        self
+    }
+}
+
+impl Layer for LeakyReLU {
+    const CLASS: &'static str = "LeakyReLU";
+
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        activations::leaky_relu(x, self.negative_slope)
+    }
+}
+
+/// x, or alpha · (eˣ - 1) below zero.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ELU {
+    alpha: f64,
+}
+
+impl Default for ELU {
+    fn default() -> Self {
+        ELU { alpha: 1.0 }
+    }
+}
+
+impl ELU {
+    /// With Keras' default factor of 1.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Minus the value far below zero.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+}
+
+impl Layer for ELU {
+    const CLASS: &'static str = "ELU";
+
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        activations::elu(x, self.alpha)
+    }
+}

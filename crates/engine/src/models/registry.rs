@@ -1,0 +1,304 @@
+//! The registry: from what configs say to objects, Keras' own and those of users.
+//!
+//! A name is looked for in the scopes of this thread ([`custom_object_scope`]), innermost first, then in what was registered for the
+//! process, then among Keras' own classes.
+
+mod custom;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use custom::{
+    CustomObjects, custom_object_scope, register, register_activation, register_initializer, register_layer,
+    register_loss, register_loss_class, register_metric, register_metric_class, register_optimizer,
+    register_regularizer, register_schedule,
+};
+
+use crate::graph::{
+    Activation, CallContext, Initializer, LayerRef, LayerSettings, Regularizer, Resolver, Shape, Spec,
+    Tensor, fail,
+};
+use crate::initializers::INITIALIZERS;
+use crate::layers::LAYERS;
+use crate::losses::{Loss, LossSpec};
+use crate::metrics::{Metric, MetricSpec};
+use crate::optimizers::schedules::SCHEDULES;
+use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
+use crate::regularizers::REGULARIZERS;
+use crate::{Error, activations, losses, metrics};
+
+/// The process-wide registry, with the scopes of the thread that asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Registry;
+
+/// The registry.
+pub fn resolver() -> Registry {
+    Registry
+}
+
+fn unknown(kind: &'static str, name: &str) -> Error {
+    let how = match kind {
+        "layer" => "register_layer::<TheLayer>(\"Package\")",
+        "activation" => "register_activation(\"Package>name\", function)",
+        "loss" => "register_loss(\"Package>name\", function)",
+        "metric" => "register_metric(\"Package>name\", function)",
+        "optimizer" => "register_optimizer::<TheOptimizer>(\"Package\")",
+        "initializer" => "register_initializer::<TheInitializer>(\"Package>Name\")",
+        "regularizer" => "register_regularizer::<TheRegularizer>(\"Package>Name\")",
+        _ => "register_schedule::<TheSchedule>(\"Package>Name\")",
+    };
+    let advice = format!("register it with {how}, or pass it in CustomObjects when loading");
+    Error::Unknown { kind, name: name.into(), advice }
+}
+
+/// A name without its package.
+fn bare(name: &str) -> &str {
+    name.rsplit('>').next().unwrap_or(name)
+}
+
+/// The name under which Keras has it: itself, or (from legacy `.h5` files) `Custom>Adam` for Keras' own Adam.
+fn keras_name(name: &str) -> &str {
+    name.strip_prefix("Custom>").unwrap_or(name)
+}
+
+impl Resolver for Registry {
+    fn activation(&self, spec: &Value) -> Result<Option<Arc<dyn Activation>>, Error> {
+        let Some(spec) = Spec::of(spec)? else { return Ok(None) };
+        if let Some(found) = custom::find(&spec.name, |c| &c.activations) {
+            return Ok(Some(found));
+        }
+        let name = keras_name(&spec.name);
+        if let Some(builtin) = activations::builtin(name) {
+            return Ok(Some(Arc::new(builtin)));
+        }
+        if ["ReLU", "LeakyReLU", "ELU", "Softmax"].contains(&name) {
+            let layer = layer(name, None, &spec.config)?;
+            return Ok(Some(Arc::new(LayerActivation { layer, config: spec.config })));
+        }
+        Err(unknown("activation", &spec.name))
+    }
+
+    fn initializer(&self, spec: &Value) -> Result<Option<Arc<dyn Initializer>>, Error> {
+        let Some(spec) = Spec::of(spec)? else { return Ok(None) };
+        if let Some(make) = custom::find(&spec.name, |c| &c.initializers) {
+            return make(spec.config).map(Some);
+        }
+        let class = INITIALIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name)));
+        class
+            .map(|c| (c.make)(spec.config))
+            .unwrap_or_else(|| Err(unknown("initializer", &spec.name)))
+            .map(Some)
+    }
+
+    fn regularizer(&self, spec: &Value) -> Result<Option<Arc<dyn Regularizer>>, Error> {
+        let Some(spec) = Spec::of(spec)? else { return Ok(None) };
+        if let Some(make) = custom::find(&spec.name, |c| &c.regularizers) {
+            return make(spec.config).map(Some);
+        }
+        let class = REGULARIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name)));
+        class
+            .map(|c| (c.make)(spec.config))
+            .unwrap_or_else(|| Err(unknown("regularizer", &spec.name)))
+            .map(Some)
+    }
+
+    fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
+        let Some(Spec { name, config }) = Spec::of(spec)? else {
+            return Err(Error::Config {
+                object: "a layer".into(),
+                what: "found null, expected a layer".into(),
+            });
+        };
+        layer(bare(&name), Some(&name).filter(|n| n.contains('>')).map(String::as_str), &config)
+    }
+}
+
+/// A layer without weights that stands where an activation is wanted.
+struct LayerActivation {
+    layer: LayerRef,
+    config: Map<String, Value>,
+}
+
+impl Activation for LayerActivation {
+    fn spec(&self) -> Value {
+        crate::graph::serialized("keras.layers", self.layer.class_name(), Value::Object(self.config.clone()))
+    }
+
+    fn call(&self, x: Tensor) -> Tensor {
+        let shape = Shape(x.shape().into_iter().map(Some).collect());
+        if let Err(error) = self.layer.build(&Registry, &[shape]) {
+            fail(error);
+            return x;
+        }
+        self.layer.call(&[x], &CallContext::default()).first().copied().unwrap_or(x)
+    }
+}
+
+/// A layer from its class, the name it was registered by, and its whole config (with name, trainable, dtype). It is bound, but not
+/// built.
+///
+/// # Errors
+/// Nobody registered the class; the config does not suit it; a setting is not supported.
+pub fn layer(
+    class_name: &str,
+    registered_name: Option<&str>,
+    config: &Map<String, Value>,
+) -> Result<LayerRef, Error> {
+    let name = config.get("name").and_then(Value::as_str).unwrap_or_default().to_string();
+    let mut own = config.clone();
+    let (trainable, dtype) = (own.shift_remove("trainable"), own.get("dtype").cloned());
+    own.shift_remove("name");
+    let (made, registered) = match custom::find_class(class_name, registered_name) {
+        Some((key, make)) => {
+            own.shift_remove("dtype");
+            (make(own), Some(key))
+        }
+        None => {
+            let asked = registered_name.unwrap_or(class_name);
+            let class =
+                LAYERS.iter().find(|c| c.name == keras_name(asked)).ok_or_else(|| unknown("layer", asked))?;
+            for (there, here) in class.renamed {
+                if let Some(value) = own.shift_remove(*there) {
+                    own.entry(*here).or_insert(value);
+                }
+            }
+            // An input's type is a part of what it is; of other layers the engine knows f32 alone.
+            if class.name != "InputLayer" {
+                own.shift_remove("dtype");
+            }
+            own.shift_remove("batch_input_shape");
+            ((class.make)(own), None)
+        }
+    };
+    let mut boxed = made.map_err(|e| placed(e, &name))?;
+    boxed.bind(&Registry).map_err(|e| placed(e, &name))?;
+    let settings = LayerSettings {
+        name,
+        // Keras 2 repeats the input's shape in the first layer.
+        input_shape: config.get("batch_input_shape").and_then(shape_without_batch),
+        dtype,
+        registered,
+    };
+    let layer = LayerRef::new(boxed, settings);
+    if trainable == Some(Value::Bool(false)) {
+        layer.set_trainable(false);
+    }
+    Ok(layer)
+}
+
+/// Adds the layer's name to an error about its config.
+fn placed(error: Error, name: &str) -> Error {
+    match error {
+        Error::Config { object, what } if !name.is_empty() => {
+            Error::Config { object: format!("{object} (layer {name})"), what }
+        }
+        other => other,
+    }
+}
+
+fn shape_without_batch(shape: &Value) -> Option<Vec<Option<usize>>> {
+    let axes = shape.as_array()?.get(1..)?;
+    Some(axes.iter().map(|d| d.as_u64().and_then(|d| usize::try_from(d).ok())).collect())
+}
+
+/// A loss from what a config says. `None` for null. The shapes of targets and predictions decide what `"crossentropy"` and `"ce"`
+/// mean.
+///
+/// # Errors
+/// Nobody registered the name, or its config is wrong.
+pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Option<Arc<dyn Loss>>, Error> {
+    let value = match spec {
+        LossSpec::Object(loss) => return Ok(Some(loss.clone())),
+        LossSpec::Config(value) => value,
+    };
+    let Some(spec) = Spec::of(value)? else { return Ok(None) };
+    if let Some(make) = custom::find(&spec.name, |c| &c.losses) {
+        return make(spec.config).map(Some);
+    }
+    let name = keras_name(&spec.name);
+    if name.eq_ignore_ascii_case("crossentropy") || name.eq_ignore_ascii_case("ce") {
+        let meant = losses::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
+        return Ok(meant.map(|loss| losses::renamed(name, loss)));
+    }
+    losses::builtin(name, &spec.config)?.map(Some).ok_or_else(|| unknown("loss", &spec.name))
+}
+
+/// A metric from what a config says. The shapes of targets and predictions decide what `"accuracy"` and `"acc"` mean.
+///
+/// # Errors
+/// Nobody registered the name, or its config is wrong.
+pub fn metric(spec: &MetricSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Arc<dyn Metric>, Error> {
+    let value = match spec {
+        MetricSpec::Object(metric) => return Ok(metric.clone()),
+        MetricSpec::Config(value) => value,
+    };
+    let Some(spec) = Spec::of(value)? else {
+        let what = "found null, expected a metric".into();
+        return Err(Error::Config { object: "a metric".into(), what });
+    };
+    if let Some(make) = custom::find(&spec.name, |c| &c.metrics) {
+        return make(spec.config);
+    }
+    let name = keras_name(&spec.name);
+    if metrics::is_accuracy(name) && value.is_string() {
+        return Ok(metrics::resolve_accuracy(name, y_true, y_pred));
+    }
+    let found = metrics::builtin(name, &spec.config)?.ok_or_else(|| unknown("metric", &spec.name))?;
+    // A metric that was asked for by a string, or by a function, goes by that name.
+    let by_name = value.is_string() || value.get("config").is_some_and(Value::is_string);
+    Ok(if by_name { metrics::renamed(name, found) } else { found })
+}
+
+/// An optimizer from what a config says.
+///
+/// # Errors
+/// Nobody registered the name; its config is wrong, or has a setting that is not supported.
+pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
+    let value = match spec {
+        OptimizerSpec::Object(optimizer) => {
+            optimizer.check()?;
+            return Ok(optimizer);
+        }
+        OptimizerSpec::Config(value) => value,
+    };
+    let Some(spec) = Spec::of(&value)? else {
+        let what = "found null, expected an optimizer".into();
+        return Err(Error::Config { object: "an optimizer".into(), what });
+    };
+    let rate = spec.config.get("learning_rate").map(learning_rate).transpose()?.flatten();
+    if let Some(make) = custom::find(&spec.name, |c| &c.optimizers) {
+        return make(spec.config, rate);
+    }
+    let name = keras_name(&spec.name);
+    let class = OPTIMIZERS.iter().find(|c| c.names.iter().any(|n| n.eq_ignore_ascii_case(name)));
+    (class.ok_or_else(|| unknown("optimizer", &spec.name))?.make)(spec.config, rate)
+}
+
+/// A learning rate from what a config says: a number, or a schedule. `None` for null.
+///
+/// # Errors
+/// Nobody registered the schedule, or its config is wrong.
+pub fn learning_rate(value: &Value) -> Result<Option<LearningRate>, Error> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(rate) => Ok(rate.as_f64().map(LearningRate::from)),
+        other => schedule(other).map(|s| Some(LearningRate::Schedule(s))),
+    }
+}
+
+/// A schedule from what a config says.
+///
+/// # Errors
+/// Nobody registered it, or its config is wrong.
+pub fn schedule(value: &Value) -> Result<Arc<dyn LearningRateSchedule>, Error> {
+    let Some(spec) = Spec::of(value)? else {
+        let what = "found null, expected a schedule".into();
+        return Err(Error::Config { object: "a learning rate schedule".into(), what });
+    };
+    if let Some(make) = custom::find(&spec.name, |c| &c.schedules) {
+        return make(spec.config);
+    }
+    let class = SCHEDULES.iter().find(|c| c.name == keras_name(&spec.name));
+    (class.ok_or_else(|| unknown("schedule", &spec.name))?.make)(spec.config)
+}

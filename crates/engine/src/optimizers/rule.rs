@@ -1,0 +1,326 @@
+//! [`Rule`]: what an optimizer with an elementwise update says; the rest is the same for all.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::apply::clipped;
+use super::{Applied, LearningRate, Optimizer, SlotInfo, Update};
+use crate::Error;
+use crate::graph::{Expr, IntoTensor, Tensor, assign, serialized, serialized_custom};
+use crate::ops::pointwise_many;
+
+/// Settings that every optimizer has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Common {
+    pub(super) name: String,
+    #[serde(skip_deserializing, serialize_with = "rate")]
+    pub(super) learning_rate: LearningRate,
+    pub(super) weight_decay: Option<f64>,
+    pub(super) clipnorm: Option<f64>,
+    pub(super) global_clipnorm: Option<f64>,
+    pub(super) clipvalue: Option<f64>,
+    pub(super) use_ema: bool,
+    pub(super) ema_momentum: f64,
+    pub(super) ema_overwrite_frequency: Option<i64>,
+    pub(super) loss_scale_factor: Option<f64>,
+    pub(super) gradient_accumulation_steps: Option<i64>,
+}
+
+fn rate<S: serde::Serializer>(rate: &LearningRate, serializer: S) -> Result<S::Ok, S::Error> {
+    match rate {
+        LearningRate::Constant(rate) => serializer.serialize_f64(f64::from(*rate)),
+        LearningRate::Schedule(schedule) => schedule.spec().serialize(serializer),
+    }
+}
+
+impl Default for LearningRate {
+    fn default() -> Self {
+        LearningRate::Constant(0.001)
+    }
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Common {
+            name: String::new(),
+            learning_rate: LearningRate::default(),
+            weight_decay: None,
+            clipnorm: None,
+            global_clipnorm: None,
+            clipvalue: None,
+            use_ema: false,
+            ema_momentum: 0.99,
+            ema_overwrite_frequency: None,
+            loss_scale_factor: None,
+            gradient_accumulation_steps: None,
+        }
+    }
+}
+
+impl Common {
+    pub(super) fn with_rate(rate: f32) -> Self {
+        Common { learning_rate: LearningRate::Constant(rate), ..Common::default() }
+    }
+
+    fn check(&self, class: &str) -> Result<(), Error> {
+        let unsupported =
+            |what: &str| Err(Error::Argument { what: format!("{class}: {what} is not supported") });
+        if self.use_ema {
+            return unsupported("use_ema");
+        }
+        if self.loss_scale_factor.is_some() {
+            return unsupported("loss_scale_factor");
+        }
+        if self.gradient_accumulation_steps.is_some() {
+            return unsupported("gradient_accumulation_steps");
+        }
+        let clips = [self.clipnorm, self.global_clipnorm, self.clipvalue];
+        if clips.iter().flatten().count() > 1 {
+            let what = format!(
+                "{class}: only one of clipnorm, global_clipnorm and clipvalue can be set, not {clips:?}"
+            );
+            return Err(Error::Argument { what });
+        }
+        Ok(())
+    }
+}
+
+/// An optimizer whose update is elementwise: its settings, slots and formulas. Everything else (weight decay, clipping,
+/// configs) is done by the `impl Optimizer` that every rule has.
+pub trait Rule: Serialize + Send + Sync + 'static {
+    /// Class name.
+    const CLASS: &'static str;
+    /// Settings that all have.
+    fn common(&self) -> &Common;
+    /// The same, to change them.
+    fn common_mut(&mut self) -> &mut Common;
+    /// Its slots.
+    fn slots(&self) -> Vec<SlotInfo>;
+    /// Columns of the step table for the step that follows `iteration` earlier ones.
+    fn columns(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64>;
+    /// The formulas, where `Step(c)` is a column.
+    fn update(&self) -> Update;
+    /// Host state besides the slots.
+    fn host_state(&self) -> Vec<(String, f32)> {
+        Vec::new()
+    }
+    /// Puts it back.
+    fn set_host_state(&mut self, _state: &[(String, f32)]) {}
+    /// Whether its own settings are in range.
+    ///
+    /// # Errors
+    /// Names the setting.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<R: Rule> Optimizer for R {
+    fn class_name(&self) -> &'static str {
+        R::CLASS
+    }
+
+    fn spec(&self) -> Value {
+        let mut config = serde_json::to_value(self).unwrap_or_default();
+        if let Some(name) = config.get_mut("name").filter(|n| **n == Value::String(String::new())) {
+            *name = crate::names::snake_case(R::CLASS).into();
+        }
+        match crate::names::registered::<R>() {
+            Some(name) => serialized_custom(&name, config),
+            None => serialized("keras.optimizers", R::CLASS, config),
+        }
+    }
+
+    fn learning_rate(&self) -> &LearningRate {
+        &self.common().learning_rate
+    }
+
+    fn set_learning_rate(&mut self, rate: LearningRate) {
+        self.common_mut().learning_rate = rate;
+    }
+
+    fn slots(&self) -> Vec<SlotInfo> {
+        Rule::slots(self)
+    }
+
+    fn scalars(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64> {
+        let mut columns = self.columns(iteration, learning_rate);
+        if let Some(decay) = self.common().weight_decay {
+            columns.push(learning_rate * decay);
+        }
+        columns
+    }
+
+    fn host_state(&self) -> Vec<(String, f32)> {
+        Rule::host_state(self)
+    }
+
+    fn set_host_state(&mut self, state: &[(String, f32)]) {
+        Rule::set_host_state(self, state);
+    }
+
+    fn update(&self) -> Update {
+        let update = Rule::update(self);
+        if self.common().weight_decay.is_none() {
+            return update;
+        }
+        // Keras takes the decay off first; the rule then sees the smaller parameter. Its column comes after the rule's own.
+        let column = used_columns(&update);
+        let decayed = Expr::In(0) - Expr::In(0) * Expr::Step(column);
+        let decay = |e: &Expr| e.replace(&Expr::In(0), &decayed);
+        Update { parameter: decay(&update.parameter), slots: update.slots.iter().map(decay).collect() }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.common().check(R::CLASS)?;
+        Rule::check(self)
+    }
+
+    fn apply(&self, parameters: &[Applied]) -> Result<(), Error> {
+        Optimizer::check(self)?;
+        let common = self.common();
+        let update = Optimizer::update(self);
+        let mut exprs = vec![update.parameter];
+        exprs.extend(update.slots);
+        if let Some(limit) = common.clipvalue.filter(|l| *l > 0.0) {
+            let cut = Expr::In(1).max(-limit).min(limit);
+            exprs.iter_mut().for_each(|e| *e = e.replace(&Expr::In(1), &cut));
+        }
+        let gradients = clipped(parameters, common.clipnorm, common.global_clipnorm);
+        for (applied, gradient) in parameters.iter().zip(gradients) {
+            let mut operands: Vec<Tensor> = vec![(&applied.variable).into_tensor(), gradient];
+            operands.extend(applied.slots.iter().map(IntoTensor::into_tensor));
+            let first = pointwise_many(exprs.clone(), &operands, Some(applied.variable.shape()));
+            let targets = std::iter::once(&applied.variable).chain(&applied.slots);
+            targets.enumerate().for_each(|(i, variable)| assign(variable, first.sibling(i)));
+        }
+        Ok(())
+    }
+}
+
+/// Number of columns that the formulas read: one more than the highest.
+fn used_columns(update: &Update) -> usize {
+    let mut count = 0;
+    for expr in std::iter::once(&update.parameter).chain(&update.slots) {
+        expr.visit(&mut |e| {
+            if let Expr::Step(c) = e {
+                count = count.max(c + 1);
+            }
+        });
+    }
+    count
+}
+
+/// Reads a config; what it does not say is as the class has it by default.
+pub(crate) fn make<R: Rule + Default + DeserializeOwned>(
+    config: Map<String, Value>,
+    rate: Option<LearningRate>,
+) -> Result<Box<dyn Optimizer>, Error> {
+    let default = R::default();
+    let mut whole = match serde_json::to_value(&default) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    whole.extend(config);
+    let mut rule = serde_json::from_value::<R>(Value::Object(whole))
+        .map_err(|e| Error::Config { object: R::CLASS.into(), what: e.to_string() })?;
+    rule.common_mut().learning_rate = rate.unwrap_or_else(|| default.common().learning_rate.clone());
+    Optimizer::check(&rule)?;
+    Ok(Box::new(rule))
+}
+
+/// Builders of the settings that all optimizers have.
+macro_rules! common_builders {
+    ($class:ident) => {
+        impl $class {
+            /// A rate, or a schedule.
+            #[must_use]
+            pub fn learning_rate(mut self, rate: impl Into<$crate::optimizers::LearningRate>) -> Self {
+                self.common.learning_rate = rate.into();
+                self
+            }
+            /// How much of each parameter, times the learning rate, is taken off in each step.
+            #[must_use]
+            pub fn weight_decay(mut self, decay: f64) -> Self {
+                self.common.weight_decay = Some(decay);
+                self
+            }
+            /// Longest gradient of one parameter.
+            #[must_use]
+            pub fn clipnorm(mut self, norm: f64) -> Self {
+                self.common.clipnorm = Some(norm);
+                self
+            }
+            /// Largest element of a gradient.
+            #[must_use]
+            pub fn clipvalue(mut self, value: f64) -> Self {
+                self.common.clipvalue = Some(value);
+                self
+            }
+            /// Longest gradient of all parameters together.
+            #[must_use]
+            pub fn global_clipnorm(mut self, norm: f64) -> Self {
+                self.common.global_clipnorm = Some(norm);
+                self
+            }
+            /// Its name in configs.
+            #[must_use]
+            pub fn name(mut self, name: &str) -> Self {
+                self.common.name = name.into();
+                self
+            }
+        }
+    };
+}
+
+/// Makes an optimizer's struct with defaults and builders: its learning rate, then its own settings.
+macro_rules! optimizer {
+    (
+        $(#[$doc:meta])*
+        $class:ident $rate:literal {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)*
+        }
+        $(state: $($state:ident: $state_type:ty = $state_default:expr,)*)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $class {
+            #[serde(flatten)]
+            common: $crate::optimizers::Common,
+            $($field: $type,)*
+            $($(#[serde(skip)] $state: $state_type,)*)?
+        }
+
+        impl Default for $class {
+            fn default() -> Self {
+                $class {
+                    common: $crate::optimizers::Common::with_rate($rate),
+                    $($field: $default,)*
+                    $($($state: $state_default,)*)?
+                }
+            }
+        }
+
+        impl $class {
+            /// With Keras' defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+
+        $crate::optimizers::rule::common_builders!($class);
+    };
+}
+pub(super) use common_builders;
+pub(super) use optimizer;
