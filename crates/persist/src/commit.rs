@@ -58,6 +58,19 @@ pub fn create_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Removes a file; one that is not there is no error. The folder is not synced: this is for tidying.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
+    match disk::remove(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { action: "remove", path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The folder of a file, `.` for a bare name.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::container::window::Window;
-use crate::format::{keras_h5, keras_v3, weights_h5};
+use crate::format::{keras_h5, keras_v3, tf_checkpoint, weights_h5};
 use crate::tree::{Dialect, SavedFile, Tree, WriteOptions};
 
 /// One row of the table.
@@ -71,6 +71,16 @@ pub static FORMATS: &[Format] = &[
         holds: is_hdf5,
         read: weights_h5::read,
         write: weights_h5::write,
+    },
+    Format {
+        name: tf_checkpoint::NAME,
+        endings: &[".ckpt"],
+        whole_model: false,
+        optimizer: true,
+        dialects: &[Dialect::TfKeras],
+        holds: tf_checkpoint::holds,
+        read: tf_checkpoint::read,
+        write: tf_checkpoint::write,
     },
 ];
 

@@ -1,12 +1,14 @@
 //! Keras and TensorFlow model files to plain data and back. No GPU, no engine.
 //!
 //! * [`tree`]: what a model file says, neutral between formats and dialects.
-//! * `commit`: how a file becomes visible: whole and durable, or not at all.
+//! * [`commit`]: how a file becomes visible: whole and durable, or not at all.
+//! * [`checkpoint_state`]: which checkpoint of a folder is the newest.
 //! * `container`: zip, HDF5, tensor bundle: they know bytes, not layers.
 //! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint: they know layers, not offsets.
 //! * [`formats`]: the table of formats; [`open`] and [`write`] go through it.
 //! * [`limits`]: what a file may ask of its reader.
 
+pub mod checkpoint_state;
 pub mod commit;
 pub mod formats;
 pub mod limits;
@@ -16,5 +18,6 @@ mod container;
 mod error;
 mod format;
 
+pub use checkpoint_state::latest_checkpoint;
 pub use error::Error;
 pub use formats::{open, write};

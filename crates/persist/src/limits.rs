@@ -43,3 +43,17 @@ pub const HDF5_PIECES: usize = 10_000;
 /// Bytes that one look at a group may read: its links, its headers, its attributes. Strings of variable length may
 /// all point at the same bytes, so that a small file could ask for any amount of memory.
 pub const HDF5_LOOK_BYTES: u64 = 256 << 20;
+
+// --- TensorFlow checkpoint -----------------------------------------------------------------------------------------
+
+/// Bytes of an index: it is read into memory. One of 20,000 tensors has 2 MB.
+pub const BUNDLE_INDEX_BYTES: u64 = 256 << 20;
+
+/// Dimensions of a tensor: TensorFlow's own limit.
+pub const TENSOR_RANK: usize = 254;
+
+/// Bytes of an object graph: decoded it needs up to fifty times as much memory. One of 20,000 variables has 4 MB.
+pub const OBJECT_GRAPH_BYTES: u64 = 64 << 20;
+
+/// Bytes of a state file `checkpoint`: some hundred per checkpoint that is kept.
+pub const STATE_FILE_BYTES: u64 = 16 << 20;

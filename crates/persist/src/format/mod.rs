@@ -8,6 +8,7 @@ pub(crate) mod naming;
 pub(crate) mod optimizer;
 mod resume;
 pub(crate) mod skeleton;
+pub(crate) mod tf_checkpoint;
 pub(crate) mod values;
 pub(crate) mod weights_h5;
 

@@ -1,0 +1,140 @@
+//! TensorFlow checkpoints as tf_keras' `save_weights` writes them: a tensor bundle whose object graph says which variable is which.
+//!
+//! Values are found by the names of the graph's edges (`layer_with_weights-0`, `kernel`), as TensorFlow finds them; the keys of the tensors may
+//! be anything. A compiled model's optimizer is in the file too. What Rhyton needs to go on exactly ([`Tree::resume`]) is one more string tensor,
+//! which is not in the graph: TensorFlow does not mind those.
+//!
+//! Reading also takes what other programs write: several data files, sliced tensors, `layer-N` edges alone, the slot
+//! variables of `tf_keras.optimizers.legacy` and of TensorFlow before 2.11, and `tf.train.Checkpoint(model=.., optimizer=..)`.
+//! [`WeightSource::stored`](crate::tree::WeightSource::stored) lists any TensorFlow checkpoint.
+
+mod draft;
+mod graph;
+mod layers;
+mod optimizer;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::container::bundle::{self, Bundle, data_type};
+use crate::container::sstable;
+use crate::tree::{DType, Dialect, SavedFile, Tree, WriteOptions};
+use crate::{Error, checkpoint_state, commit, limits};
+use graph::Graph;
+
+/// Name of the format.
+pub(crate) const NAME: &str = "tf-checkpoint";
+/// Key of the object graph.
+const GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
+/// Name of the attribute that a variable's node has.
+const VALUE: &str = "VARIABLE_VALUE";
+/// End of the keys of variables.
+const SUFFIX: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
+/// Key of [`Tree::resume`].
+const RESUME: &str = "rhyton/.ATTRIBUTES/RESUME";
+
+/// Whether there is a checkpoint of that prefix, or the path is that of its index.
+pub(crate) fn holds(path: &Path) -> bool {
+    let ends_as_table = |path: &Path| -> std::io::Result<bool> {
+        let mut file = File::open(path)?;
+        let mut ending = [0; sstable::MAGIC.len()];
+        file.seek(SeekFrom::End(-(sstable::MAGIC.len() as i64)))?;
+        file.read_exact(&mut ending)?;
+        Ok(ending == sstable::MAGIC)
+    };
+    ends_as_table(&bundle::index_path(&prefix_of(path))).unwrap_or(false)
+}
+
+/// The prefix: the path itself, or without `.index` where the path is that of an index.
+fn prefix_of(path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(ending) if ending == "index" && path.is_file() => path.with_extension(""),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// Opens a checkpoint.
+pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
+    let bundle = Bundle::open(&prefix_of(path))?;
+    let graph = match bundle.info(GRAPH) {
+        Some(_) => Some(Graph::read(&bundle)?),
+        None => None,
+    };
+    let resume = match bundle.string(RESUME)? {
+        Some(text) => Some(resume(&bundle, &text)?),
+        None => None,
+    };
+    let source = read::Checkpoint { bundle, graph };
+    let dialect = source.model().map(|_| Dialect::TfKeras);
+    Ok(SavedFile {
+        format: NAME,
+        dialect,
+        keras_version: None,
+        model: None,
+        compile: None,
+        resume,
+        weights: Box::new(source),
+    })
+}
+
+fn resume(bundle: &Bundle, text: &[u8]) -> Result<Value, Error> {
+    let bad = |found: String| Error::Format {
+        path: bundle.path().into(),
+        place: format!("tensor {RESUME}"),
+        found,
+        expected: "JSON".into(),
+    };
+    if text.len() as u64 > limits::JSON_BYTES {
+        return Err(bad(format!("{} bytes", text.len())));
+    }
+    serde_json::from_slice(text).map_err(|e| bad(e.to_string()))
+}
+
+/// Writes a checkpoint and then the state file `checkpoint` beside it.
+pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+        return Err(Error::Usage {
+            what: format!("{} is no checkpoint prefix", path.display()),
+            advice: "end it in a name, in UTF-8".into(),
+        });
+    };
+    let tensors = write::tensors(path, tree)?;
+    let folder = commit::folder_of(path);
+    commit::create_folder(folder)?;
+    bundle::write(path, &tensors, options.shards)?;
+    checkpoint_state::write(folder, &checkpoint_state::CheckpointState::of(name))
+}
+
+/// TensorFlow's number of an element type.
+fn number_of(dtype: DType) -> i32 {
+    match dtype {
+        DType::F16 => data_type::HALF,
+        DType::BF16 => data_type::BFLOAT16,
+        DType::F32 => data_type::FLOAT,
+        DType::F64 => data_type::DOUBLE,
+        DType::I8 => data_type::INT8,
+        DType::I16 => data_type::INT16,
+        DType::I32 => data_type::INT32,
+        DType::I64 => data_type::INT64,
+        DType::U8 => data_type::UINT8,
+        DType::U16 => data_type::UINT16,
+        DType::U32 => data_type::UINT32,
+        DType::U64 => data_type::UINT64,
+        DType::Bool => data_type::BOOL,
+    }
+}
+
+/// The element type of TensorFlow's number; `None` for strings, complex numbers and others that no model has.
+fn dtype_of(number: i32) -> Option<DType> {
+    use DType::*;
+    [F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, Bool]
+        .into_iter()
+        .find(|&t| number_of(t) == number)
+}

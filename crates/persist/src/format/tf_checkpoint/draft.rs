@@ -1,0 +1,163 @@
+//! An object graph that is being made: objects first, numbers and keys at the end.
+
+use std::collections::VecDeque;
+
+use prost::Message;
+
+use super::{SUFFIX, VALUE};
+use crate::container::protobuf::trackable_object_graph::TrackableObject;
+use crate::container::protobuf::trackable_object_graph::trackable_object::{
+    ObjectReference, SerializedTensor,
+};
+use crate::container::protobuf::{BoolValue, TrackableObjectGraph};
+use crate::tree::Variable;
+
+/// An object of the draft.
+#[derive(Clone, Copy)]
+pub(super) struct Object(usize);
+
+#[derive(Default)]
+struct Node {
+    edges: Vec<(String, usize)>,
+    variable: Option<(String, Variable)>,
+}
+
+/// The draft. The first object is the root.
+#[derive(Default)]
+pub(super) struct Draft {
+    nodes: Vec<Node>,
+}
+
+/// A graph in its serialized form, and its variables with their keys in the order of their data.
+pub(super) struct Finished {
+    pub(super) graph: Vec<u8>,
+    pub(super) variables: Vec<(String, Variable)>,
+}
+
+impl Draft {
+    /// Adds an object.
+    pub(super) fn object(&mut self) -> Object {
+        self.nodes.push(Node::default());
+        Object(self.nodes.len() - 1)
+    }
+
+    /// Adds an object to which an edge leads.
+    pub(super) fn child(&mut self, parent: Object, edge: &str) -> Object {
+        let child = self.object();
+        self.edge(parent, edge, child);
+        child
+    }
+
+    /// Adds a variable to which an edge leads. `full_name` is its name in tf_keras, `dense/kernel`.
+    pub(super) fn variable(
+        &mut self,
+        parent: Object,
+        edge: &str,
+        full_name: String,
+        variable: Variable,
+    ) -> Object {
+        let child = self.child(parent, edge);
+        self.set(child, full_name, variable);
+        child
+    }
+
+    /// Makes an object a variable.
+    pub(super) fn set(&mut self, object: Object, full_name: String, variable: Variable) {
+        if let Some(node) = self.nodes.get_mut(object.0) {
+            node.variable = Some((full_name, variable));
+        }
+    }
+
+    /// Where an edge leads.
+    pub(super) fn at(&self, from: Object, name: &str) -> Option<Object> {
+        let edges = &self.nodes.get(from.0)?.edges;
+        edges.iter().find(|(edge, _)| edge == name).map(|(_, id)| Object(*id))
+    }
+
+    /// Adds an edge between objects.
+    pub(super) fn edge(&mut self, from: Object, name: &str, to: Object) {
+        if let Some(node) = self.nodes.get_mut(from.0) {
+            node.edges.push((name.into(), to.0));
+        }
+    }
+
+    /// Numbers the objects breadth-first, as TensorFlow does, and names each variable by the first path to it.
+    pub(super) fn finish(mut self) -> Finished {
+        let mut order = vec![0];
+        let mut paths = vec![None; self.nodes.len()];
+        let mut numbers = vec![None; self.nodes.len()];
+        if let (Some(path), Some(number)) = (paths.first_mut(), numbers.first_mut()) {
+            (*path, *number) = (Some(String::new()), Some(0));
+        }
+        let mut queue = VecDeque::from([0]);
+        while let Some(id) = queue.pop_front() {
+            let path = paths.get(id).cloned().flatten().unwrap_or_default();
+            for (name, child) in self.nodes.get(id).map_or(&[] as &[_], |n| &n.edges) {
+                if let Some(number @ None) = numbers.get_mut(*child) {
+                    *number = i32::try_from(order.len()).ok();
+                    order.push(*child);
+                    queue.push_back(*child);
+                    let separator = if path.is_empty() { "" } else { "/" };
+                    if let Some(place) = paths.get_mut(*child) {
+                        *place = Some(format!("{path}{separator}{}", escape(name)));
+                    }
+                }
+            }
+        }
+        let valued = self.valued();
+        let mut graph = TrackableObjectGraph::default();
+        let mut variables = Vec::new();
+        for id in order {
+            let Some(node) = self.nodes.get_mut(id) else { continue };
+            let mut object = TrackableObject {
+                // An absent and a false value are the same message, but for two bytes.
+                has_checkpoint_values: Some(BoolValue { value: valued.get(id) == Some(&true) }),
+                ..TrackableObject::default()
+            };
+            for (name, child) in std::mem::take(&mut node.edges) {
+                let node_id = numbers.get(child).copied().flatten().unwrap_or_default();
+                object.children.push(ObjectReference { node_id, local_name: name });
+            }
+            if let Some((full_name, variable)) = node.variable.take() {
+                let key = format!("{}{SUFFIX}", paths.get(id).cloned().flatten().unwrap_or_default());
+                object.attributes.push(SerializedTensor {
+                    name: VALUE.into(),
+                    full_name,
+                    checkpoint_key: key.clone(),
+                });
+                variables.push((key, variable));
+            }
+            graph.nodes.push(object);
+        }
+        Finished { graph: graph.encode_to_vec(), variables }
+    }
+
+    /// Which objects are variables or lead to some.
+    fn valued(&self) -> Vec<bool> {
+        let mut parents: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        let mut valued = vec![false; self.nodes.len()];
+        let mut next = Vec::new();
+        for (id, node) in self.nodes.iter().enumerate() {
+            for (_, child) in &node.edges {
+                if let Some(list) = parents.get_mut(*child) {
+                    list.push(id);
+                }
+            }
+            if node.variable.is_some() {
+                next.push(id);
+            }
+        }
+        while let Some(id) = next.pop() {
+            if let Some(flag @ false) = valued.get_mut(id) {
+                *flag = true;
+                next.extend(parents.get(id).into_iter().flatten());
+            }
+        }
+        valued
+    }
+}
+
+/// An edge's name inside a key.
+fn escape(name: &str) -> String {
+    name.replace('.', "..").replace('/', ".S")
+}

@@ -1,0 +1,211 @@
+//! From a checkpoint to a skeleton's values.
+
+use std::collections::BTreeSet;
+
+use super::graph::{Graph, Id, Stored, layer_number};
+use super::{SUFFIX, dtype_of, layers, optimizer};
+use crate::Error;
+use crate::container::bundle::Bundle;
+use crate::format::values;
+use crate::limits;
+use crate::tree::{self, Object, OptimizerState, Variable, WeightSource};
+
+/// An opened checkpoint.
+pub(super) struct Checkpoint {
+    pub(super) bundle: Bundle,
+    /// `None` in checkpoints of TensorFlow 1, which know names only.
+    pub(super) graph: Option<Graph>,
+}
+
+impl Checkpoint {
+    /// The graph and the node of the model in it: the root, or what the root calls its model (`tf.train.Checkpoint(model=..)`).
+    pub(super) fn model(&self) -> Option<(&Graph, Id)> {
+        let graph = self.graph.as_ref()?;
+        if graph.is_model(0) {
+            return Some((graph, 0));
+        }
+        let found = graph.node(0)?.edges.iter().map(|(_, id)| *id).find(|&id| graph.is_model(id));
+        Some((graph, found?))
+    }
+
+    /// The tensor of a variable.
+    pub(super) fn variable(&self, name: &str, stored: &Stored) -> Result<Variable, Error> {
+        self.tensor(name, &stored.key)?.ok_or_else(|| Error::Format {
+            path: self.bundle.path().into(),
+            place: format!("object graph, variable {}", stored.full_name),
+            found: format!("no tensor {} of numbers", stored.key),
+            expected: "the tensor that the graph names".into(),
+        })
+    }
+
+    /// A tensor of numbers; `None` where there is none of that key or it holds something else.
+    fn tensor(&self, name: &str, key: &str) -> Result<Option<Variable>, Error> {
+        let Some(info) = self.bundle.info(key) else { return Ok(None) };
+        let Some(dtype) = dtype_of(info.data_type) else { return Ok(None) };
+        let shape: Result<Vec<usize>, _> = info.shape.iter().map(|&d| usize::try_from(d)).collect();
+        let Ok(shape) = shape else {
+            return Err(Error::Unsupported {
+                path: self.bundle.path().into(),
+                place: key.into(),
+                what: format!("the shape {:?} on this machine", info.shape),
+                advice: String::new(),
+            });
+        };
+        let value = self.bundle.bytes(key);
+        Ok(Some(Variable { name: name.into(), trainable: true, dtype, shape, value }))
+    }
+
+    fn no_model(&self) -> Error {
+        let (what, advice) = match self.graph {
+            Some(_) => {
+                ("an object graph without layers", "; give a checkpoint of a Sequential or Functional model")
+            }
+            None => (
+                "a checkpoint without an object graph (of TensorFlow 1)",
+                "; load it in tf_keras and save it again with save_weights",
+            ),
+        };
+        Error::Unsupported {
+            path: self.bundle.path().into(),
+            place: "the whole".into(),
+            what: what.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl WeightSource for Checkpoint {
+    /// Every tensor of numbers; the object graph and other strings are left out.
+    fn stored(&self) -> Result<Vec<tree::Stored>, Error> {
+        let mut found = Vec::new();
+        for (key, _) in self.bundle.tensors() {
+            let path = key.strip_suffix(SUFFIX).unwrap_or(key);
+            let name = path.rsplit('/').next().unwrap_or(path);
+            if let Some(variable) = self.tensor(name, key)? {
+                found.push(tree::Stored { path: path.into(), variable });
+            }
+        }
+        Ok(found)
+    }
+
+    fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
+        let (graph, model) = self.model().ok_or_else(|| self.no_model())?;
+        let mut filler = Filler { source: self, graph, used: BTreeSet::new(), mismatches: Vec::new() };
+        filler.object(skeleton, Some(model), "", 0)?;
+        filler.unused(model);
+        if filler.mismatches.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Mismatch { path: self.bundle.path().into(), mismatches: filler.mismatches })
+    }
+
+    fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {
+        match self.model() {
+            Some((graph, model)) => optimizer::read(self, graph, model, class_name, trainable),
+            None => Ok(None),
+        }
+    }
+}
+
+struct Filler<'a> {
+    source: &'a Checkpoint,
+    graph: &'a Graph,
+    /// Nodes of variables that found their place.
+    used: BTreeSet<Id>,
+    mismatches: Vec<String>,
+}
+
+impl Filler<'_> {
+    /// Fills an object from a node; `None` where the file has no such object, so that all its variables are reported.
+    fn object(&mut self, object: &mut Object, id: Option<Id>, path: &str, depth: usize) -> Result<(), Error> {
+        if depth > limits::MODEL_DEPTH {
+            return Err(Error::Usage {
+                what: format!("a model with more than {} levels of layers", limits::MODEL_DEPTH),
+                advice: "make it flatter".into(),
+            });
+        }
+        for variable in &mut object.variables {
+            let place = join(path, &variable.name);
+            match id.and_then(|id| self.variable_of(id, &object.class_name, &variable.name)) {
+                Some((node, stored)) => {
+                    let found = self.source.variable(&variable.name, stored)?;
+                    self.used.insert(node);
+                    self.mismatches.extend(values::assign(variable, found, &place).err());
+                }
+                None => self.mismatches.push(format!("{place}: the file has no such variable")),
+            }
+        }
+        let mut with_weights = 0;
+        for (index, (attribute, child)) in object.children.iter_mut().enumerate() {
+            let weights = layers::has_weights(child);
+            let found = id.and_then(|id| {
+                if object.is_model {
+                    self.layer_of(id, index, weights.then_some(with_weights))
+                } else {
+                    self.child_of(id, &object.class_name, attribute)
+                }
+            });
+            with_weights += usize::from(weights);
+            let place = join(path, if child.name.is_empty() { attribute } else { &child.name });
+            self.object(child, found, &place, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// The node of a model's layer. Layers without weights may differ between the models.
+    fn layer_of(&self, model: Id, index: usize, with_weights: Option<usize>) -> Option<Id> {
+        with_weights
+            .and_then(|n| self.graph.child(model, &format!("layer_with_weights-{n}")))
+            .or_else(|| self.graph.child(model, &format!("layer-{index}")))
+    }
+
+    /// The node of an object inside a layer.
+    fn child_of(&self, id: Id, class: &str, attribute: &str) -> Option<Id> {
+        let edges = [layers::child_edge(class, attribute), attribute.into(), format!("_{attribute}")];
+        edges.iter().find_map(|edge| self.graph.at(id, edge))
+    }
+
+    /// The node of a variable: by its edge, else by the name that it had in the program that wrote the file.
+    fn variable_of(&self, id: Id, class: &str, name: &str) -> Option<(Id, &Stored)> {
+        let variable = |id: Id| Some((id, self.graph.variable(id)?));
+        let mut edges = layers::variable_edges(class, name);
+        edges.extend([name.into(), format!("_{name}")]);
+        if let Some(found) = edges.iter().find_map(|edge| variable(self.graph.at(id, edge)?)) {
+            return Some(found);
+        }
+        let children = self.graph.node(id)?.edges.iter().filter_map(|(_, id)| variable(*id));
+        let mut named: Vec<_> =
+            children.filter(|(_, v)| v.full_name.rsplit('/').next() == Some(name)).collect();
+        named.sort_unstable_by_key(|(id, _)| *id);
+        named.dedup_by_key(|(id, _)| *id);
+        match named.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        }
+    }
+
+    /// Reports the variables of the file's layers that the model has no place for.
+    fn unused(&mut self, model: Id) {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![(model, String::new(), true)];
+        while let Some((id, path, layers_only)) = next.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            if let Some(stored) = self.graph.variable(id).filter(|_| !self.used.contains(&id)) {
+                let name = if stored.full_name.is_empty() { &path } else { &stored.full_name };
+                self.mismatches.push(format!("{path}: the file's variable `{name}` is not in the model"));
+            }
+            let Some(node) = self.graph.node(id) else { continue };
+            // Beside its layers a model may have an optimizer, metrics and functions.
+            let wanted =
+                |edge: &str| !(layers_only || self.graph.is_model(id)) || layer_number(edge).is_some();
+            let edges = node.edges.iter().rev().filter(|(edge, _)| wanted(edge));
+            next.extend(edges.map(|(edge, id)| (*id, join(&path, edge), false)));
+        }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.into() } else { format!("{path}/{name}") }
+}

@@ -1,0 +1,318 @@
+//! From a tree to the tensors of a checkpoint.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::draft::{self, Draft};
+use super::optimizer::{EMA, always_listed, lists};
+use super::{GRAPH, RESUME, layers, number_of};
+use crate::container::bundle::{Content, Tensor};
+use crate::format::{optimizer, skeleton, values};
+use crate::tree::{DType, Object, OptimizerState, Slot, Tree, Variable};
+use crate::{Error, limits};
+
+/// The tensors in TensorFlow's order: the variables by their node, the graph, then what TensorFlow does not know.
+pub(super) fn tensors(path: &Path, tree: &Tree) -> Result<Vec<Tensor>, Error> {
+    let mut draft = Draft::default();
+    let root = draft.object();
+    model(&mut draft, root, &tree.root, 0)?;
+    if let Some(state) = &tree.optimizer {
+        let node = draft.child(root, "optimizer");
+        Writer { draft: &mut draft, node, tree, state }.optimizer();
+        if keeps_losses(tree) {
+            draft.child(root, "loss");
+        }
+        if state.iteration > 0 {
+            // The compiled functions of a model that was trained. Without them a trained model would say that it was not restored.
+            let function = draft.child(root, "train_tf_function");
+            draft.edge(root, "train_function", function);
+        }
+    }
+    draft.edge(root, "root", root);
+
+    let finished = draft.finish();
+    let mut tensors = Vec::new();
+    for (name, variable) in finished.variables {
+        let Some(value) = variable.value else {
+            return Err(Error::Usage {
+                what: format!("{}: the variable {name} has no value", path.display()),
+                advice: "fill the model before it is saved".into(),
+            });
+        };
+        let content = Content::Bytes(number_of(variable.dtype), value);
+        tensors.push(Tensor { name, shape: variable.shape, content });
+    }
+    let text = |name: &str, text: Vec<u8>| Tensor {
+        name: name.into(),
+        shape: Vec::new(),
+        content: Content::Strings(vec![text]),
+    };
+    tensors.push(text(GRAPH, finished.graph));
+    if let Some(resume) = &tree.resume {
+        tensors.push(text(RESUME, resume.to_string().into_bytes()));
+    }
+    Ok(tensors)
+}
+
+/// Whether the losses are kept in a list or by name, which tf_keras then tracks as an object.
+fn keeps_losses(tree: &Tree) -> bool {
+    match tree.compile.as_ref().map(|c| &c.loss) {
+        Some(Value::Array(_)) => true,
+        Some(Value::Object(loss)) => !loss.contains_key("class_name"),
+        _ => false,
+    }
+}
+
+/// The layers of a model.
+fn model(draft: &mut Draft, node: draft::Object, model: &Object, depth: usize) -> Result<(), Error> {
+    let mut with_weights = 0;
+    for (index, (_, layer)) in model.children.iter().enumerate() {
+        let child = draft.object();
+        if layers::has_weights(layer) {
+            draft.edge(node, &format!("layer_with_weights-{with_weights}"), child);
+            with_weights += 1;
+        }
+        draft.edge(node, &format!("layer-{index}"), child);
+        object(draft, child, layer, &layer.name, depth + 1)?;
+    }
+    for variable in &model.variables {
+        draft.variable(node, &variable.name, variable.name.clone(), variable.clone());
+    }
+    Ok(())
+}
+
+/// A layer or a nested model. `path` is how tf_keras begins the names of its variables.
+fn object(
+    draft: &mut Draft,
+    node: draft::Object,
+    object_: &Object,
+    path: &str,
+    depth: usize,
+) -> Result<(), Error> {
+    if depth > limits::MODEL_DEPTH {
+        return Err(Error::Usage {
+            what: format!("a model with more than {} levels of layers", limits::MODEL_DEPTH),
+            advice: "make it flatter".into(),
+        });
+    }
+    if object_.is_model {
+        return model(draft, node, object_, depth);
+    }
+    let class = object_.class_name.as_str();
+    let extra = layers::extra(class);
+    for edge in extra.before {
+        draft.child(node, edge);
+    }
+    for variable in &object_.variables {
+        let mut target = None;
+        for edge in layers::variable_edges(class, &variable.name) {
+            match target {
+                None => {
+                    target = Some(draft.variable(node, &edge, format!("{path}/{edge}"), variable.clone()));
+                }
+                Some(target) => draft.edge(node, &edge, target),
+            }
+        }
+    }
+    for (index, (attribute, child)) in object_.children.iter().enumerate() {
+        if index + 1 == object_.children.len() {
+            for edge in extra.before_last {
+                draft.child(node, edge);
+            }
+        }
+        // `cells/0`: the list is an object too.
+        let edge = layers::child_edge(class, attribute);
+        let mut parent = node;
+        let mut parts = edge.split('/').peekable();
+        while let Some(part) = parts.next() {
+            parent = match draft.at(parent, part) {
+                Some(found) if parts.peek().is_some() => found,
+                _ => draft.child(parent, part),
+            };
+        }
+        object(draft, parent, child, &format!("{path}/{}", child.name), depth + 1)?;
+    }
+    for edge in extra.after {
+        draft.child(node, edge);
+    }
+    Ok(())
+}
+
+struct Writer<'a> {
+    draft: &'a mut Draft,
+    /// The optimizer's node.
+    node: draft::Object,
+    tree: &'a Tree,
+    state: &'a OptimizerState,
+}
+
+impl Writer<'_> {
+    fn optimizer(mut self) {
+        let class = self.class();
+        let trainable = skeleton::trainable(&self.tree.root, self.tree.model.as_ref());
+        let slots = self.slots(&class, &trainable);
+
+        let all = self.draft.child(self.node, "_variables");
+        let iteration = self.scalar("inner_iteration").map_or(self.state.iteration, whole);
+        let iteration = values::int64("iteration", iteration);
+        let iteration = self.draft.variable(self.node, "_iterations", "iteration".into(), iteration);
+        self.draft.edge(all, "0", iteration);
+        self.learning_rate();
+        self.loss_scale();
+        self.draft.child(self.node, "_index_dict");
+
+        let complete = slots.iter().filter_map(|s| s.of).max().is_none_or(|of| of + 1 == trainable.len());
+        let known: Vec<_> = std::iter::once(&EMA).chain(lists(&class)).collect();
+        let name_of = |slot: &Slot, place: usize| {
+            let start =
+                known.iter().find(|l| l.keras3 == slot.name).map_or(slot.name.as_str(), |l| l.tf_keras);
+            match slot.of.and_then(|of| trainable.get(of)).filter(|_| complete) {
+                Some((path, _)) => format!("{start}/{path}"),
+                None => format!("{start}/variable_{}", slot.of.unwrap_or(place)),
+            }
+        };
+        // The lists lead to the slots as `_variables` does, but come later, so the keys are those of `_variables`.
+        let mut nodes = Vec::new();
+        for (place, slot) in slots.iter().enumerate() {
+            let node = self.draft.object();
+            self.draft.set(node, name_of(slot, place), slot.variable.clone());
+            self.draft.edge(all, &(place + 1).to_string(), node);
+            nodes.push(node);
+        }
+        for list in known {
+            let mut members: Vec<_> = slots
+                .iter()
+                .zip(&nodes)
+                .filter(|(s, _)| s.name == list.keras3)
+                .map(|(s, n)| (s.of, *n))
+                .collect();
+            if members.is_empty() && !(always_listed(&class) && list.edge != EMA.edge) {
+                continue;
+            }
+            members.sort_by_key(|(of, _)| *of);
+            let object = self.draft.child(self.node, list.edge);
+            if matches!(list.edge, "_r" | "_c") {
+                // Adafactor keeps rows and columns of matrices; tf_keras puts a number in the place of a vector's.
+                for (of, (path, _)) in trainable.iter().enumerate().filter(|_| complete) {
+                    let edge = of.to_string();
+                    match members.iter().find(|(member, _)| *member == Some(of)) {
+                        Some((_, node)) => self.draft.edge(object, &edge, *node),
+                        None => {
+                            let zero = Variable {
+                                dtype: DType::I32,
+                                value: Some(Arc::new(vec![0; 4])),
+                                ..values::float32("r", 0.0)
+                            };
+                            self.draft.variable(object, &edge, format!("r/{path}"), zero);
+                        }
+                    }
+                }
+                continue;
+            }
+            for (place, (of, node)) in members.into_iter().enumerate() {
+                self.draft.edge(object, &of.unwrap_or(place).to_string(), node);
+            }
+        }
+        if class == "Nadam" {
+            let product = self.scalar("u_product").unwrap_or(1.0);
+            let product = values::float32("u_product", product);
+            self.draft.variable(self.node, "_u_product", "Variable".into(), product);
+        }
+    }
+
+    /// The class of the optimizer; inside a LossScaleOptimizer, which has no slots, that of the inner one.
+    fn class(&self) -> String {
+        let class = self.state.class_name.as_str();
+        if !class.starts_with("LossScaleOptimizer") {
+            return class.into();
+        }
+        let inner = self.config("/inner_optimizer/class_name").and_then(Value::as_str);
+        let has = |name: &str| self.state.slots.iter().any(|s| s.name == name);
+        inner.map_or_else(
+            || match (has("momentum"), has("velocity"), has("average_gradient")) {
+                (true, true, false) => "Adam".into(),
+                (true, false, false) => "SGD".into(),
+                (_, true, _) => "RMSprop".into(),
+                _ => String::new(),
+            },
+            Into::into,
+        )
+    }
+
+    /// A value of the optimizer's config.
+    fn config(&self, pointer: &str) -> Option<&Value> {
+        self.tree.compile.as_ref()?.optimizer.get("config")?.pointer(pointer)
+    }
+
+    fn scalar(&self, name: &str) -> Option<f32> {
+        self.state.scalars.iter().find(|(n, _)| n == name).map(|(_, x)| *x)
+    }
+
+    fn learning_rate(&mut self) {
+        let config = self.config("/inner_optimizer/config/learning_rate").or(self.config("/learning_rate"));
+        let scheduled = config.is_some_and(Value::is_object);
+        #[allow(clippy::cast_possible_truncation)]
+        let configured = config.and_then(Value::as_f64).map(|x| x as f32);
+        let (edge, name, rate) = match self.state.learning_rate.or(configured) {
+            Some(rate) if !scheduled => ("_learning_rate", "learning_rate", rate),
+            // tf_keras computes the rate of a schedule before it uses it; the stored one is not looked at.
+            rate => ("_current_learning_rate", "current_learning_rate", rate.unwrap_or(0.0)),
+        };
+        self.draft.variable(self.node, edge, name.into(), values::float32(name, rate));
+    }
+
+    fn loss_scale(&mut self) {
+        if !self.state.class_name.starts_with("LossScaleOptimizer") {
+            return;
+        }
+        let initial = self.config("/initial_scale").and_then(Value::as_f64).unwrap_or(32_768.0);
+        #[allow(clippy::cast_possible_truncation)]
+        let scale = self.scalar("dynamic_scale").unwrap_or(initial as f32);
+        let steps = self.scalar("step_counter").map_or(0, whole);
+        let node = self.draft.child(self.node, "loss_scale");
+        for variable in [values::float32("current_loss_scale", scale), values::int64("good_steps", steps)] {
+            let name = variable.name.clone();
+            self.draft.variable(node, &name, name.clone(), variable);
+        }
+    }
+
+    /// The slots in tf_keras' order.
+    fn slots(&self, class: &str, trainable: &[(String, &Variable)]) -> Vec<Slot> {
+        let mut slots = self.state.slots.clone();
+        if class == "SGD" && slots.is_empty() && self.state.iteration > 0 {
+            // tf_keras keeps momentum where there is none.
+            let zeros = |(of, (_, v)): (usize, &(String, &Variable))| Slot {
+                name: "momentum".into(),
+                of: Some(of),
+                variable: values::zeros_like("momentum", v),
+            };
+            slots = trainable.iter().enumerate().map(zeros).collect();
+        }
+        // The longest layout has all kinds of slots that the class may have.
+        let layouts = optimizer::class(class).map_or(&[] as &[_], |c| c.layouts);
+        let Some(layout) = layouts.iter().max_by_key(|l| l.iter().map(|block| block.len()).sum::<usize>())
+        else {
+            return slots;
+        };
+        let place = |slot: &Slot| {
+            if slot.name == EMA.keras3 {
+                return (0, slot.of, 0);
+            }
+            let places = layout.iter().enumerate().flat_map(|(b, block)| {
+                block.iter().enumerate().map(move |(k, kind)| (kind.keras3, b + 1, k))
+            });
+            let found = places.into_iter().find(|(name, _, _)| *name == slot.name);
+            found.map_or((usize::MAX, None, 0), |(_, block, kind)| (block, slot.of, kind))
+        };
+        slots.sort_by_key(place);
+        slots
+    }
+}
+
+/// A counter that is kept among the scalars.
+#[allow(clippy::cast_possible_truncation)]
+fn whole(x: f32) -> i64 {
+    x as i64
+}
