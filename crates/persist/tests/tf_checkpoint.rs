@@ -1,55 +1,65 @@
 //! TensorFlow checkpoints against files that tf_keras wrote.
 
-mod support;
+mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rhyton_persist::tree::{Dialect, OptimizerState, SavedFile, Tree, WriteOptions};
+use common::{Case, float, int, variables};
+use rhyton_persist::tree::{
+    CompileConfig, DType, Dialect, LayerConfig, Object, OptimizerState, SavedFile, Tree, Variable,
+    WriteOptions,
+};
 use rhyton_persist::{Error, checkpoint_state, latest_checkpoint, open, write};
 use serde_json::json;
-use support::{Case, bytes, variables};
 
-const CASES: [&str; 15] = [
-    "attention",
-    "conv",
-    "custom",
-    "float16",
-    "mixed_float16",
-    "nested",
-    "opt_adagrad",
-    "opt_adamw",
-    "opt_amsgrad",
-    "opt_legacy_adam",
-    "opt_nadam",
-    "opt_rmsprop",
-    "opt_sgdm",
-    "rnn",
-    "two_branch",
-];
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+/// Fixtures with a checkpoint: those of all formats, then more optimizers and layers.
+fn cases() -> Vec<Case> {
+    let all =
+        [data(), data().join("checkpoints")].iter().flat_map(|root| Case::all(root)).collect::<Vec<_>>();
+    let cases: Vec<_> = all.into_iter().filter(|c| c.dir.join("ckpt/cp.ckpt.index").exists()).collect();
+    assert!(cases.len() >= 34);
+    cases
+}
+
+fn case(name: &str) -> Case {
+    cases().into_iter().find(|c| short(c) == name).unwrap()
+}
+
+/// `conv` of `conv/tf_keras`.
+fn short(case: &Case) -> &str {
+    case.name.split('/').next().unwrap()
+}
+
+fn skeleton(case: &Case) -> Object {
+    if case.dir.join("model.keras").exists() {
+        return case.skeleton();
+    }
+    // All that vary the optimizer have the same model.
+    let other = Case::all(&data()).into_iter().find(|c| c.name == "opt_sgdm/tf_keras").unwrap();
+    case.skeleton_of(&other.architecture().0)
+}
+
+fn bytes(variable: &Variable) -> Vec<u8> {
+    variable.value.as_ref().unwrap().read().unwrap()
+}
 
 fn open_as(case: &Case, file: &str) -> SavedFile {
-    let saved = open(case.folder.join(file), None).unwrap();
+    let saved = open(case.dir.join(file), None).unwrap();
     assert_eq!(saved.format, "tf-checkpoint");
     assert_eq!(saved.dialect, Some(Dialect::TfKeras));
     saved
 }
 
 /// Compares with the values that tf_keras exported beside the file.
-fn check(
-    case: &Case,
-    saved: &SavedFile,
-    with_optimizer: bool,
-) -> (rhyton_persist::tree::Object, Option<OptimizerState>) {
-    let mut model = case.skeleton();
+fn check(case: &Case, saved: &SavedFile, with_optimizer: bool) -> (Object, Option<OptimizerState>) {
+    let mut model = skeleton(case);
     saved.weights.fill(&mut model).unwrap();
-    let found = variables(&model);
-    assert_eq!(found.len(), case.weights.len());
-    for (variable, want) in found.iter().zip(&case.weights) {
-        assert_eq!(variable.shape, want.shape, "{}: {}", case.name, variable.name);
-        assert_eq!(bytes(variable), want.bytes, "{}: {}", case.name, variable.name);
-    }
-    let class = case.optimizer_class();
-    let state = saved.weights.optimizer(class, &case.trainable()).unwrap();
+    case.check_weights(&model, &case.name);
+    let state = saved.weights.optimizer(&case.optimizer_class(), &case.trainable()).unwrap();
     assert_eq!(state.is_some(), with_optimizer);
     if let Some(state) = &state {
         check_state(case, state);
@@ -58,21 +68,13 @@ fn check(
 }
 
 fn check_state(case: &Case, state: &OptimizerState) {
-    let name = &case.name;
-    let number = |key: &str| {
-        let array = &case.optimizer[key];
-        let word = |b: &[u8]| [b[0], b[1], b[2], b[3]];
-        match array.kind.as_str() {
-            "<f4" => f64::from(f32::from_le_bytes(word(&array.bytes))),
-            "<f8" => f64::from_le_bytes(array.bytes[..8].try_into().unwrap()),
-            "<i4" => f64::from(i32::from_le_bytes(word(&array.bytes))),
-            "<i8" => i64::from_le_bytes(array.bytes[..8].try_into().unwrap()) as f64,
-            other => panic!("{other}"),
-        }
-    };
-    assert_eq!(state.iteration as f64, number("iteration"), "{name}");
+    let name = short(case);
+    assert_eq!(state.iteration, int(&case.optimizer["iteration"]), "{name}");
     match state.learning_rate {
-        Some(rate) => assert!((f64::from(rate) / number("learning_rate") - 1.0).abs() < 1e-6, "{name}"),
+        Some(rate) => {
+            let wanted = float(&case.optimizer["learning_rate"]);
+            assert!((f64::from(rate) / wanted - 1.0).abs() < 1e-6, "{name}: {rate}, expected {wanted}");
+        }
         None => assert_eq!(name, "two_branch", "only a schedule leaves no rate"),
     }
     let wanted: Vec<_> = (0..)
@@ -136,17 +138,7 @@ fn kind_in_tf_keras<'a>(case: &str, name: &'a str) -> &'a str {
 
 #[test]
 fn what_tf_keras_wrote_is_read() {
-    for name in CASES {
-        let case = Case::open(name);
-        check(&case, &open_as(&case, "ckpt/cp.ckpt"), true);
-    }
-}
-
-#[test]
-fn more_optimizers_and_layers_are_read() {
-    let cases = Case::all_more();
-    assert_eq!(cases.len(), 19);
-    for case in cases {
+    for case in cases() {
         check(&case, &open_as(&case, "ckpt/cp.ckpt"), true);
     }
 }
@@ -154,14 +146,14 @@ fn more_optimizers_and_layers_are_read() {
 #[test]
 fn sliced_checkpoints_are_read() {
     for name in ["conv", "opt_sgdm"] {
-        let case = Case::open(name);
+        let case = case(name);
         check(&case, &open_as(&case, "ckpt_sharded/cp.ckpt"), true);
     }
 }
 
 #[test]
 fn the_variables_of_a_saved_model_are_a_checkpoint() {
-    let case = Case::open("two_branch");
+    let case = case("two_branch");
     check(&case, &open_as(&case, "saved_model/variables/variables"), true);
 }
 
@@ -169,9 +161,9 @@ fn the_variables_of_a_saved_model_are_a_checkpoint() {
 fn tree(case: &Case) -> Tree {
     let (root, optimizer) = check(case, &open_as(case, "ckpt/cp.ckpt"), true);
     let mut tree = Tree { root, optimizer, ..Tree::default() };
-    if case.name == "two_branch" {
+    if short(case) == "two_branch" {
         let schedule = json!({"class_name": "ExponentialDecay", "config": {}});
-        tree.compile = Some(rhyton_persist::tree::CompileConfig {
+        tree.compile = Some(CompileConfig {
             optimizer: json!({"class_name": "Adam", "config": {"learning_rate": schedule}}),
             loss: json!(["a", "b"]),
             ..Default::default()
@@ -182,15 +174,9 @@ fn tree(case: &Case) -> Tree {
         let bytes = bytes(&rate.variable);
         tree.optimizer.as_mut().unwrap().learning_rate = Some(f32::from_le_bytes(bytes.try_into().unwrap()));
     }
-    if case.optimizer["iteration"].bytes.is_empty() {
-        unreachable!("every fixture was trained");
-    }
-    if case.info["optimizer"]["loss_scale"] == json!(true) {
-        tree.optimizer.as_mut().unwrap().class_name = "LossScaleOptimizer".into();
-    }
-    if case.name == "nested" {
+    if short(case) == "nested" {
         // Which layers are frozen is in the architecture.
-        let mut frozen = rhyton_persist::tree::LayerConfig { name: "frozen".into(), ..Default::default() };
+        let mut frozen = LayerConfig { name: "frozen".into(), ..Default::default() };
         frozen.config.insert("trainable".into(), json!(false));
         tree.model = Some(rhyton_persist::tree::ModelConfig {
             kind: rhyton_persist::tree::ModelKind::Functional,
@@ -211,9 +197,8 @@ fn tf() -> WriteOptions {
 
 #[test]
 fn what_is_written_is_tensorflows_own_file_byte_for_byte() {
-    let more = Case::all_more().into_iter();
-    for case in CASES.into_iter().map(Case::open).chain(more).filter(|c| !c.name.contains("legacy")) {
-        let name = &case.name;
+    for case in cases().into_iter().filter(|c| !c.name.contains("legacy")) {
+        let name = short(&case);
         if name == "zoo" {
             // Some of its layers keep lists of numbers that depend on how they were made, and names of their own.
             continue;
@@ -222,7 +207,7 @@ fn what_is_written_is_tensorflows_own_file_byte_for_byte() {
         write(folder.path().join("cp.ckpt"), None, &tree(&case), &tf()).unwrap();
         for file in ["cp.ckpt.data-00000-of-00001", "cp.ckpt.index", "checkpoint"] {
             let mine = std::fs::read(folder.path().join(file)).unwrap();
-            let theirs = std::fs::read(case.folder.join("ckpt").join(file)).unwrap();
+            let theirs = std::fs::read(case.dir.join("ckpt").join(file)).unwrap();
             if mine != theirs {
                 let at = mine
                     .iter()
@@ -240,8 +225,7 @@ fn what_is_written_is_tensorflows_own_file_byte_for_byte() {
 
 #[test]
 fn what_is_written_is_read_again() {
-    for name in CASES {
-        let case = Case::open(name);
+    for case in cases() {
         let mut tree = tree(&case);
         tree.resume = Some(json!({"seed": 7, "\u{fc}": [1.5, null]}));
         let folder = tempfile::tempdir().unwrap();
@@ -258,10 +242,10 @@ fn what_is_written_is_read_again() {
 
 #[test]
 fn other_models_are_told_apart() {
-    let case = Case::open("opt_sgdm");
+    let case = case("opt_sgdm");
     let saved = open_as(&case, "ckpt/cp.ckpt");
-    let mismatches = |change: &dyn Fn(&mut rhyton_persist::tree::Object)| {
-        let mut model = case.skeleton();
+    let mismatches = |change: &dyn Fn(&mut Object)| {
+        let mut model = skeleton(&case);
         change(&mut model);
         match saved.weights.fill(&mut model) {
             Err(Error::Mismatch { mismatches, .. }) => mismatches,
@@ -278,11 +262,11 @@ fn other_models_are_told_apart() {
     let flatter = mismatches(&|m| drop(m.children.pop()));
     assert_eq!(flatter.len(), 2);
     assert!(flatter[0].contains("fc2/kernel"), "{flatter:?}");
-    let integer = mismatches(&|m| m.children[0].1.variables[1].dtype = rhyton_persist::tree::DType::I32);
+    let integer = mismatches(&|m| m.children[0].1.variables[1].dtype = DType::I32);
     assert!(integer[0].contains("float32"), "{integer:?}");
     // Layers without weights may differ, as in TensorFlow.
-    let mut model = case.skeleton();
-    model.children.insert(1, ("".into(), rhyton_persist::tree::Object::default()));
+    let mut model = skeleton(&case);
+    model.children.insert(1, ("".into(), Object::default()));
     saved.weights.fill(&mut model).unwrap();
     // Another optimizer's or model's state does not fit.
     let mut few = case.trainable();
@@ -292,7 +276,7 @@ fn other_models_are_told_apart() {
 
 #[test]
 fn a_checkpoint_without_optimizer() {
-    let case = Case::open("conv");
+    let case = case("conv");
     let tree = Tree { optimizer: None, ..tree(&case) };
     let folder = tempfile::tempdir().unwrap();
     write(folder.path().join("w"), None, &tree, &tf()).unwrap();
@@ -301,15 +285,15 @@ fn a_checkpoint_without_optimizer() {
 
 #[test]
 fn half_floats_are_converted() {
-    let case = Case::open("float16");
-    let mut model = case.skeleton();
+    let case = case("float16");
+    let mut model = skeleton(&case);
     for (_, layer) in &mut model.children {
         for variable in &mut layer.variables {
-            variable.dtype = rhyton_persist::tree::DType::F32;
+            variable.dtype = DType::F32;
         }
     }
     open_as(&case, "ckpt/cp.ckpt").weights.fill(&mut model).unwrap();
-    for (variable, want) in variables(&model).iter().zip(&case.weights) {
+    for (variable, want) in variables(&model).into_iter().zip(case.weights.values()) {
         let narrow: Vec<u8> = bytes(variable)
             .chunks(4)
             .flat_map(|b| half::f16::from_f32(f32::from_le_bytes(b.try_into().unwrap())).to_le_bytes())
@@ -320,7 +304,7 @@ fn half_floats_are_converted() {
 
 #[test]
 fn listing() {
-    let case = Case::open("nested");
+    let case = case("nested");
     let stored = open_as(&case, "ckpt/cp.ckpt").weights.stored().unwrap();
     let paths: Vec<&str> = stored.iter().map(|s| s.path.as_str()).collect();
     assert!(paths.contains(&"layer_with_weights-0/layer_with_weights-1/kernel"));
@@ -340,7 +324,7 @@ fn no_checkpoint() {
 
 #[test]
 fn the_newest_checkpoint() {
-    let case = Case::open("opt_adagrad");
+    let case = case("opt_adagrad");
     let tree = tree(&case);
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();

@@ -274,17 +274,25 @@ fn object(name: &str, class: &str, config: &Value, left: &mut VecDeque<&Value>) 
     let mut object =
         Object { name: name.into(), class_name: class.into(), is_model: false, ..Object::default() };
     match class {
-        "Dense" | "Conv2D" | "EinsumDense" => {
+        "Dense" | "Conv2D" | "Conv2DTranspose" | "DepthwiseConv2D" | "EinsumDense" => {
             object.variables = take(if bias { &["kernel", "bias"] } else { &["kernel"] });
         }
+        "SeparableConv2D" => object.variables = take(&["depthwise_kernel", "pointwise_kernel", "bias"]),
+        "PReLU" => object.variables = take(&["alpha"]),
         "BatchNormalization" => object.variables = take(&["gamma", "beta", "moving_mean", "moving_variance"]),
-        "LayerNormalization" => object.variables = take(&["gamma", "beta"]),
+        "LayerNormalization" | "GroupNormalization" => object.variables = take(&["gamma", "beta"]),
         "Embedding" => object.variables = take(&["embeddings"]),
         "ScaleShift" => object.variables = take(&["scale", "shift", "offset"]),
-        "LSTMCell" | "GRUCell" => object.variables = take(&["kernel", "recurrent_kernel", "bias"]),
-        "LSTM" | "GRU" => {
+        "LSTMCell" | "GRUCell" | "SimpleRNNCell" => {
+            object.variables = take(&["kernel", "recurrent_kernel", "bias"])
+        }
+        "LSTM" | "GRU" | "SimpleRNN" => {
             let cell = format!("{class}Cell");
-            let cell_name = if class == "LSTM" { "lstm_cell" } else { "gru_cell" };
+            let cell_name = match class {
+                "LSTM" => "lstm_cell",
+                "GRU" => "gru_cell",
+                _ => "simple_rnn_cell",
+            };
             object.children = vec![("cell".into(), self::object(cell_name, &cell, config, left))];
         }
         "Bidirectional" => {
@@ -294,6 +302,14 @@ fn object(name: &str, class: &str, config: &Value, left: &mut VecDeque<&Value>) 
                 let name = format!("{prefix}{}", inner["config"]["name"].as_str().unwrap());
                 object.children.push((attribute.into(), self::object(&name, class, &inner["config"], left)));
             }
+        }
+        "TimeDistributed" | "RNN" => {
+            let attribute = if class == "RNN" { "cell" } else { "layer" };
+            object.children = vec![(attribute.into(), inner_object(&config[attribute], left))];
+        }
+        "StackedRNNCells" => {
+            let cells = config["cells"].as_array().unwrap().iter().enumerate();
+            object.children = cells.map(|(i, c)| (format!("cells/{i}"), inner_object(c, left))).collect();
         }
         "MultiHeadAttention" => {
             for (attribute, name) in [
@@ -313,10 +329,17 @@ fn object(name: &str, class: &str, config: &Value, left: &mut VecDeque<&Value>) 
         | "Add"
         | "Concatenate"
         | "Activation"
+        | "Normalization"
+        | "Reshape"
         | "GlobalAveragePooling1D" => {}
         other => panic!("the tests do not know the weights of {other}"),
     }
     object
+}
+
+fn inner_object(serialized: &Value, left: &mut VecDeque<&Value>) -> Object {
+    let config = &serialized["config"];
+    object(config["name"].as_str().unwrap(), serialized["class_name"].as_str().unwrap(), config, left)
 }
 
 /// A variable with a value, for hand-made trees.
