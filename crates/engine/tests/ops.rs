@@ -14,11 +14,6 @@ use rhyton_engine::random::Generator;
 use rhyton_engine::types::TensorType;
 use rhyton_kernels::pointwise::POINTWISE;
 
-fn given(case: &Case) -> Given {
-    let inputs: HashMap<usize, Vec<f64>> = case.values.iter().cloned().enumerate().collect();
-    Given { inputs, ..Given::default() }
-}
-
 /// Checks forward and backward of something made of inputs.
 fn check_all(
     name: &str,
@@ -104,7 +99,7 @@ fn every_op() {
             let make = |xs: &[Tensor]| {
                 Tensor::apply(Kind::Op(case.op.clone()), xs, |t| case.op.infer(t).map(|t| vec![t]))
             };
-            check_all(&name, &case.inputs, &given(case), &case.differentiable, case.tolerance, make);
+            check_all(&name, &case.inputs, &common::given(case), &case.differentiable, case.tolerance, make);
         }
     }
 }

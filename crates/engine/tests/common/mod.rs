@@ -1,5 +1,8 @@
 //! What the tests of ops and plans share: checks of a graph on a device against the f64 oracle.
 
+// Each test binary uses some of it.
+#![allow(dead_code)]
+
 use std::sync::LazyLock;
 
 use rhyton_engine::Error;
@@ -8,6 +11,7 @@ use rhyton_engine::device::cpu::Cpu;
 use rhyton_engine::device::gpu::Gpu;
 use rhyton_engine::device::once::run_once;
 use rhyton_engine::graph::{Edge, Graph};
+use rhyton_engine::ops::cases::Case;
 use rhyton_engine::oracle::{self, Given};
 
 /// Largest difference of two lists, relative to 1 + |wanted|.
@@ -47,6 +51,12 @@ pub fn check(
             variable.name()
         );
     }
+}
+
+/// A case's inputs.
+pub fn given(case: &Case) -> Given {
+    let inputs = case.values.iter().cloned().enumerate().collect();
+    Given { inputs, ..Given::default() }
 }
 
 /// The devices that tests run on: one of each for a test binary, since drivers take long to compile a pipeline.

@@ -111,16 +111,16 @@ impl Context {
 
     /// Whether the device is still there.
     ///
-    /// A device made here tells of its loss; a guest's is asked for a mapped word, which a lost device cannot give, since no
-    /// handler is installed there.
+    /// A device made here tells of its loss when polled; a guest's is asked for a mapped word, which a lost device cannot
+    /// give, since no handler is installed there.
     pub fn check_alive(&self) -> Result<(), Error> {
+        if self.own {
+            self.poll_once();
+        }
         if let Some(why) = lock(&self.lost).as_ref() {
             return Err(self.error(why.as_str()));
         }
-        if self.own {
-            return Ok(());
-        }
-        self.mapped(4, "probe").map(|_| ())
+        if self.own { Ok(()) } else { self.mapped(4, "probe").map(|_| ()) }
     }
 
     /// A buffer mapped for writing, to copy from.
