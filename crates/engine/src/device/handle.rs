@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cpu::Cpu;
+#[cfg(feature = "gpu")]
+use super::gpu::{Gpu, wgpu};
 use super::{Backend, MemoryRef};
 use crate::Error;
 use crate::graph::{Reading, Resident};
@@ -80,15 +82,49 @@ impl Device {
         }
     }
 
+    #[cfg(feature = "gpu")]
     fn pick() -> Result<Self, Error> {
-        Ok(Device { why: "no GPU was found".into(), ..Device::cpu()? })
+        let why = match Gpu::best() {
+            Ok(Some(gpu)) => return Ok(Device::new(Arc::new(gpu), "the best that was found")),
+            Ok(None) => "no GPU was found".into(),
+            Err(e) => format!("the GPU cannot be used: {e}"),
+        };
+        Ok(Device { why, ..Device::cpu()? })
     }
 
+    #[cfg(not(feature = "gpu"))]
+    fn pick() -> Result<Self, Error> {
+        Ok(Device { why: "this build has no GPU support".into(), ..Device::cpu()? })
+    }
+
+    #[cfg(feature = "gpu")]
+    fn adapter(name: &str, why: &str) -> Result<Self, Error> {
+        let gpu = if name.eq_ignore_ascii_case("gpu") { Gpu::any() } else { Gpu::named(name) };
+        Ok(Device::new(Arc::new(gpu?), why))
+    }
+
+    #[cfg(not(feature = "gpu"))]
     fn adapter(name: &str, _why: &str) -> Result<Self, Error> {
-        Err(Error::Device {
-            device: name.into(),
-            what: "this build has no GPU support; build with the feature `gpu`".into(),
-        })
+        let what = "this build has no GPU support; build with the feature `gpu`".into();
+        Err(Error::Device { device: name.into(), what })
+    }
+
+    /// The best GPU, software Vulkan too.
+    ///
+    /// # Errors
+    /// There is none.
+    #[cfg(feature = "gpu")]
+    pub fn gpu() -> Result<Self, Error> {
+        Device::named("gpu", "asked for")
+    }
+
+    /// A guest on a wgpu device of the caller's; see [`Gpu::from_wgpu`].
+    ///
+    /// # Errors
+    /// Its limits lie below WebGPU's defaults, or it is lost.
+    #[cfg(feature = "gpu")]
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self, Error> {
+        Ok(Device::new(Arc::new(Gpu::from_wgpu(device, queue)?), "the caller's own"))
     }
 
     /// Why it was taken.
