@@ -190,8 +190,16 @@ impl Case {
     /// The trainable variables in order.
     pub fn trainable(&self) -> Vec<Variable> {
         let weights = self.info["weights"].as_array().unwrap().iter();
-        // The layer `frozen` of the case `nested` has trainable weights and is not trainable itself.
-        let frozen = |w: &Value| w["name"].as_str().unwrap().split('/').any(|part| part == "frozen");
+        // A layer that is not trainable itself has trainable weights.
+        let off = |l: &LayerConfig| l.config.get("trainable") == Some(&Value::Bool(false));
+        let layers = if self.files().iter().any(|(key, _)| matches!(*key, "keras" | "h5")) {
+            self.architecture().0.layers
+        } else {
+            Vec::new()
+        };
+        let frozen: Vec<String> = layers.into_iter().filter(off).map(|l| l.name).collect();
+        let frozen =
+            |w: &Value| w["name"].as_str().unwrap().split('/').any(|part| frozen.iter().any(|f| f == part));
         let trainable = weights.filter(|w| w["trainable"].as_bool().unwrap() && !frozen(w));
         trainable.map(|w| variable(w, w["name"].as_str().unwrap(), true)).collect()
     }
