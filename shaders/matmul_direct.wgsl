@@ -25,25 +25,8 @@ fn load_b(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    if (row >= uniforms.params.m) {
-        return;
-    }
-    let n = uniforms.params.n;
-    let i = row * n + column;
-    if (column < n) {
-        store(i, value.x);
-    }
-    if (column + 1u < n) {
-        store(i + 1u, value.y);
-    }
-    if (column + 2u < n) {
-        store(i + 2u, value.z);
-    }
-    if (column + 3u < n) {
-        store(i + 3u, value.w);
-    }
-}
+// The elements of a tile, by halves of rows: stored in a loop, since 64 copies of a fused program take long to compile.
+var<private> results: array<vec4<f32>, 16>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -100,21 +83,31 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             b0 += p.b_k;
             b1 += p.b_k;
         }
-        store_four(row, column, c00);
-        store_four(row, column + 4u, c01);
-        store_four(row + 1u, column, c10);
-        store_four(row + 1u, column + 4u, c11);
-        store_four(row + 2u, column, c20);
-        store_four(row + 2u, column + 4u, c21);
-        store_four(row + 3u, column, c30);
-        store_four(row + 3u, column + 4u, c31);
-        store_four(row + 4u, column, c40);
-        store_four(row + 4u, column + 4u, c41);
-        store_four(row + 5u, column, c50);
-        store_four(row + 5u, column + 4u, c51);
-        store_four(row + 6u, column, c60);
-        store_four(row + 6u, column + 4u, c61);
-        store_four(row + 7u, column, c70);
-        store_four(row + 7u, column + 4u, c71);
+        results[0] = c00;
+        results[1] = c01;
+        results[2] = c10;
+        results[3] = c11;
+        results[4] = c20;
+        results[5] = c21;
+        results[6] = c30;
+        results[7] = c31;
+        results[8] = c40;
+        results[9] = c41;
+        results[10] = c50;
+        results[11] = c51;
+        results[12] = c60;
+        results[13] = c61;
+        results[14] = c70;
+        results[15] = c71;
+        for (var half = 0u; half < 16u; half += 1u) {
+            let value = results[half];
+            let r = row + half / 2u;
+            for (var lane = 0u; lane < 4u; lane += 1u) {
+                let c = column + half % 2u * 4u + lane;
+                if (r < p.m && c < p.n) {
+                    store(r * p.n + c, value[lane]);
+                }
+            }
+        }
     }
 }
