@@ -41,8 +41,6 @@ pub mod prelude;
 pub mod saving;
 
 pub use error::Error;
-#[cfg(feature = "gpu")]
-pub use rhyton_engine::device::gpu::wgpu;
 pub use rhyton_engine::names::clear_session;
 pub use rhyton_engine::random::set_random_seed;
 pub use rhyton_engine::{

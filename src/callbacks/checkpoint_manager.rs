@@ -44,7 +44,7 @@ impl CheckpointManager {
     /// # Errors
     /// The state file cannot be read.
     pub fn checkpoints(&self) -> Result<Vec<PathBuf>, Error> {
-        Ok(self.state()?.all.iter().map(|p| self.folder.join(p)).collect())
+        Ok(self.state()?.all_model_checkpoint_paths.iter().map(|p| self.folder.join(p)).collect())
     }
 
     /// The newest checkpoint.
@@ -60,24 +60,18 @@ impl CheckpointManager {
     /// # Errors
     /// A file cannot be written. Older checkpoints are deleted only after the new one, and the state file that names it, are durable.
     pub fn save(&self, model: &Model) -> Result<PathBuf, Error> {
-        let old = self.state()?;
+        let mut state = self.state()?;
         let number = |p: &String| p.rsplit('-').next().and_then(|n| n.parse::<u64>().ok());
-        let next = old.all.iter().filter_map(number).max().unwrap_or(0) + 1;
+        let next = state.all_model_checkpoint_paths.iter().filter_map(number).max().unwrap_or(0) + 1;
         let name = format!("{}-{next}", self.name);
         let path = self.folder.join(&name);
         let options = SaveOptions { format: Some("tf-checkpoint".into()), ..SaveOptions::default() };
         model.save_weights_with(&path, &options)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
-        let mut all: Vec<(String, f64)> = old.all.iter().cloned().zip(old.timestamps.iter().copied().chain(std::iter::repeat(now))).collect();
-        all.retain(|(p, _)| *p != name);
-        all.push((name.clone(), now));
-        let over = self.max_to_keep.map_or(0, |keep| all.len().saturating_sub(keep.max(1)));
-        let gone: Vec<(String, f64)> = all.drain(..over).collect();
-        let (all, timestamps) = all.into_iter().unzip();
-        let state = CheckpointState { latest: name, all, timestamps, ..old };
+        let gone = state.push(name, now, self.max_to_keep.unwrap_or(usize::MAX));
         checkpoint_state::write(&self.folder, &state)?;
-        for (old, _) in gone {
-            checkpoint_state::delete(&self.folder, &old)?;
+        for old in gone {
+            checkpoint_state::remove(self.folder.join(old))?;
         }
         Ok(path)
     }

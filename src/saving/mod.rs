@@ -214,5 +214,5 @@ fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
 /// # Errors
 /// The state file cannot be read.
 pub fn latest_checkpoint(folder: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
-    Ok(rhyton_persist::latest_checkpoint(folder.as_ref())?)
+    Ok(rhyton_persist::checkpoint_state::latest_checkpoint(folder.as_ref())?)
 }

@@ -5,6 +5,7 @@
 
 pub mod activations;
 pub mod autograd;
+pub mod callbacks;
 pub mod device;
 pub mod graph;
 pub mod initializers;
@@ -19,6 +20,7 @@ pub mod oracle;
 pub mod plan;
 pub mod random;
 pub mod regularizers;
+pub mod train;
 pub mod types;
 
 mod error;

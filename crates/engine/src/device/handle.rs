@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cpu::Cpu;
 #[cfg(feature = "gpu")]
-use super::gpu::{Gpu, wgpu};
+use super::gpu::wgpu;
 use super::{Backend, MemoryRef};
 use crate::Error;
 use crate::graph::{Reading, Resident};
@@ -84,29 +84,29 @@ impl Device {
 
     #[cfg(feature = "gpu")]
     fn pick() -> Result<Self, Error> {
-        let why = match Gpu::best() {
-            Ok(Some(gpu)) => return Ok(Device::new(Arc::new(gpu), "the best that was found")),
-            Ok(None) => "no GPU was found".into(),
-            Err(e) => format!("the GPU cannot be used: {e}"),
+        let why = match super::gpu::Gpu::best() {
+            Ok(Some(gpu)) => return Ok(Device::new(Arc::new(gpu), "the best GPU")),
+            Ok(None) if super::gpu::adapters::list().is_empty() => "no GPU was found".to_string(),
+            Ok(None) => "only software Vulkan was found; RHYTON_DEVICE=gpu takes it".to_string(),
+            Err(error) => format!("the GPU could not be opened: {error}"),
         };
         Ok(Device { why, ..Device::cpu()? })
     }
 
     #[cfg(not(feature = "gpu"))]
     fn pick() -> Result<Self, Error> {
-        Ok(Device { why: "this build has no GPU support".into(), ..Device::cpu()? })
+        Ok(Device { why: "built without the feature `gpu`".into(), ..Device::cpu()? })
     }
 
     #[cfg(feature = "gpu")]
     fn adapter(name: &str, why: &str) -> Result<Self, Error> {
-        let gpu = if name.eq_ignore_ascii_case("gpu") { Gpu::any() } else { Gpu::named(name) };
-        Ok(Device::new(Arc::new(gpu?), why))
+        let gpu = if name.eq_ignore_ascii_case("gpu") { super::gpu::Gpu::any()? } else { super::gpu::Gpu::named(name)? };
+        Ok(Device::new(Arc::new(gpu), why))
     }
 
     #[cfg(not(feature = "gpu"))]
     fn adapter(name: &str, _why: &str) -> Result<Self, Error> {
-        let what = "this build has no GPU support; build with the feature `gpu`".into();
-        Err(Error::Device { device: name.into(), what })
+        Err(Error::Device { device: name.into(), what: "this build has no GPU support; build with the feature `gpu`".into() })
     }
 
     /// The best GPU, software Vulkan too.
@@ -118,13 +118,13 @@ impl Device {
         Device::named("gpu", "asked for")
     }
 
-    /// A guest on a wgpu device of the caller's; see [`Gpu::from_wgpu`].
+    /// A guest on a wgpu device of the caller's, with whatever features and limits it has. Nothing is installed on it.
     ///
     /// # Errors
     /// Its limits lie below WebGPU's defaults, or it is lost.
     #[cfg(feature = "gpu")]
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self, Error> {
-        Ok(Device::new(Arc::new(Gpu::from_wgpu(device, queue)?), "the caller's own"))
+        Ok(Device::new(Arc::new(super::gpu::Gpu::from_wgpu_polled(device, queue)?), "the caller's device"))
     }
 
     /// Why it was taken.

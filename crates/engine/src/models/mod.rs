@@ -1,10 +1,9 @@
-//! Models as graphs of layer calls over symbols: what is configured, summarised and saved.
+//! Models as graphs of layer calls over symbols: what is configured, summarised and saved; and the registry.
 
 mod infer;
 mod network;
-mod symbol;
-
 pub mod registry;
+mod symbol;
 
 pub use network::{Call, Network, NetworkKind};
 pub use symbol::{IntoSymbols, Symbol};

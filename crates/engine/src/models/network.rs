@@ -130,6 +130,18 @@ impl Network {
         self.calls.get(call).and_then(|c| c.outputs.get(output)).cloned().unwrap_or_default()
     }
 
+    /// Lists the layers in this order, where it has the same ones: a file's order is kept.
+    pub fn reorder(&mut self, order: &[LayerRef]) {
+        let place = |l: &LayerRef| order.iter().position(|o| o == l);
+        if order.len() != self.layers.len() || !self.layers.iter().all(|l| place(l).is_some()) {
+            return;
+        }
+        for call in &mut self.calls {
+            call.layer = place(&self.layers[call.layer]).unwrap_or(call.layer);
+        }
+        self.layers = order.to_vec();
+    }
+
     /// The layers without input layers.
     pub fn real_layers(&self) -> impl Iterator<Item = &LayerRef> {
         self.layers.iter().filter(|l| l.class_name() != "InputLayer")

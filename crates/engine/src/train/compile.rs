@@ -1,5 +1,6 @@
 //! `compile`: the optimizer, the losses and the metrics.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -13,9 +14,9 @@ use crate::metrics::{IntoMetrics, MetricSpec, Metrics};
 use crate::models::registry;
 use crate::optimizers::{IntoOptimizer, LearningRate, Optimizer, OptimizerSpec};
 
-/// A compile that is waiting for the model to be built, since names like `accuracy` depend on its shapes.
+/// A compile that waits for the first data, since names like `accuracy` depend on their shapes.
 #[derive(Clone)]
-pub(super) struct Request {
+pub struct Request {
     losses: Losses,
     loss_weights: Vec<f64>,
     metrics: Metrics,
@@ -53,10 +54,7 @@ impl Model {
         weighted_metrics: impl IntoMetrics,
         loss_weights: &[f64],
     ) -> Result<(), Error> {
-        let optimizer = match optimizer.into_optimizer() {
-            OptimizerSpec::Object(object) => object,
-            OptimizerSpec::Config(config) => registry::optimizer(&config)?,
-        };
+        let optimizer = registry::optimizer(optimizer.into_optimizer())?;
         let request = Request {
             losses: loss.into_loss(),
             loss_weights: loss_weights.to_vec(),
@@ -87,7 +85,7 @@ impl Model {
             metrics: Metrics::of(&by_output(metrics, &names)),
             weighted: Metrics::of(&by_output(weighted, &names)),
         };
-        self.install(registry::optimizer(optimizer)?, request)
+        self.install(registry::optimizer(OptimizerSpec::Config(optimizer.clone()))?, request)
     }
 
     /// Names of the layers that make the outputs.
@@ -98,38 +96,44 @@ impl Model {
 
     fn install(&mut self, optimizer: Box<dyn Optimizer>, request: Request) -> Result<(), Error> {
         self.failed_compile = None;
-        self.compiled = None;
-        self.pending = Some((optimizer, request));
-        if self.is_built() { self.finish_compile() } else { Ok(()) }
+        self.compiled = Some(Compiled {
+            optimizer,
+            losses: vec![],
+            metrics: vec![],
+            config: spec(&request),
+            iteration: 0,
+            slots: HashMap::new(),
+            sums: Default::default(),
+            waiting: Some(request),
+        });
+        Ok(())
     }
 
-    /// Finishes a compile that waited for the model to be built; raises what an earlier one met.
-    pub(super) fn finish_compile(&mut self) -> Result<(), Error> {
-        if let Some(error) = self.failed_compile.take() {
-            return Err(error);
-        }
-        let Some((optimizer, request)) = self.pending.take() else { return Ok(()) };
-        let types = self.network(|n| n.outputs.iter().map(|o| n.symbol_type(*o)).collect::<Vec<_>>())?;
+    /// Makes objects of the names that were given; some (`accuracy`) depend on the shapes of the targets, so this waits for
+    /// the first data.
+    pub(super) fn resolve_compile(&mut self, targets: &[Vec<usize>]) -> Result<(), Error> {
+        let Some(request) = self.compiled.as_mut().and_then(|c| c.waiting.clone()) else { return Ok(()) };
+        let batch = targets.first().and_then(|t| t.first()).copied().unwrap_or(1);
+        let outputs = self.network(|n| n.outputs.iter().map(|o| n.symbol_type(*o).0.concrete(|| batch)).collect::<Vec<_>>())?;
         let names = self.output_names();
-        let losses = losses(&request, &names)?;
-        let mut metrics = Vec::new();
+        let shapes: Vec<(&[usize], &[usize])> = outputs.iter().enumerate().map(|(i, o)| (targets.get(i).unwrap_or(o).as_slice(), o.as_slice())).collect();
+        let losses = losses(&request, &names, &shapes)?;
+        let mut metrics: Vec<OutputMetric> = Vec::new();
         for (given, weighted) in [(&request.metrics, false), (&request.weighted, true)] {
             for (output, spec) in placed(given, names.len())? {
-                let loss = losses.iter().find(|l| l.output == output).map(|l| l.loss.clone());
-                let metric = match spec {
-                    MetricSpec::Object(object) => object.clone(),
-                    MetricSpec::Config(config) => registry::metric_for(config, &types[output].0, loss.as_deref())?,
-                };
+                let metric = registry::metric(spec, shapes[output].0, shapes[output].1)?;
                 let name = if names.len() > 1 { format!("{}_{}", names[output], metric.name()) } else { metric.name() };
-                let taken = metrics.iter().filter(|m: &&OutputMetric| m.name == name || m.name.starts_with(&format!("{name}_"))).count();
-                let name = if taken > 0 { format!("{name}_{taken}") } else { name };
+                let taken = |n: &str| metrics.iter().any(|m| m.name == n);
+                let free = (1..).map(|i| format!("{name}_{i}")).find(|n| !taken(n));
+                let name = if taken(&name) { free.unwrap_or(name) } else { name };
                 metrics.push(OutputMetric { output, metric, weighted, name });
             }
         }
         let size = Compiled::sum_count(&losses, &metrics);
         let sums = [(); 2].map(|()| Variable::new("sums", TensorType::f32([size]), Role::Metric, Value::Host(Arc::new(vec![0; size]))));
-        let config = spec(&request);
-        self.compiled = Some(Compiled { optimizer, losses, metrics, config, iteration: 0, slots: Default::default(), sums });
+        if let Some(compiled) = &mut self.compiled {
+            (compiled.losses, compiled.metrics, compiled.sums, compiled.waiting) = (losses, metrics, sums, None);
+        }
         Ok(())
     }
 }
@@ -144,18 +148,15 @@ fn by_output(value: &Json, names: &[String]) -> Json {
     }
 }
 
-fn losses(request: &Request, names: &[String]) -> Result<Vec<OutputLoss>, Error> {
+fn losses(request: &Request, names: &[String], shapes: &[(&[usize], &[usize])]) -> Result<Vec<OutputLoss>, Error> {
     let specs = &request.losses.specs;
     if specs.len() != names.len() && specs.len() != 1 {
         return Err(Error::Argument { what: format!("the model has {} outputs, but {} losses were given", names.len(), specs.len()) });
     }
     let mut losses = Vec::new();
     for (output, name) in names.iter().enumerate() {
-        let loss = match &specs[if specs.len() == 1 { 0 } else { output }] {
-            LossSpec::Object(object) => object.clone(),
-            LossSpec::Config(Json::Null) => continue,
-            LossSpec::Config(config) => registry::loss(config)?,
-        };
+        let spec = &specs[if specs.len() == 1 { 0 } else { output }];
+        let Some(loss) = registry::loss(spec, shapes[output].0, shapes[output].1)? else { continue };
         let weight = request.loss_weights.get(output).copied().unwrap_or(1.0);
         losses.push(OutputLoss { output, loss, weight, name: format!("{name}_loss") });
     }

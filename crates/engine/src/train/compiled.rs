@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::compile::Request;
 use crate::graph::{DType, Role, TensorType, Value, Variable};
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::optimizers::{LearningRate, Optimizer};
+use crate::optimizers::Optimizer;
 
 /// A loss of one output.
 #[derive(Clone)]
@@ -52,6 +53,8 @@ pub struct Compiled {
     pub slots: HashMap<u64, Vec<Variable>>,
     /// Sums of the metrics of training and of evaluation.
     pub sums: [Variable; 2],
+    /// What was given and is not resolved yet.
+    pub(super) waiting: Option<Request>,
 }
 
 /// What compile configs say.
@@ -108,9 +111,6 @@ impl Compiled {
 
     /// The learning rate at the next step.
     pub fn learning_rate(&self) -> f64 {
-        match self.optimizer.learning_rate() {
-            LearningRate::Constant(rate) => f64::from(*rate),
-            LearningRate::Schedule(schedule) => schedule.at(self.iteration),
-        }
+        self.optimizer.learning_rate().at(self.iteration)
     }
 }

@@ -28,7 +28,10 @@ impl<'a> Feed<'a> {
         if !model.is_built() {
             model.build_for(&x[0].shape[1..])?;
         }
-        model.finish_compile()?;
+        if !y.is_empty() {
+            model.check_compiled()?;
+            model.resolve_compile(&y.iter().map(|d| d.shape.clone()).collect::<Vec<_>>())?;
+        }
         let (takes, gives) = model.network(|n| {
             let inputs: Vec<_> = n.inputs.iter().map(|c| n.symbol_type((*c, 0))).collect();
             let outputs: Vec<_> = n.outputs.iter().map(|o| n.symbol_type(*o)).collect();

@@ -23,5 +23,6 @@ pub use data::{Data, Element, IntoData};
 pub use evaluate::Evaluate;
 pub use fit::{Fit, IntoCallbacks};
 pub use history::{History, Logs};
-pub use model::{Apply, IntoLayers, Model, Sequential, input};
+pub use crate::Error as EngineError;
+pub use model::{Apply, IntoLayers, Model, Sequential, input, input_symbol, input_type};
 pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};

@@ -4,7 +4,6 @@
 use ndarray::ArrayD;
 
 use super::block;
-use super::compile::Request;
 use super::compiled::Compiled;
 use super::data::to_array;
 use super::session::Session;
@@ -14,7 +13,6 @@ use crate::graph::{LayerRef, LayerSettings, Role, Variable};
 use crate::layers::InputLayer;
 use crate::models::registry;
 use crate::models::{IntoSymbols, Network, NetworkKind};
-use crate::optimizers::Optimizer;
 use crate::random::next_seed;
 use crate::types::{DType, Shape};
 
@@ -22,8 +20,7 @@ use crate::types::{DType, Shape};
 pub struct Model {
     pub(super) root: LayerRef,
     pub(super) compiled: Option<Compiled>,
-    /// A compile that waits for the model to be built, and the error of one that failed.
-    pub(super) pending: Option<(Box<dyn Optimizer>, Request)>,
+    /// The error of a compile that failed, told by the next call that needs it.
     pub(super) failed_compile: Option<Error>,
     pub(super) device: Option<Device>,
     pub(super) session: Option<Session>,
@@ -104,7 +101,10 @@ impl Sequential {
 }
 
 /// Shape (with the batch axis) and type that an input layer declares.
-pub(super) fn input_type(layer: &LayerRef) -> Result<(Shape, DType), Error> {
+///
+/// # Errors
+/// It is no input layer.
+pub fn input_type(layer: &LayerRef) -> Result<(Shape, DType), Error> {
     let held = layer.layer();
     let input = held.as_any().downcast_ref::<InputLayer>();
     input.map(InputLayer::symbol_type).ok_or_else(|| Error::State { what: format!("{} is no input layer", layer.name()) })
@@ -131,7 +131,7 @@ impl Model {
 
     /// A model around a network.
     pub fn of(root: LayerRef) -> Model {
-        Model { root, compiled: None, pending: None, failed_compile: None, device: None, session: None, seed: next_seed(), steps: 0 }
+        Model { root, compiled: None, failed_compile: None, device: None, session: None, seed: next_seed(), steps: 0 }
     }
 
     /// The network as a layer: what a model that contains this one calls.
@@ -300,7 +300,7 @@ impl Model {
 
     /// Whether it was compiled.
     pub fn is_compiled(&self) -> bool {
-        self.compiled.is_some() || self.pending.is_some()
+        self.compiled.is_some()
     }
 
     /// Raises what a compile met, or that there was none.
@@ -346,7 +346,7 @@ impl Model {
         session.place("parameters", &by_role(Role::Trainable))?;
         session.place("state", &by_role(Role::NonTrainable))?;
         if let Some(compiled) = &mut self.compiled {
-            let sums: Vec<Variable> = compiled.sums.to_vec();
+            let sums: Vec<Variable> = compiled.sums.iter().filter(|s| s.is_built()).cloned().collect();
             session.place("metrics", &sums)?;
             if training {
                 let trainable: Vec<Variable> = flagged.iter().filter(|(_, t)| *t).map(|(v, _)| v.clone()).collect();
@@ -381,7 +381,7 @@ pub fn input<D: Into<Option<usize>>>(shape: impl IntoIterator<Item = D>) -> crat
 }
 
 /// The symbol of an input layer.
-pub(crate) fn input_symbol(layer: LayerRef) -> crate::models::Symbol {
+pub fn input_symbol(layer: LayerRef) -> crate::models::Symbol {
     let (shape, dtype) = input_type(&layer).unwrap_or_default();
     crate::models::Symbol::input(layer, shape, dtype)
 }

@@ -9,7 +9,7 @@ use super::compiled::CompileSpec;
 use super::model::Model;
 use crate::Error;
 use crate::graph::{LayerRef, Variable};
-use crate::optimizers::{LearningRate, SlotOrder};
+use crate::optimizers::{LearningRate, slot_order};
 
 /// A variable's value.
 #[derive(Clone)]
@@ -114,10 +114,6 @@ impl super::compiled::Compiled {
             let slots = self.slots.get(&trainable[of].id())?;
             Some((infos[i].name, of, slots.get(i)?.clone()))
         };
-        let (n, k) = (trainable.len(), infos.len());
-        match self.optimizer.slot_order() {
-            SlotOrder::ByParameter => (0..n).flat_map(|of| (0..k).map(move |i| (of, i))).filter_map(|(of, i)| one(of, i)).collect(),
-            SlotOrder::BySlot => (0..k).flat_map(|i| (0..n).map(move |of| (of, i))).filter_map(|(of, i)| one(of, i)).collect(),
-        }
+        slot_order(&infos, trainable.len()).into_iter().filter_map(|(of, i)| one(of, i)).collect()
     }
 }

@@ -115,7 +115,8 @@ fn fit_weight(weight: Tensor, values: Tensor) -> Tensor {
 /// One training step. `trainable` are the variables that it changes.
 pub fn training(root: &LayerRef, compiled: &Compiled, types: &StepTypes, trainable: &[Variable], no_dropout: bool) -> Result<Graph, Error> {
     let (graph, ()) = trace(|| {
-        let cx = CallContext { no_dropout, ..CallContext::new(true) };
+        let mut cx = CallContext::new(true);
+        cx.no_dropout = no_dropout;
         let total = losses_and_sums(root, compiled, types, &cx, &compiled.sums[0]);
         let parameters: Vec<Tensor> = trainable.iter().map(IntoTensor::into_tensor).collect();
         let found = gradients(total, &parameters)?;

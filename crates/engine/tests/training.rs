@@ -1,0 +1,98 @@
+//! Training on the CPU device: it learns, resumes exactly, gives the same bits on any number of threads, and tells of bad data before
+//! a step runs.
+
+use ndarray::{Array1, Array2};
+use rhyton_engine::device::Device;
+use rhyton_engine::graph::LayerExt;
+use rhyton_engine::layers::{Dense, Dropout};
+use rhyton_engine::losses::SparseCategoricalCrossentropy;
+use rhyton_engine::metrics::SparseCategoricalAccuracy;
+use rhyton_engine::optimizers::Adam;
+use rhyton_engine::random::{Generator, set_random_seed};
+use rhyton_engine::train::{Model, Sequential};
+
+/// Points around three centres in 20 dimensions.
+fn blobs(n: usize) -> (Array2<f32>, Array1<i32>) {
+    let mut g = Generator::new(3, 0);
+    let labels = Array1::from_iter((0..n).map(|i| (i % 3) as i32));
+    let x = Array2::from_shape_fn((n, 20), |(i, j)| {
+        let centre = if j % 3 == i % 3 { 1.0 } else { 0.0 };
+        (centre + 0.6 * g.normal()) as f32
+    });
+    (x, labels)
+}
+
+fn model(device: &Device) -> Model {
+    let mut model = Sequential::new((
+        Dense::new(33).activation("relu").input_shape([20]),
+        Dropout::new(0.2),
+        Dense::new(3),
+    ))
+    .expect("fits");
+    model.to(device).expect("moves");
+    model.compile(
+        Adam::new(),
+        SparseCategoricalCrossentropy::new().from_logits(true),
+        [SparseCategoricalAccuracy::new()],
+    );
+    model
+}
+
+fn bits(model: &Model) -> Vec<u32> {
+    model.get_weights().expect("reads").iter().flat_map(|w| w.iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn learns() {
+    set_random_seed(1);
+    let (x, y) = blobs(300);
+    let mut model = model(&Device::cpu().expect("cpu"));
+    let before = model.evaluate(&x, &y).verbose(0).run().expect("evaluates");
+    let history = model.fit(&x, &y).epochs(10).validation_split(0.1).verbose(0).run().expect("trains");
+    let after = model.evaluate(&x, &y).verbose(0).run().expect("evaluates");
+    assert!(before.get("sparse_categorical_accuracy").expect("logged") < 0.7);
+    assert!(after.get("sparse_categorical_accuracy").expect("logged") > 0.95, "{after:?}");
+    let names: Vec<&str> = history.history.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(names, ["loss", "sparse_categorical_accuracy", "val_loss", "val_sparse_categorical_accuracy"]);
+    assert_eq!(history.get("loss").expect("logged").len(), 10);
+}
+
+#[test]
+fn same_bits_on_any_number_of_threads() {
+    let (x, y) = blobs(150);
+    let train = |threads| {
+        set_random_seed(7);
+        let mut model = model(&Device::cpu_threads(threads).expect("cpu"));
+        model.fit(&x, &y).epochs(3).verbose(0).run().expect("trains");
+        bits(&model)
+    };
+    let one = train(1);
+    assert_eq!(one, train(1));
+    assert_eq!(one, train(2));
+    assert_eq!(one, train(3));
+}
+
+#[test]
+fn bad_data_are_told_before_a_step() {
+    let (x, mut y) = blobs(40);
+    let mut model = model(&Device::cpu().expect("cpu"));
+    let before = bits(&model);
+    y[17] = 3;
+    let error = model.fit(&x, &y).verbose(0).run().expect_err("label 3 of 3 classes").to_string();
+    assert!(error.contains("label 3 at position 17"), "{error}");
+    let error = model.fit(&x, &blobs(39).1).verbose(0).run().expect_err("39 labels").to_string();
+    assert!(error.contains("39 examples"), "{error}");
+    let narrow = Array2::<f32>::zeros((40, 19));
+    let error = model.fit(&narrow, &blobs(40).1).verbose(0).run().expect_err("19 columns").to_string();
+    assert!(error.contains("(None, 20)"), "{error}");
+    let empty = Array2::<f32>::zeros((0, 20));
+    assert!(model.fit(&empty, &blobs(0).1).verbose(0).run().is_err());
+    let mut bad = x.clone();
+    bad[[5, 2]] = f32::NAN;
+    let error = model.fit(&bad, &blobs(40).1).check_finite(true).verbose(0).run().expect_err("NaN").to_string();
+    assert!(error.contains("example 5"), "{error}");
+    assert_eq!(bits(&model), before);
+    // A batch larger than the data is one batch.
+    model.fit(&x, &blobs(40).1).batch_size(1000).verbose(0).run().expect("one batch");
+    assert_eq!(model.iterations(), 1);
+}
