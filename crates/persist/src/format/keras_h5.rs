@@ -65,7 +65,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
         }
         None => None,
     };
-    let optimizer_config = compile.as_ref().and_then(|c| c.optimizer.get("config")).cloned();
+    let optimizer_config = config::optimizer_config(compile.as_ref());
     let weights = Box::new(Weights {
         file,
         group: "model_weights",
@@ -102,11 +102,11 @@ pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
     }
     weights_node(path, root.group("model_weights"), tree, dialect)?;
     if let Some(state) = &tree.optimizer {
-        let config = tree.compile.as_ref().and_then(|c| c.optimizer.get("config"));
+        let config = config::optimizer_config(tree.compile.as_ref());
         let trainable = skeleton::trainable(&tree.root, tree.model.as_ref());
         let group = root.group("optimizer_weights");
         let mut names = Vec::new();
-        for (name, variable) in optimizer::encode(state, dialect, config, &trainable) {
+        for (name, variable) in optimizer::encode(state, dialect, config.as_ref(), &trainable) {
             names.push(put(path, group, &name, variable, &names)?);
         }
         group.attribute("weight_names", Attribute::List(names));

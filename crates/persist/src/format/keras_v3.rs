@@ -51,7 +51,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
     let weights = archive.member(WEIGHTS)?.ok_or_else(|| error(WEIGHTS, "no such member", "the weights"))?;
     let weights = Hdf5::open(weights)?;
     let resume = resume::read(&weights)?;
-    let optimizer_config = compile.as_ref().and_then(|c| c.optimizer.get("config")).cloned();
+    let optimizer_config = config::optimizer_config(compile.as_ref());
     let rate = (dialect == Dialect::TfKeras).then(|| config::rate(optimizer_config.as_ref())).flatten();
     Ok(SavedFile {
         format: NAME,

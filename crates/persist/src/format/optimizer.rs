@@ -35,6 +35,8 @@ pub(crate) struct Class {
     pub(crate) layouts: &'static [Layout],
     /// Whether there is one in tf_keras.
     pub(crate) tf_keras: bool,
+    /// The learning rate that a class named by a string has.
+    pub(crate) rate: f32,
 }
 
 const M: Kind = kind("momentum", "m");
@@ -46,17 +48,23 @@ const AVERAGE: Block = &[kind("average_gradient", "average_gradient")];
 
 /// The classes whose slots are known.
 pub(crate) const CLASSES: &[Class] = &[
-    Class { name: "SGD", layouts: &[&[], &[&[M]]], tf_keras: true },
-    Class { name: "Adam", layouts: &[&[&[M, V]], &[&[M, V], &[VHAT]]], tf_keras: true },
-    Class { name: "AdamW", layouts: &[&[&[M, V]], &[&[M, V], &[VHAT]]], tf_keras: true },
-    Class { name: "Nadam", layouts: &[&[&[M, V]]], tf_keras: true },
-    Class { name: "Adamax", layouts: &[&[&[M, kind("norm", "u")]]], tf_keras: true },
+    Class { name: "SGD", layouts: &[&[], &[&[M]]], tf_keras: true, rate: 0.01 },
+    Class { name: "Adam", layouts: &[&[&[M, V]], &[&[M, V], &[VHAT]]], tf_keras: true, rate: 0.001 },
+    Class { name: "AdamW", layouts: &[&[&[M, V]], &[&[M, V], &[VHAT]]], tf_keras: true, rate: 0.001 },
+    Class { name: "Nadam", layouts: &[&[&[M, V]]], tf_keras: true, rate: 0.001 },
+    Class { name: "Adamax", layouts: &[&[&[M, kind("norm", "u")]]], tf_keras: true, rate: 0.001 },
     Class {
         name: "RMSprop",
         layouts: &[&[RMS], &[RMS, MOMENTUM], &[RMS, AVERAGE], &[RMS, MOMENTUM, AVERAGE]],
         tf_keras: true,
+        rate: 0.001,
     },
-    Class { name: "Adagrad", layouts: &[&[&[kind("accumulator", "accumulator")]]], tf_keras: true },
+    Class {
+        name: "Adagrad",
+        layouts: &[&[&[kind("accumulator", "accumulator")]]],
+        tf_keras: true,
+        rate: 0.001,
+    },
     Class {
         name: "Adadelta",
         layouts: &[&[&[
@@ -64,15 +72,17 @@ pub(crate) const CLASSES: &[Class] = &[
             kind("accumulated_delta_var", "accumulated_delta_var"),
         ]]],
         tf_keras: true,
+        rate: 0.001,
     },
     Class {
         name: "Ftrl",
         layouts: &[&[&[kind("accumulator", "accumulator"), kind("linear", "linear")]]],
         tf_keras: true,
+        rate: 0.001,
     },
-    Class { name: "Lion", layouts: &[&[&[M]]], tf_keras: true },
-    Class { name: "Lamb", layouts: &[&[&[M, V]]], tf_keras: false },
-    Class { name: "ScheduleFreeAdamW", layouts: &[&[&[M, V]]], tf_keras: false },
+    Class { name: "Lion", layouts: &[&[&[M]]], tf_keras: true, rate: 0.001 },
+    Class { name: "Lamb", layouts: &[&[&[M, V]]], tf_keras: false, rate: 0.001 },
+    Class { name: "ScheduleFreeAdamW", layouts: &[&[&[M, V]]], tf_keras: false, rate: 0.0025 },
 ];
 
 /// The class of that name.

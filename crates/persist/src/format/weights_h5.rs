@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{optimizer, resume, skeleton, values};
+use super::{config, optimizer, resume, skeleton, values};
 use crate::container::hdf5::{Attribute, Hdf5, Node};
 use crate::container::window::Window;
 use crate::tree::{
@@ -58,9 +58,9 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
         }
     }
     if let Some(state) = &tree.optimizer {
-        let config = tree.compile.as_ref().and_then(|c| c.optimizer.get("config"));
+        let config = config::optimizer_config(tree.compile.as_ref());
         let trainable = skeleton::trainable(&tree.root, tree.model.as_ref());
-        let variables = optimizer::encode(state, dialect, config, &trainable);
+        let variables = optimizer::encode(state, dialect, config.as_ref(), &trainable);
         let mut groups = vec![("optimizer/vars", 0)];
         if state.class_name.starts_with("LossScaleOptimizer") {
             // The inner optimizer is an object of its own, which both libraries write again.
@@ -123,7 +123,7 @@ impl Weights {
                 return Err(self.error(
                     vars,
                     &format!("no array `{i}` before `{n}`"),
-                    "numbers without a gap",
+                    "numbers without a gap (links to other places are not followed)",
                 ));
             }
             let path = format!("{vars}/{n}");

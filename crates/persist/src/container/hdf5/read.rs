@@ -317,6 +317,11 @@ impl Hdf5 {
             groups: guard(file, path, || group.iter_groups().map(Iterator::collect))?,
             datasets: guard(file, path, || group.iter_datasets().map(Iterator::collect))?,
         };
+        // Names are joined into paths: one that is none would lead back, or elsewhere.
+        let odd = |name: &&String| matches!(name.as_str(), "" | "." | "..") || name.contains('/');
+        if let Some(name) = looked.groups.keys().chain(looked.datasets.keys()).find(odd) {
+            return Err(self.error(&format!("group /{path}"), &format!("the name {name:?}"), "a name"));
+        }
         let more = looked.groups.len().saturating_add(looked.datasets.len());
         let before = self.inner.objects.fetch_add(more, Ordering::Relaxed);
         if before.saturating_add(more) > limits::HDF5_OBJECTS {
@@ -348,7 +353,7 @@ fn guard<T>(
         path: file.into(),
         place: format!("HDF5 object /{}", place.trim_start_matches('/')),
         found,
-        expected: "a sound HDF5 file".into(),
+        expected: "a sound HDF5 file, without links to other places".into(),
     };
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|e| damaged(e.to_string())),

@@ -164,6 +164,22 @@ fn modern(config: &mut Map<String, Value>) {
     }
 }
 
+/// The config of a model's optimizer. A string says the defaults of its class, which is what the libraries load.
+pub(crate) fn optimizer_config(compile: Option<&CompileConfig>) -> Option<Value> {
+    match &compile?.optimizer {
+        Value::String(name) => {
+            let class = optimizer::class_of_string(name)?;
+            let mut config = Map::new();
+            config.insert("learning_rate".into(), f64::from(class.rate).into());
+            if class.name == "SGD" {
+                config.insert("momentum".into(), json!(0.0));
+            }
+            Some(Value::Object(config))
+        }
+        other => other.get("config").cloned(),
+    }
+}
+
 /// The learning rate that an optimizer's config says, where it is a number.
 pub(crate) fn rate(config: Option<&Value>) -> Option<f32> {
     let rate =
@@ -193,8 +209,15 @@ pub(crate) fn write_compile(
         (other, _) => other.clone(),
     };
     let loss = plain(cx, &format!("{place}.loss"), Role::Loss, &compile.loss)?;
-    let metrics = plain(cx, &format!("{place}.metrics"), Role::Metric, &compile.metrics)?;
-    let weighted = plain(cx, &format!("{place}.weighted_metrics"), Role::Metric, &compile.weighted_metrics)?;
+    let metrics = |key: &str, metrics: &Value| {
+        // tf_keras resolves the string by comparing the model's outputs with themselves when it loads an `.h5`, and so
+        // gets it wrong; it writes what it resolved it to before.
+        let resolved = matches!((cx.form, cx.dialect), (Form::H5, Dialect::TfKeras));
+        let metrics = if resolved { resolve_accuracy(metrics, &compile.loss) } else { metrics.clone() };
+        plain(cx, &format!("{place}.{key}"), Role::Metric, &metrics)
+    };
+    let weighted = metrics("weighted_metrics", &compile.weighted_metrics)?;
+    let metrics = metrics("metrics", &compile.metrics)?;
     let weights = compile.loss_weights.clone();
     Ok(match (cx.form, cx.dialect) {
         (Form::Keras, Dialect::TfKeras) => json!({
@@ -214,6 +237,39 @@ pub(crate) fn write_compile(
             "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false, "optimizer_config": optimizer,
         }),
     })
+}
+
+/// Puts the accuracy that follows from the loss in the place of the string.
+fn resolve_accuracy(metrics: &Value, loss: &Value) -> Value {
+    match (metrics, loss) {
+        (Value::Array(metrics), Value::Array(losses)) if metrics.iter().all(Value::is_array) => {
+            let pairs = metrics.iter().zip(losses.iter().chain(std::iter::repeat(&Value::Null)));
+            pairs.map(|(metrics, loss)| resolve_accuracy(metrics, loss)).collect()
+        }
+        (Value::Array(metrics), loss) => metrics.iter().map(|m| resolve_accuracy(m, loss)).collect(),
+        (Value::Object(metrics), loss) if !metrics.contains_key("class_name") => {
+            let loss = |output: &str| {
+                if loss.get("class_name").is_some() { loss } else { loss.get(output).unwrap_or(loss) }
+            };
+            Value::Object(metrics.iter().map(|(k, m)| (k.clone(), resolve_accuracy(m, loss(k)))).collect())
+        }
+        (Value::String(name), loss) if matches!(name.as_str(), "accuracy" | "acc") => {
+            let loss = loss.get("class_name").unwrap_or(loss).as_str().map(snake_case).unwrap_or_default();
+            let function = match loss.as_str() {
+                "sparse_categorical_crossentropy" => "sparse_categorical_accuracy",
+                "categorical_crossentropy" | "categorical_focal_crossentropy" => "categorical_accuracy",
+                "binary_crossentropy" | "binary_focal_crossentropy" => "binary_accuracy",
+                _ => return metrics.clone(),
+            };
+            json!({
+                "module": "keras.metrics",
+                "class_name": "MeanMetricWrapper",
+                "config": {"name": name, "dtype": "float32", "fn": function},
+                "registered_name": null,
+            })
+        }
+        _ => metrics.clone(),
+    }
 }
 
 fn plain(cx: &Context<'_>, place: &str, role: Role, value: &Value) -> Result<Value, Error> {

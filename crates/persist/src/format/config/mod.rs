@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::tree::Dialect;
 
-pub(crate) use compile::{rate, read_compile, write_compile};
+pub(crate) use compile::{optimizer_config, rate, read_compile, write_compile};
 pub(crate) use model::{read_model, write_model};
 
 /// How much is written around each class.
