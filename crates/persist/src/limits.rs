@@ -46,14 +46,14 @@ pub const HDF5_LOOK_BYTES: u64 = 256 << 20;
 
 // --- TensorFlow checkpoint -----------------------------------------------------------------------------------------
 
-/// Bytes of an index: it is read into memory. One of 20,000 tensors has 2 MB.
-pub const BUNDLE_INDEX_BYTES: u64 = 256 << 20;
+/// Bytes of an index. Taken apart it needs up to a hundred times as much memory. One of 20,000 tensors has 2 MB.
+pub const BUNDLE_INDEX_BYTES: u64 = 32 << 20;
 
 /// Dimensions of a tensor: TensorFlow's own limit.
 pub const TENSOR_RANK: usize = 254;
 
-/// Bytes of an object graph: decoded it needs up to fifty times as much memory. One of 20,000 variables has 4 MB.
-pub const OBJECT_GRAPH_BYTES: u64 = 64 << 20;
+/// Bytes of an object graph. Taken apart it needs up to a hundred times as much memory. One of 20,000 variables has 4 MB.
+pub const OBJECT_GRAPH_BYTES: u64 = 32 << 20;
 
 /// Bytes of a state file `checkpoint`: some hundred per checkpoint that is kept.
 pub const STATE_FILE_BYTES: u64 = 16 << 20;

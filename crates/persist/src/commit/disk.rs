@@ -63,5 +63,8 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     }
     // Windows has no such call: its renames are journaled.
     #[cfg(not(unix))]
-    Ok(())
+    {
+        let _ = path;
+        Ok(())
+    }
 }

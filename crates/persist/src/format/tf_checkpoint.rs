@@ -67,7 +67,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
         Some(_) => Some(Graph::read(&bundle)?),
         None => None,
     };
-    let resume = match bundle.string(RESUME)? {
+    let resume = match bundle.string(RESUME, limits::JSON_BYTES)? {
         Some(text) => Some(resume(&bundle, &text)?),
         None => None,
     };
@@ -91,9 +91,6 @@ fn resume(bundle: &Bundle, text: &[u8]) -> Result<Value, Error> {
         found,
         expected: "JSON".into(),
     };
-    if text.len() as u64 > limits::JSON_BYTES {
-        return Err(bad(format!("{} bytes", text.len())));
-    }
     serde_json::from_slice(text).map_err(|e| bad(e.to_string()))
 }
 

@@ -115,13 +115,22 @@ impl Bundle {
         }
     }
 
-    /// The element of a scalar string tensor, as [`strings`](Self::strings).
+    /// The element of a scalar string tensor of at most `most` bytes; `None` for other tensors and for unknown names.
     ///
     /// # Errors
-    /// As there.
-    pub fn string(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        match self.info(name) {
-            Some(info) if info.shape.is_empty() => {
+    /// The string is longer, or the data cannot be read or are damaged.
+    pub fn string(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        match self.tensors.get(name) {
+            Some((info, Source::Plain(stored))) if info.shape.is_empty() => {
+                // Before the string come its length and a checksum.
+                if stored.len > most.saturating_add(16) {
+                    return Err(Error::Unsupported {
+                        path: self.index.clone(),
+                        place: name.into(),
+                        what: format!("a string of {} bytes", stored.len),
+                        advice: format!("; the limit is {most} bytes"),
+                    });
+                }
                 Ok(self.strings(name)?.and_then(|values| values.into_iter().next()))
             }
             _ => Ok(None),
@@ -276,6 +285,9 @@ impl Parser {
             let plain = !shape.unknown_rank && shape.dim.len() <= limits::TENSOR_RANK;
             plain.then(|| shape.dim.iter().map(|d| u64::try_from(d.size).ok()).collect())?
         };
+        if entry.dtype <= 0 {
+            return Err(self.bad(name, format!("data type {}", entry.dtype), "a data type"));
+        }
         let shape = entry.shape.as_ref().map_or(Some(Vec::new()), dims);
         let count = |shape: &Vec<u64>| {
             // A zero makes the product zero, however large the others are; TensorFlow refuses those that overflow without it.

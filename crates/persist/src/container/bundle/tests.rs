@@ -129,7 +129,8 @@ fn shapes_and_types() {
     assert_eq!(read.len(), 6);
     assert_eq!(read["words"].1, [&b""[..], b"a", b"bc", b"\0"]);
     assert_eq!(read["empty"].0.shape, [3, 0, 2]);
-    assert_eq!(Bundle::open(&prefix).unwrap().string("long").unwrap().unwrap().len(), 300);
+    assert_eq!(Bundle::open(&prefix).unwrap().string("long", 300).unwrap().unwrap().len(), 300);
+    assert!(Bundle::open(&prefix).unwrap().string("long", 200).is_err());
     for bad in [
         tensor("short", &[2], data_type::FLOAT, vec![0; 7]),
         tensor("", &[], data_type::BOOL, vec![0]),
@@ -265,6 +266,7 @@ mod hostile {
             ("another data file", wrong_shard),
             ("a negative data file", negative_shard),
             ("no rank", no_rank),
+            ("no type", entry(0, &[], 0, 0, &data)),
         ] {
             assert!(open(&one(), &[named("a", bad)], &data).is_err(), "{why}");
         }

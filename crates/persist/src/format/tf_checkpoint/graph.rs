@@ -56,12 +56,9 @@ impl Graph {
             found,
             expected: expected.into(),
         };
-        let Some(bytes) = bundle.string(GRAPH)? else {
+        let Some(bytes) = bundle.string(GRAPH, limits::OBJECT_GRAPH_BYTES)? else {
             return Err(bad("no string".into(), "a serialized object graph"));
         };
-        if bytes.len() as u64 > limits::OBJECT_GRAPH_BYTES {
-            return Err(bad(format!("{} bytes", bytes.len()), "a smaller graph"));
-        }
         let graph = TrackableObjectGraph::decode(bytes.as_slice())
             .map_err(|e| bad(e.to_string(), "a serialized object graph"))?;
         let count = graph.nodes.len();
