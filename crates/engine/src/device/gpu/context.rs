@@ -68,7 +68,8 @@ impl Context {
         let caps = Caps {
             name: name.clone(),
             software: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
-            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            // Some drivers name millions; a request for a source has a bit for each of 32.
+            storage_buffers: limits.max_storage_buffers_per_shader_stage.min(32),
             invocations: limits.max_compute_invocations_per_workgroup,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
