@@ -41,6 +41,11 @@ pub(crate) fn read_compile(
     let map = cx.map(place, value)?;
     let optimizer = map.get("optimizer_config").or_else(|| map.get("optimizer"));
     let Some(optimizer) = optimizer.filter(|o| !o.is_null()) else { return Ok(None) };
+    // The one class whose default learning rate differs between the libraries.
+    let lion = json!({"class_name": "Lion", "config": {"learning_rate": 1e-4}});
+    let is_lion =
+        cx.dialect == Dialect::TfKeras && optimizer.as_str().is_some_and(|o| o.eq_ignore_ascii_case("lion"));
+    let optimizer = if is_lion { &lion } else { optimizer };
     let get = |key: &str| map.get(key).unwrap_or(&Value::Null);
     let single = model.outputs.len() <= 1;
     let metrics = |key: &str| {

@@ -1,0 +1,190 @@
+//! Configs as older versions wrote them, and what one library says and the other does not.
+//! (What today's versions write is tested on their files, in tests/fixtures.rs.)
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Context, Form, read_compile, read_model, write_compile, write_model};
+use crate::Error;
+use crate::tree::{Arg, Dialect, ModelConfig, ModelKind};
+
+fn context(dialect: Dialect, form: Form) -> Context<'static> {
+    Context { path: Path::new("test"), dialect, form }
+}
+
+fn read(dialect: Dialect, value: &Value) -> ModelConfig {
+    read_model(&context(dialect, Form::H5), value).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// From Python's `json.dumps`.
+#[test]
+fn json_is_pythons() {
+    let value = json!({"a": [1, 2.5, null, true], "é\"": "\u{1F600}\n", "b": {}});
+    let python = r#"{"a": [1, 2.5, null, true], "\u00e9\"": "\ud83d\ude00\n", "b": {}}"#;
+    assert_eq!(super::to_json(&value), python);
+}
+
+/// Keras 2.1.6: the config is a list, the input shape stands on the first layer, and a stale one on another.
+#[test]
+fn sequential_as_a_list() {
+    let dense = |name: &str| {
+        json!({"class_name": "Dense", "config": {
+            "name": name, "trainable": true, "units": 3, "activation": "relu",
+            "kernel_initializer": {"class_name": "VarianceScaling", "config":
+                {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform", "seed": null}},
+            "batch_input_shape": [null, 7],
+        }})
+    };
+    let value = json!({"class_name": "Sequential", "config": [dense("a"), dense("b")]});
+    let model = read(Dialect::TfKeras, &value);
+    assert_eq!(model.kind, ModelKind::Sequential);
+    let names: Vec<&str> = model.layers.iter().map(|l| l.class_name.as_str()).collect();
+    assert_eq!(names, ["InputLayer", "Dense", "Dense"]);
+    assert_eq!(model.layers[0].config["batch_shape"], json!([null, 7]));
+    assert_eq!(model.layers[0].name, "a_input");
+    assert!(model.layers.iter().skip(1).all(|l| !l.config.contains_key("batch_input_shape")));
+    let initializer = &model.layers[1].config["kernel_initializer"];
+    assert_eq!(initializer["module"], "keras.initializers");
+    assert_eq!(initializer["class_name"], "VarianceScaling");
+}
+
+#[test]
+fn recurrent_layers_of_older_files() {
+    let value = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "GRU", "config": {"name": "gru", "units": 4, "recurrent_activation": "hard_sigmoid",
+            "implementation": 1, "time_major": false}},
+    ]}});
+    let model = read(Dialect::TfKeras, &value);
+    let gru = &model.layers[0].config;
+    assert_eq!(gru["reset_after"], false);
+    assert!(!gru.contains_key("implementation") && !gru.contains_key("time_major"));
+    // Keras 2's hard sigmoid is another function than Keras 3's, so it must not pass for that one.
+    assert_ne!(gru["recurrent_activation"], "hard_sigmoid");
+    let back = write_model(&context(Dialect::TfKeras, Form::H5), &model).unwrap();
+    assert_eq!(back.pointer("/config/layers/0/config/recurrent_activation").unwrap(), "hard_sigmoid");
+    let other = write_model(&context(Dialect::Keras3, Form::H5), &model);
+    assert!(matches!(other, Err(Error::Unsupported { .. })));
+
+    let mut value = value;
+    value["config"]["layers"][0]["config"]["time_major"] = json!(true);
+    let error = read_model(&context(Dialect::TfKeras, Form::H5), &value).unwrap_err().to_string();
+    assert!(error.contains("time_major"), "{error}");
+}
+
+#[test]
+fn arguments_of_one_library() {
+    let leaky = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "LeakyReLU", "config": {"name": "l", "alpha": 0.25}},
+        {"class_name": "Activation", "config": {"name": "a", "activation": "swish"}},
+    ]}});
+    let model = read(Dialect::TfKeras, &leaky);
+    assert_eq!(model.layers[0].config["negative_slope"], 0.25);
+    assert_eq!(model.layers[1].config["activation"], "silu");
+    let back = write_model(&context(Dialect::TfKeras, Form::H5), &model).unwrap();
+    assert_eq!(back.pointer("/config/layers/0/config/alpha").unwrap(), 0.25);
+
+    let only3 = |layer: Value| {
+        let value = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}});
+        let model = read(Dialect::Keras3, &value);
+        write_model(&context(Dialect::TfKeras, Form::H5), &model)
+    };
+    let rms = json!({"class_name": "RMSNormalization", "config": {"name": "r"}});
+    let renorm = json!({"class_name": "BatchNormalization", "config": {"name": "b", "renorm": true}});
+    let default = json!({"class_name": "BatchNormalization", "config": {"name": "b", "renorm": false}});
+    assert!(only3(rms).is_err());
+    assert!(only3(renorm).is_err());
+    assert!(only3(default).is_ok());
+}
+
+/// Initial states: behind the input in tf_keras, by name in Keras 3.
+#[test]
+fn initial_states() {
+    let layer = |class: &str, name: &str, nodes: Value| {
+        json!({"class_name": class, "name": name, "inbound_nodes": nodes,
+            "config": {"name": name, "batch_input_shape": [null, 2]}})
+    };
+    let value = json!({"class_name": "Model", "config": {"name": "m",
+        "layers": [
+            layer("InputLayer", "x", json!([])),
+            layer("InputLayer", "h", json!([])),
+            layer("InputLayer", "c", json!([])),
+            layer("LSTM", "lstm", json!([[["x", 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]])),
+        ],
+        "input_layers": [["x", 0, 0], ["h", 0, 0], ["c", 0, 0]],
+        "output_layers": [["lstm", 0, 0]],
+    }});
+    let model = read(Dialect::TfKeras, &value);
+    let call = &model.layers[3].calls[0];
+    assert_eq!(call.args.len(), 1);
+    assert!(
+        matches!(&call.kwargs[..], [(name, Arg::List(states))] if name == "initial_state" && states.len() == 2)
+    );
+    assert_eq!(model.bare, (false, true));
+    let back = write_model(&context(Dialect::TfKeras, Form::H5), &model).unwrap();
+    let nodes = back.pointer("/config/layers/3/inbound_nodes").unwrap();
+    assert_eq!(nodes, &json!([[["x", 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]]));
+    let keras3 = write_model(&context(Dialect::Keras3, Form::Keras), &model).unwrap();
+    assert_eq!(
+        read_model(&context(Dialect::Keras3, Form::Keras), &keras3).unwrap().layers[3].calls,
+        model.layers[3].calls
+    );
+}
+
+#[test]
+fn optimizers_of_older_files() {
+    let model =
+        read(Dialect::TfKeras, &json!({"class_name": "Sequential", "config": {"name": "s", "layers": []}}));
+    let read =
+        |value: Value| read_compile(&context(Dialect::TfKeras, Form::H5), &value, &model).unwrap().unwrap();
+    let adam =
+        json!({"class_name": "Adam", "config": {"lr": 0.01, "beta_1": 0.9, "decay": 0.001, "epsilon": 1e-7}});
+    let compile = read(json!({"optimizer_config": adam, "loss": "mse", "metrics": ["accuracy"],
+        "sample_weight_mode": null, "loss_weights": null}));
+    // The learning rate fell as 1 / (1 + decay t): today's schedule says the same.
+    let rate = compile.optimizer.pointer("/config/learning_rate").unwrap();
+    assert_eq!(rate["class_name"], "InverseTimeDecay");
+    assert_eq!(rate["config"]["initial_learning_rate"], 0.01);
+    assert_eq!(rate["config"]["decay_rate"], 0.001);
+    assert_eq!(compile.metrics, json!(["accuracy"]));
+
+    let plain =
+        json!({"class_name": "Custom>Adam", "config": {"name": "Adam", "learning_rate": 0.01, "decay": 0.0}});
+    let compile = read(json!({"optimizer_config": plain, "loss": "mse", "metrics": [[]]}));
+    assert_eq!(compile.optimizer["class_name"], "Adam");
+    assert_eq!(compile.optimizer["config"]["name"], "adam");
+    assert_eq!(compile.optimizer["config"]["learning_rate"], 0.01);
+    assert_eq!(compile.metrics, json!([]));
+
+    // The rate that training has now is the one that is written, for a string too.
+    let string = crate::tree::CompileConfig { optimizer: "adam".into(), ..compile };
+    for (dialect, class) in [(Dialect::TfKeras, "Custom>Adam"), (Dialect::Keras3, "Adam")] {
+        let written = write_compile(&context(dialect, Form::H5), &string, Some(0.5)).unwrap();
+        assert_eq!(written["optimizer_config"]["class_name"], class);
+        assert_eq!(written["optimizer_config"]["config"]["learning_rate"], 0.5);
+        assert_eq!(written["loss"], "mean_squared_error");
+    }
+    // tf_keras' default is another than Keras 3's.
+    let lion = read(json!({"optimizer_config": "lion", "loss": "mse"}));
+    assert_eq!(super::rate(lion.optimizer.get("config")), Some(1e-4));
+}
+
+/// Custom classes and functions keep their registered names in every form.
+#[test]
+fn registered_names() {
+    let value = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "Mine>Scale", "config": {"name": "scale", "by": 2.0}},
+        {"class_name": "Dense", "config": {"name": "d", "units": 1, "activation": "Mine>act"}},
+    ]}});
+    for dialect in [Dialect::TfKeras, Dialect::Keras3] {
+        let model = read(dialect, &value);
+        assert_eq!(model.layers[0].class_name, "Scale");
+        assert_eq!(model.layers[0].registered_name.as_deref(), Some("Mine>Scale"));
+        assert_eq!(model.layers[1].config["activation"]["registered_name"], "Mine>act");
+        for form in [Form::Keras, Form::H5] {
+            let cx = context(dialect, form);
+            let back = read_model(&cx, &write_model(&cx, &model).unwrap()).unwrap();
+            assert_eq!(back.layers, model.layers);
+        }
+    }
+}
