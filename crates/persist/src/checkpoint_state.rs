@@ -37,7 +37,7 @@ impl CheckpointState {
     }
 
     /// Adds the newest checkpoint, saved at `time` (seconds since 1970), and returns the paths that `max_to_keep` leaves no
-    /// place for, the oldest first; 0 keeps all. Write the state, then [`remove`] those.
+    /// place for, the oldest first; 0 keeps all. Write the state, then [`remove_from`] the folder those.
     pub fn push(&mut self, path: impl Into<String>, time: f64, max_to_keep: usize) -> Vec<String> {
         let path = path.into();
         // Times that do not match the paths say nothing.
@@ -119,25 +119,12 @@ fn latest(folder: &Path, anywhere: bool) -> Result<Option<PathBuf>, Error> {
     if state.model_checkpoint_path.is_empty() {
         return Ok(None);
     }
-    let named = Path::new(&state.model_checkpoint_path);
-    let inside = if named.is_absolute() {
-        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        named.strip_prefix(&absolute).or_else(|_| named.strip_prefix(folder)).ok()
-    } else {
-        Some(named)
-    };
-    let inside =
-        inside.filter(|p| p.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)));
-    let prefix = match inside {
-        Some(inside) => folder.join(inside),
-        None if anywhere => folder.join(named),
+    let prefix = match prefix_inside(folder, &state.model_checkpoint_path) {
+        Some(inside) => inside,
+        None if anywhere => folder.join(&state.model_checkpoint_path),
         None => {
-            return Err(Error::Unsupported {
-                path: folder.join(FILE_NAME),
-                place: "model_checkpoint_path".into(),
-                what: format!("{:?}, which leads out of the folder,", state.model_checkpoint_path),
-                advice: "; if you trust it, give that path itself to load_weights".into(),
-            });
+            let advice = "; if you trust it, give that path itself to load_weights";
+            return Err(leads_out(folder, &state.model_checkpoint_path, advice));
         }
     };
     if !bundle::index_path(&prefix).is_file() {
@@ -150,10 +137,46 @@ fn latest(folder: &Path, anywhere: bool) -> Result<Option<PathBuf>, Error> {
     }
 }
 
+/// The prefix that a path of the state file means, unless it leads out of the folder.
+fn prefix_inside(folder: &Path, path: &str) -> Option<PathBuf> {
+    let path = Path::new(path);
+    let relative = if path.is_absolute() {
+        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        path.strip_prefix(&absolute).or_else(|_| path.strip_prefix(folder)).ok()?
+    } else {
+        path
+    };
+    let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    (plain && relative.file_name().is_some()).then(|| folder.join(relative))
+}
+
+fn leads_out(folder: &Path, path: &str, advice: &str) -> Error {
+    Error::Unsupported {
+        path: folder.join(FILE_NAME),
+        place: "the path of a checkpoint".into(),
+        what: format!("{path:?}, which leads out of the folder,"),
+        advice: advice.into(),
+    }
+}
+
 /// Removes the files of a checkpoint, the index first. Files that are not there are no error.
+///
+/// For a path from a state file use [`remove_from`].
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn remove(prefix: impl AsRef<Path>) -> Result<(), Error> {
     bundle::remove(prefix.as_ref())
+}
+
+/// Removes the files of a checkpoint that the state file of a folder names.
+///
+/// # Errors
+/// [`Error::Unsupported`] where the path leads out of the folder: nothing is removed. [`Error::Io`].
+pub fn remove_from(folder: impl AsRef<Path>, path: &str) -> Result<(), Error> {
+    let folder = folder.as_ref();
+    match prefix_inside(folder, path) {
+        Some(prefix) => remove(prefix),
+        None => Err(leads_out(folder, path, "; remove it by hand if it is yours")),
+    }
 }

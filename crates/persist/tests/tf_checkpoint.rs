@@ -348,9 +348,15 @@ fn the_newest_checkpoint() {
     write(elsewhere.path().join("cp"), None, &tree, &tf()).unwrap();
     let outside = elsewhere.path().join("cp");
     assert!(matches!(told(outside.to_str().unwrap()), Err(Error::Unsupported { .. })));
-    assert_eq!(checkpoint_state::latest_checkpoint_anywhere(dir).unwrap(), Some(outside));
+    assert_eq!(checkpoint_state::latest_checkpoint_anywhere(dir).unwrap(), Some(outside.clone()));
     assert!(matches!(told("../x/cp"), Err(Error::Unsupported { .. })));
     assert!(matches!(told("a/../../x/cp"), Err(Error::Unsupported { .. })));
+
+    assert!(checkpoint_state::remove_from(dir, outside.to_str().unwrap()).is_err());
+    assert!(checkpoint_state::remove_from(dir, "../x").is_err());
+    assert!(checkpoint_state::remove_from(dir, "").is_err());
+    checkpoint_state::remove_from(dir, "cp-0001.ckpt").unwrap();
+    assert!(open(dir.join("cp-0001.ckpt"), None).is_err());
 
     told("cp-0003.ckpt").unwrap();
     std::fs::remove_file(dir.join("cp-0003.ckpt.data-00000-of-00001")).unwrap();

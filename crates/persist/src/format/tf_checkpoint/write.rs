@@ -9,6 +9,7 @@ use super::draft::{self, Draft};
 use super::optimizer::{EMA, always_listed, lists};
 use super::{GRAPH, RESUME, layers, number_of};
 use crate::container::bundle::{Content, Tensor};
+use crate::format::config::optimizer_config;
 use crate::format::{optimizer, skeleton, values};
 use crate::tree::{DType, Object, OptimizerState, Slot, Tree, Variable};
 use crate::{Error, limits};
@@ -20,7 +21,8 @@ pub(super) fn tensors(path: &Path, tree: &Tree) -> Result<Vec<Tensor>, Error> {
     model(&mut draft, root, &tree.root, 0)?;
     if let Some(state) = &tree.optimizer {
         let node = draft.child(root, "optimizer");
-        Writer { draft: &mut draft, node, tree, state }.optimizer();
+        let config = optimizer_config(tree.compile.as_ref());
+        Writer { draft: &mut draft, node, tree, state, config }.optimizer();
         if keeps_losses(tree) {
             draft.child(root, "loss");
         }
@@ -146,6 +148,8 @@ struct Writer<'a> {
     node: draft::Object,
     tree: &'a Tree,
     state: &'a OptimizerState,
+    /// The optimizer's config, where it is known.
+    config: Option<Value>,
 }
 
 impl Writer<'_> {
@@ -243,7 +247,7 @@ impl Writer<'_> {
 
     /// A value of the optimizer's config.
     fn config(&self, pointer: &str) -> Option<&Value> {
-        self.tree.compile.as_ref()?.optimizer.get("config")?.pointer(pointer)
+        self.config.as_ref()?.pointer(pointer)
     }
 
     fn scalar(&self, name: &str) -> Option<f32> {
