@@ -36,7 +36,11 @@ fn main() -> Result<()> {
                 trajectory(&folder, &mut report)?;
             }
         }
-        _ => return Err("usage: interop convert IN OUT [--device D] | interop trajectory DIR [--device D]".into()),
+        _ => {
+            return Err(
+                "usage: interop convert IN OUT [--device D] | interop trajectory DIR [--device D]".into()
+            );
+        }
     }
     println!("{} passed, {} failed", report.passed, report.failed);
     if report.failed > 0 || report.passed == 0 { Err("not all checks passed".into()) } else { Ok(()) }
@@ -60,7 +64,11 @@ impl Report {
         let error = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) / (1.0 + f64::from(b.abs()));
         let all = pairs.iter().flat_map(|(a, b)| a.iter().zip(b.iter()).map(error));
         let worst = all.fold(0.0, |w: f64, e| if e.is_nan() || e > w { e } else { w });
-        let detail = if shapes { format!("{} arrays, worst {worst:.2e}", pairs.len()) } else { "shapes differ".into() };
+        let detail = if shapes {
+            format!("{} arrays, worst {worst:.2e}", pairs.len())
+        } else {
+            "shapes differ".into()
+        };
         self.check(shapes && worst <= tolerance, place, what, &detail);
     }
 }
@@ -114,7 +122,8 @@ struct Case {
 impl Case {
     fn read(folder: &Path) -> Result<Case> {
         let info = json(&folder.join("case.json"))?;
-        let all = |key: &str| names(&info, key).iter().map(|n| load(&folder.join(n))).collect::<Result<Vec<_>>>();
+        let all =
+            |key: &str| names(&info, key).iter().map(|n| load(&folder.join(n))).collect::<Result<Vec<_>>>();
         let tolerance = info["tolerance"].as_f64().unwrap_or(1e-5).max(1e-5);
         Ok(Case { folder: folder.into(), inputs: all("inputs")?, targets: all("targets")?, tolerance, info })
     }
@@ -128,7 +137,9 @@ impl Case {
 /// Arrays named `w000`, `w001`, ... or `o000`, ...
 fn numbered(archive: &mut Npz, letter: char) -> Result<Vec<(String, ArrayD<f32>)>> {
     let mut keys: Vec<String> = archive.names();
-    keys.retain(|n| n.strip_prefix(letter).is_some_and(|d| d.len() == 3 && d.chars().all(|c| c.is_ascii_digit())));
+    keys.retain(|n| {
+        n.strip_prefix(letter).is_some_and(|d| d.len() == 3 && d.chars().all(|c| c.is_ascii_digit()))
+    });
     keys.sort();
     keys.into_iter().map(|k| archive.array::<f32>(&k).map(|a| (k, a)).map_err(Into::into)).collect()
 }
@@ -146,14 +157,24 @@ fn convert(folder: &Path, out: &Path, report: &mut Report) -> Result<()> {
         if matches!(key.as_str(), "saved_model" | "export") {
             continue;
         }
-        if let Err(error) = one_file(&case, &key, &entry, &folder.join(&path), &out.join(&path), &place, report) {
+        if let Err(error) =
+            one_file(&case, &key, &entry, &folder.join(&path), &out.join(&path), &place, report)
+        {
             report.check(false, &place, "load", &error.to_string());
         }
     }
     Ok(())
 }
 
-fn one_file(case: &Case, key: &str, entry: &Value, path: &Path, out: &Path, place: &str, report: &mut Report) -> Result<()> {
+fn one_file(
+    case: &Case,
+    key: &str,
+    entry: &Value,
+    path: &Path,
+    out: &Path,
+    place: &str,
+    report: &mut Report,
+) -> Result<()> {
     let whole = matches!(key, "keras" | "h5");
     let optimizer = entry["optimizer"].as_bool().unwrap_or(true);
     let mut model = if whole {
@@ -174,21 +195,42 @@ fn one_file(case: &Case, key: &str, entry: &Value, path: &Path, out: &Path, plac
     if optimizer {
         let mut archive = case.archive("optimizer")?;
         let want = archive.array::<i64>("iteration")?.iter().next().copied().unwrap_or(-1);
-        report.check(model.iterations() == want, place, "iteration", &format!("{} (expected {want})", model.iterations()));
+        report.check(
+            model.iterations() == want,
+            place,
+            "iteration",
+            &format!("{} (expected {want})", model.iterations()),
+        );
         let expected = numbered(&mut archive, 'o')?;
         let found = slots(&model)?;
-        report.check(found.len() == expected.len(), place, "number of slots", &format!("{} (expected {})", found.len(), expected.len()));
+        report.check(
+            found.len() == expected.len(),
+            place,
+            "number of slots",
+            &format!("{} (expected {})", found.len(), expected.len()),
+        );
         let pairs: Vec<_> = found.into_iter().zip(expected.into_iter().map(|(_, a)| a)).collect();
         report.close(place, "slots", &pairs, 0.0);
     }
     let found = model.predict_all(case.inputs.clone(), case.inputs[0].shape[0])?;
-    let expected: Vec<ArrayD<f32>> =
-        names(&case.info, "predictions").iter().map(|n| Ok(npy::load::<f32>(case.folder.join(n))?)).collect::<Result<_>>()?;
+    let expected: Vec<ArrayD<f32>> = names(&case.info, "predictions")
+        .iter()
+        .map(|n| Ok(npy::load::<f32>(case.folder.join(n))?))
+        .collect::<Result<_>>()?;
     report.close(place, "predictions", &found.into_iter().zip(expected).collect::<Vec<_>>(), case.tolerance);
-    let logs = model.evaluate(case.inputs.clone(), case.targets.clone()).batch_size(case.inputs[0].shape[0]).verbose(0).run()?;
+    let logs = model
+        .evaluate(case.inputs.clone(), case.targets.clone())
+        .batch_size(case.inputs[0].shape[0])
+        .verbose(0)
+        .run()?;
     for (name, value) in json(&case.folder.join("metrics.json"))?.as_object().into_iter().flatten() {
         let (want, got) = (value.as_f64().unwrap_or(f64::NAN), logs.get(name).unwrap_or(f64::NAN));
-        report.check((want - got).abs() <= case.tolerance * (1.0 + want.abs()), place, name, &format!("{got} (expected {want})"));
+        report.check(
+            (want - got).abs() <= case.tolerance * (1.0 + want.abs()),
+            place,
+            name,
+            &format!("{got} (expected {want})"),
+        );
     }
 
     // As it was loaded, before the step.
@@ -198,7 +240,11 @@ fn one_file(case: &Case, key: &str, entry: &Value, path: &Path, out: &Path, plac
         without_optimizer: !optimizer,
         ..SaveOptions::default()
     };
-    if whole { model.save_with(out, &options)? } else { model.save_weights_with(out, &options)? }
+    if whole {
+        model.save_with(out, &options)?
+    } else {
+        model.save_weights_with(out, &options)?
+    }
 
     if optimizer && case.folder.join("step.npz").exists() {
         step(case, &mut model, place, report)?;
@@ -214,7 +260,12 @@ fn step(case: &Case, model: &mut Model, place: &str, report: &mut Report) -> Res
     };
     let mut archive = Npz::open(case.folder.join("step.npz"))?;
     let want = archive.array::<f32>("loss")?.iter().next().copied().map_or(f64::NAN, f64::from);
-    report.check((logs.loss() - want).abs() <= case.tolerance * (1.0 + want), place, "step: loss", &format!("{} (expected {want})", logs.loss()));
+    report.check(
+        (logs.loss() - want).abs() <= case.tolerance * (1.0 + want),
+        place,
+        "step: loss",
+        &format!("{} (expected {want})", logs.loss()),
+    );
     let strides = &case.info["step"]["stride"];
     let sampled = |key: &str, array: ArrayD<f32>| match strides[key].as_i64() {
         Some(stride) => {
@@ -233,7 +284,12 @@ fn step(case: &Case, model: &mut Model, place: &str, report: &mut Report) -> Res
                 expected.iter().find(|(k, _)| *k == key).map(|(_, want)| (sampled(&key, array), want.clone()))
             })
             .collect();
-        report.close(place, if letter == 'w' { "step: weights" } else { "step: slots" }, &pairs, case.tolerance);
+        report.close(
+            place,
+            if letter == 'w' { "step: weights" } else { "step: slots" },
+            &pairs,
+            case.tolerance,
+        );
     }
     Ok(())
 }
@@ -244,18 +300,34 @@ fn trajectory(folder: &Path, report: &mut Report) -> Result<()> {
     let number = |key: &str| info[key].as_u64().map(|n| n as usize);
     let hidden = number("hidden").unwrap_or(512);
     let (batch, steps) = (number("batch").unwrap_or(32), number("steps").unwrap_or(10));
-    let mut model = Sequential::new((Dense::new(hidden).activation("relu").input_shape([784]), Dropout::new(0.0), Dense::new(10)))?;
+    let mut model = Sequential::new((
+        Dense::new(hidden).activation("relu").input_shape([784]),
+        Dropout::new(0.0),
+        Dense::new(10),
+    ))?;
     model.to(&report.device)?;
-    model.compile(Adam::new(), SparseCategoricalCrossentropy::new().from_logits(true), [SparseCategoricalAccuracy::new()]);
+    model.compile(
+        Adam::new(),
+        SparseCategoricalCrossentropy::new().from_logits(true),
+        [SparseCategoricalAccuracy::new()],
+    );
     model.load_weights(folder.join("initial.weights.h5"))?;
     let ((images, labels), _) = datasets::mnist::subset();
     let images = images.to_rows() / 255.0;
-    let losses: Vec<f64> = info["losses"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+    let losses: Vec<f64> =
+        info["losses"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
     report.check(losses.len() == steps, &place, "losses", &losses.len().to_string());
     for (i, want) in losses.iter().enumerate() {
         let rows = Slice::from(i * batch..(i + 1) * batch);
-        let got = model.train_on_batch(&images.slice_axis(Axis(0), rows), &labels.slice_axis(Axis(0), rows))?.loss();
-        report.check((got - want).abs() <= 1e-5 * want.abs(), &place, &format!("loss {i}"), &format!("{got} (expected {want})"));
+        let got = model
+            .train_on_batch(&images.slice_axis(Axis(0), rows), &labels.slice_axis(Axis(0), rows))?
+            .loss();
+        report.check(
+            (got - want).abs() <= 1e-5 * want.abs(),
+            &place,
+            &format!("loss {i}"),
+            &format!("{got} (expected {want})"),
+        );
     }
     let found = model.get_weights()?;
     model.load_weights(folder.join("final.weights.h5"))?;

@@ -128,10 +128,17 @@ fn main() -> Result<()> {
 
     heading("Saving custom objects");
     registry::register_layer::<ScaleShift>("Guide");
-    let mut model =
-        Sequential::new((Dense::new(64).activation("relu").input_shape([784]), ScaleShift::new(1.0), Dense::new(10)))?;
+    let mut model = Sequential::new((
+        Dense::new(64).activation("relu").input_shape([784]),
+        ScaleShift::new(1.0),
+        Dense::new(10),
+    ))?;
     model.to(&device)?;
-    model.compile(Adam::new(), SparseCategoricalCrossentropy::new().from_logits(true), [SparseCategoricalAccuracy::new()]);
+    model.compile(
+        Adam::new(),
+        SparseCategoricalCrossentropy::new().from_logits(true),
+        [SparseCategoricalAccuracy::new()],
+    );
     model.fit(&train_images, &train_labels).epochs(2).verbose(2).run()?;
     model.save("custom.keras")?;
     let mut again = load_model("custom.keras")?;
@@ -160,9 +167,14 @@ impl ScaleShift {
 impl Layer for ScaleShift {
     const CLASS: &'static str = "ScaleShift";
 
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> std::result::Result<(), rhyton::train::EngineError> {
+    fn build(
+        &mut self,
+        builder: &mut Builder,
+        input: &Shape,
+    ) -> std::result::Result<(), rhyton::train::EngineError> {
         let width = input.known(-1)?;
-        self.scale = builder.add_weight("scale", [width], rhyton::initializers::Constant::new(self.start), true)?;
+        self.scale =
+            builder.add_weight("scale", [width], rhyton::initializers::Constant::new(self.start), true)?;
         self.shift = builder.add_weight("shift", [width], "zeros", true)?;
         Ok(())
     }
@@ -178,8 +190,9 @@ fn accuracy(logs: &Logs) -> f64 {
 
 /// `ls`.
 fn list(folder: &str) -> Result<()> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder)?.map(|e| Ok(e?.file_name().to_string_lossy().into_owned())).collect::<Result<_>>()?;
+    let mut names: Vec<String> = std::fs::read_dir(folder)?
+        .map(|e| Ok(e?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
     names.sort();
     println!("{}", names.join("\n"));
     Ok(())

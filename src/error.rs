@@ -19,6 +19,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn usage(path: &Path, what: &str, advice: &str) -> Self {
-        rhyton_persist::Error::Usage { what: format!("{}: {what}", path.display()), advice: advice.into() }.into()
+        rhyton_persist::Error::Usage { what: format!("{}: {what}", path.display()), advice: advice.into() }
+            .into()
     }
 }

@@ -41,10 +41,19 @@ pub mod prelude;
 pub mod saving;
 
 pub use error::Error;
+/// Graphs of ops, with the gradients of what they compute.
+pub mod graph {
+    pub use rhyton_engine::autograd::gradients;
+    pub use rhyton_engine::graph::*;
+}
+
+#[cfg(feature = "gpu")]
+pub use rhyton_engine::device::gpu::wgpu;
 pub use rhyton_engine::names::clear_session;
 pub use rhyton_engine::random::set_random_seed;
 pub use rhyton_engine::{
-    activations, device, graph, initializers, layers, losses, metrics, models, ops, optimizers, plan, regularizers, train, types,
+    activations, device, initializers, layers, losses, metrics, models, ops, optimizers, plan, regularizers,
+    train, types,
 };
 pub use rhyton_persist as persist;
 pub use saving::{latest_checkpoint, load_model, load_model_with};

@@ -10,9 +10,20 @@ pub use crate::saving::{
 pub use crate::{Error, set_random_seed};
 pub use rhyton_engine::device::Device;
 pub use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
-pub use rhyton_engine::layers::*;
-pub use rhyton_engine::losses::{BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError, SparseCategoricalCrossentropy};
+pub use rhyton_engine::layers::{
+    Activation, ActivityRegularization, Add, Average, Concatenate, Dense, Dropout, ELU, Flatten,
+    GaussianDropout, GaussianNoise, Identity, InputLayer, LayerNormalization, LeakyReLU, Maximum, Minimum,
+    Multiply, PReLU, Permute, ReLU, RepeatVector, Rescaling, Reshape, Softmax, Subtract, UnitNormalization,
+};
+pub use rhyton_engine::losses::{
+    BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError,
+    SparseCategoricalCrossentropy,
+};
 pub use rhyton_engine::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
 pub use rhyton_engine::models::registry::{CustomObjects, custom_object_scope, register_layer};
-pub use rhyton_engine::optimizers::*;
-pub use rhyton_engine::train::{Apply, Callback, CallbackResult, Control, Data, History, Logs, Model, Sequential, input};
+pub use rhyton_engine::optimizers::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop, SGD, schedules,
+};
+pub use rhyton_engine::train::{
+    Apply, Callback, CallbackResult, Control, Data, History, Logs, Model, Sequential, input,
+};

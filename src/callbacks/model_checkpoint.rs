@@ -156,7 +156,9 @@ impl ModelCheckpoint {
         match self.mode {
             Mode::Min => value < than,
             Mode::Max => value > than,
-            Mode::Auto if self.monitor.contains("acc") || self.monitor.starts_with("fmeasure") => value > than,
+            Mode::Auto if self.monitor.contains("acc") || self.monitor.starts_with("fmeasure") => {
+                value > than
+            }
             Mode::Auto => value < than,
         }
     }
@@ -170,16 +172,25 @@ impl ModelCheckpoint {
         let name = &self.monitor;
         let Some(value) = logs.get(name) else {
             let known = logs.names().collect::<Vec<_>>().join(", ");
-            let text = format!("Can save best model only with {name} available, skipping. Available: {known}");
+            let text =
+                format!("Can save best model only with {name} available, skipping. Available: {known}");
             return Decision { save: false, message: Some(text), best: self.best };
         };
-        let old = self.best.unwrap_or(if self.better(f64::INFINITY, 0.0) { f64::NEG_INFINITY } else { f64::INFINITY });
+        let old = self.best.unwrap_or(if self.better(f64::INFINITY, 0.0) {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        });
         // Python prints infinity as `inf`, as Rust does.
         if self.better(value, old) {
             let text = format!("{name} improved from {old:.5} to {value:.5}, saving model to {path}");
             Decision { save: true, message: say(text), best: Some(value) }
         } else {
-            Decision { save: false, message: say(format!("{name} did not improve from {old:.5}")), best: self.best }
+            Decision {
+                save: false,
+                message: say(format!("{name} did not improve from {old:.5}")),
+                best: self.best,
+            }
         }
     }
 
@@ -200,7 +211,13 @@ impl ModelCheckpoint {
         want
     }
 
-    fn act(&mut self, epoch: usize, batch: Option<usize>, logs: &Logs, control: &mut Control) -> CallbackResult {
+    fn act(
+        &mut self,
+        epoch: usize,
+        batch: Option<usize>,
+        logs: &Logs,
+        control: &mut Control,
+    ) -> CallbackResult {
         let Some(decision) = self.decision.take() else { return Ok(()) };
         control.messages.extend(decision.message);
         if !decision.save {
@@ -234,7 +251,9 @@ impl Callback for ModelCheckpoint {
     fn wants(&mut self, moment: Moment, logs: &Logs) -> Want {
         match (moment, self.freq) {
             (Moment::EpochEnd { epoch }, SaveFreq::Epoch) => self.ask(epoch, None, logs),
-            (Moment::BatchEnd { epoch, batch, .. }, SaveFreq::Batches(_)) => self.ask(epoch, Some(batch), logs),
+            (Moment::BatchEnd { epoch, batch, .. }, SaveFreq::Batches(_)) => {
+                self.ask(epoch, Some(batch), logs)
+            }
             _ => Want::Nothing,
         }
     }

@@ -24,10 +24,14 @@ pub(super) fn fill(template: &str, value: &dyn Fn(&str) -> Option<Number>) -> Re
             continue;
         }
         let inside = rest[at..].strip_prefix('{').and_then(|r| r.split_once('}'));
-        let Some((placeholder, after)) = inside else { return Err(format!("`{template}` has a brace without its partner")) };
+        let Some((placeholder, after)) = inside else {
+            return Err(format!("`{template}` has a brace without its partner"));
+        };
         let (name, format) = placeholder.split_once(':').unwrap_or((placeholder, ""));
-        let number = value(name).ok_or_else(|| format!("`{template}` names `{name}`, which is not logged"))?;
-        out += &formatted(&number, format).ok_or_else(|| format!("`{template}`: the format `{format}` does not fit `{name}`"))?;
+        let number =
+            value(name).ok_or_else(|| format!("`{template}` names `{name}`, which is not logged"))?;
+        out += &formatted(&number, format)
+            .ok_or_else(|| format!("`{template}`: the format `{format}` does not fit `{name}`"))?;
         rest = after;
     }
     Ok(out + rest)
@@ -118,7 +122,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (template, part) in [("{epoch", "brace"), ("{acc}", "`acc`, which is not logged"), ("{val_loss:d}", "does not fit")] {
+        for (template, part) in
+            [("{epoch", "brace"), ("{acc}", "`acc`, which is not logged"), ("{val_loss:d}", "does not fit")]
+        {
             let error = fill(template, &value).expect_err(template);
             assert!(error.contains(part), "{error}");
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use rhyton_engine::graph::{LayerRef, LayerSettings, Value as Place, Variable as EngineVariable};
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
-use rhyton_persist::tree::{Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable};
+use rhyton_persist::tree::{
+    Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable,
+};
 use serde_json::Value;
 
 use super::Error;
@@ -52,7 +54,13 @@ fn sequential(mut layers: Vec<LayerRef>) -> Result<Network, Error> {
 }
 
 fn bad(path: &Path, layer: &str, found: String, expected: &str) -> Error {
-    rhyton_persist::Error::Format { path: path.into(), place: format!("config, layer {layer}"), found, expected: expected.into() }.into()
+    rhyton_persist::Error::Format {
+        path: path.into(),
+        place: format!("config, layer {layer}"),
+        found,
+        expected: expected.into(),
+    }
+    .into()
 }
 
 fn functional(config: &ModelConfig, layers: &[LayerRef], path: &Path) -> Result<Network, Error> {
@@ -79,13 +87,25 @@ fn functional(config: &ModelConfig, layers: &[LayerRef], path: &Path) -> Result<
         }
         if later.len() == before {
             let (config, ..) = later[0];
-            return Err(bad(path, &config.name, "inputs that no layer of the model makes".into(), "names of earlier layers"));
+            return Err(bad(
+                path,
+                &config.name,
+                "inputs that no layer of the model makes".into(),
+                "names of earlier layers",
+            ));
         }
         waiting = later;
     }
     let find = |r: &TensorRef| {
         let made = symbols.get(&(r.layer.clone(), r.node)).and_then(|s| s.get(r.tensor));
-        made.cloned().ok_or_else(|| bad(path, &r.layer, format!("call {} output {}", r.node, r.tensor), "a call that the config describes"))
+        made.cloned().ok_or_else(|| {
+            bad(
+                path,
+                &r.layer,
+                format!("call {} output {}", r.node, r.tensor),
+                "a call that the config describes",
+            )
+        })
     };
     let inputs: Vec<Symbol> = config.inputs.iter().map(find).collect::<Result<_, _>>()?;
     let outputs: Vec<Symbol> = config.outputs.iter().map(find).collect::<Result<_, _>>()?;
@@ -95,7 +115,12 @@ fn functional(config: &ModelConfig, layers: &[LayerRef], path: &Path) -> Result<
 }
 
 /// The symbols that a call reads; `None` where one is not made yet.
-fn inputs(call: &Call, symbols: &HashMap<(String, usize), Vec<Symbol>>, layer: &str, path: &Path) -> Result<Option<Vec<Symbol>>, Error> {
+fn inputs(
+    call: &Call,
+    symbols: &HashMap<(String, usize), Vec<Symbol>>,
+    layer: &str,
+    path: &Path,
+) -> Result<Option<Vec<Symbol>>, Error> {
     let mut found = Vec::new();
     for arg in &call.args {
         if !collect(arg, symbols, &mut found, layer, path)? {
@@ -103,7 +128,8 @@ fn inputs(call: &Call, symbols: &HashMap<(String, usize), Vec<Symbol>>, layer: &
         }
     }
     for (name, arg) in &call.kwargs {
-        let harmless = matches!(arg, Arg::Value(Value::Null)) || (matches!(arg, Arg::Value(_)) && name == "training");
+        let harmless =
+            matches!(arg, Arg::Value(Value::Null)) || (matches!(arg, Arg::Value(_)) && name == "training");
         if !harmless {
             let what = rhyton_persist::Error::Unsupported {
                 path: path.into(),
@@ -127,7 +153,9 @@ fn collect(
     match arg {
         Arg::Tensor(r) => match symbols.get(&(r.layer.clone(), r.node)) {
             Some(made) => {
-                let tensor = made.get(r.tensor).ok_or_else(|| bad(path, layer, format!("output {} of {}", r.tensor, r.layer), "an output that it has"))?;
+                let tensor = made.get(r.tensor).ok_or_else(|| {
+                    bad(path, layer, format!("output {} of {}", r.tensor, r.layer), "an output that it has")
+                })?;
                 found.push(tensor.clone());
                 Ok(true)
             }
@@ -165,7 +193,9 @@ pub(super) fn put(layer: &LayerRef, object: &Object) -> Result<(), Error> {
 pub(super) fn place(variable: &EngineVariable, filled: &Variable) -> Result<(), Error> {
     let Some(bytes) = filled.value.clone() else { return Ok(()) };
     let (dtype, name) = (filled.dtype, filled.name.clone());
-    let read = move || words(&bytes, dtype).map_err(|e| rhyton_engine::Error::State { what: format!("weight {name}: {e}") });
+    let read = move || {
+        words(&bytes, dtype).map_err(|e| rhyton_engine::Error::State { what: format!("weight {name}: {e}") })
+    };
     match variable.value()? {
         Place::Device(..) => variable.set(read()?)?,
         _ => variable.place(Place::Lazy(Arc::new(read)))?,
@@ -196,7 +226,10 @@ fn words(bytes: &Bytes, dtype: DType) -> Result<Vec<u32>, String> {
 }
 
 /// Puts an optimizer's state into a compiled model.
-pub(super) fn put_optimizer(model: &mut Model, state: &rhyton_persist::tree::OptimizerState) -> Result<(), Error> {
+pub(super) fn put_optimizer(
+    model: &mut Model,
+    state: &rhyton_persist::tree::OptimizerState,
+) -> Result<(), Error> {
     let trainable = model.trainable_variables();
     let compiled = model.compiled_mut()?;
     compiled.build_slots(&trainable);

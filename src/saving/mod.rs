@@ -10,7 +10,7 @@ use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
 pub use rhyton_persist::tree::Dialect;
-use rhyton_persist::tree::{CompileConfig, SavedFile, WriteOptions};
+use rhyton_persist::tree::{CompileConfig, SavedFile, Tree, WriteOptions};
 
 use crate::Error;
 
@@ -105,7 +105,15 @@ pub fn write_model(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> R
         Some(name) => name.clone(),
         None => whole_model_format(path)?.into(),
     };
-    Ok(rhyton_persist::write(path, Some(&format), &tree, &write_options(options))?)
+    write_tree(path, &format, &tree, options)
+}
+
+/// Writes a tree; makes the folder that it goes to.
+fn write_tree(path: &Path, format: &str, tree: &Tree, options: &SaveOptions) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        rhyton_persist::commit::create_folder(folder)?;
+    }
+    Ok(rhyton_persist::write(path, Some(format), tree, &write_options(options))?)
 }
 
 fn ends_with(path: &Path, endings: &[&str]) -> bool {
@@ -118,7 +126,11 @@ fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
         return Ok("keras");
     }
     if ends_with(path, &[".weights.h5"]) {
-        return Err(Error::usage(path, "`.weights.h5` holds weights only", "save the whole model as `.keras` or `.h5`, or call save_weights"));
+        return Err(Error::usage(
+            path,
+            "`.weights.h5` holds weights only",
+            "save the whole model as `.keras` or `.h5`, or call save_weights",
+        ));
     }
     if ends_with(path, &[".h5", ".hdf5"]) {
         return Ok("h5");
@@ -142,7 +154,7 @@ pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) ->
         tree.optimizer = None;
     }
     (tree.model, tree.compile) = (None, None);
-    Ok(rhyton_persist::write(path, Some(&format), &tree, &write_options(options))?)
+    write_tree(path, &format, &tree, options)
 }
 
 /// Loads a whole model: architecture, weights, and, where it was compiled, its optimizer with its state.
@@ -187,7 +199,13 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
 }
 
 fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {
-    Ok(model.compile_config(&config.optimizer, &config.loss, &config.metrics, &config.loss_weights, &config.weighted_metrics)?)
+    Ok(model.compile_config(
+        &config.optimizer,
+        &config.loss,
+        &config.metrics,
+        &config.loss_weights,
+        &config.weighted_metrics,
+    )?)
 }
 
 /// Puts a file's arrays into a model. All mismatches are found before anything is changed.
@@ -196,7 +214,9 @@ fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
     let mut skeleton = to_tree::object(&root, None);
     file.weights.fill(&mut skeleton)?;
     let optimizer = match model.compiled() {
-        Ok(compiled) => file.weights.optimizer(compiled.optimizer.class_name(), &from_tree::trainable(model))?,
+        Ok(compiled) => {
+            file.weights.optimizer(compiled.optimizer.class_name(), &from_tree::trainable(model))?
+        }
         Err(_) => None,
     };
     from_tree::put(&root, &skeleton)?;

@@ -8,7 +8,8 @@ use rhyton_engine::models::{Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
 use rhyton_engine::types::Shape;
 use rhyton_persist::tree::{
-    Arg, Bytes, Call, CompileConfig, DType, LayerConfig, ModelConfig, ModelKind, Object, OptimizerState, Slot, TensorRef, Tree, Variable,
+    Arg, Bytes, Call, CompileConfig, DType, LayerConfig, ModelConfig, ModelKind, Object, OptimizerState,
+    Slot, TensorRef, Tree, Variable,
 };
 use serde_json::{Map, Value, json};
 
@@ -34,7 +35,11 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         class_name: o.class_name.into(),
         iteration: o.iteration,
         learning_rate: o.learning_rate,
-        slots: o.slots.iter().map(|s| Slot { name: s.name.into(), of: Some(s.of), variable: valued(&s.saved, s.name) }).collect(),
+        slots: o
+            .slots
+            .iter()
+            .map(|s| Slot { name: s.name.into(), of: Some(s.of), variable: valued(&s.saved, s.name) })
+            .collect(),
         scalars: o.host.clone(),
     });
     Tree {
@@ -56,7 +61,13 @@ fn bytes(words: &Arc<Vec<u32>>) -> Bytes {
 
 fn valued(saved: &Saved, name: &str) -> Variable {
     let shape = saved.variable.shape().to_vec();
-    Variable { name: name.into(), trainable: false, dtype: DType::F32, shape, value: Some(bytes(&saved.words)) }
+    Variable {
+        name: name.into(),
+        trainable: false,
+        dtype: DType::F32,
+        shape,
+        value: Some(bytes(&saved.words)),
+    }
 }
 
 fn variable(v: &EngineVariable, values: Option<&Values>) -> Variable {
@@ -79,7 +90,11 @@ pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
         class_name: layer.class_name().into(),
         is_model: sequential.is_some(),
         variables: layer.own_variables().iter().map(|v| variable(v, values)).collect(),
-        children: inner.into_iter().filter(|(_, l)| !hidden(l)).map(|(edge, l)| (edge, object(&l, values))).collect(),
+        children: inner
+            .into_iter()
+            .filter(|(_, l)| !hidden(l))
+            .map(|(edge, l)| (edge, object(&l, values)))
+            .collect(),
     }
 }
 
@@ -104,7 +119,11 @@ pub(super) fn model_config(name: &str, network: &Network) -> ModelConfig {
                 _ => vec![Arg::List(tensors.collect())],
             }
         };
-        let calls = if functional { made.map(|c| Call { args: args(&c.inputs), kwargs: vec![] }).collect() } else { vec![] };
+        let calls = if functional {
+            made.map(|c| Call { args: args(&c.inputs), kwargs: vec![] }).collect()
+        } else {
+            vec![]
+        };
         layer_config(layer, calls)
     });
     let layers = layers.collect();
@@ -144,7 +163,10 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let model = with_network(layer, |n| Box::new(model_config(&name, n)));
     LayerConfig {
         class_name: layer.class_name().into(),
-        module: settings.registered.is_none().then(|| if model.is_some() { "keras" } else { "keras.layers" }.into()),
+        module: settings
+            .registered
+            .is_none()
+            .then(|| if model.is_some() { "keras" } else { "keras.layers" }.into()),
         registered_name: settings.registered,
         name,
         config,

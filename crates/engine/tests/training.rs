@@ -39,7 +39,12 @@ fn model(device: &Device) -> Model {
 }
 
 fn bits(model: &Model) -> Vec<u32> {
-    model.get_weights().expect("reads").iter().flat_map(|w| w.iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect()
+    model
+        .get_weights()
+        .expect("reads")
+        .iter()
+        .flat_map(|w| w.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
@@ -89,7 +94,8 @@ fn bad_data_are_told_before_a_step() {
     assert!(model.fit(&empty, &blobs(0).1).verbose(0).run().is_err());
     let mut bad = x.clone();
     bad[[5, 2]] = f32::NAN;
-    let error = model.fit(&bad, &blobs(40).1).check_finite(true).verbose(0).run().expect_err("NaN").to_string();
+    let error =
+        model.fit(&bad, &blobs(40).1).check_finite(true).verbose(0).run().expect_err("NaN").to_string();
     assert!(error.contains("example 5"), "{error}");
     assert_eq!(bits(&model), before);
     // A batch larger than the data is one batch.

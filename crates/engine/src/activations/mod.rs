@@ -62,7 +62,7 @@ pub static ACTIVATIONS: &[Function] = &[
 const ALIASES: &[(&str, &str)] = &[("swish", "silu"), ("hard_swish", "hard_silu")];
 
 /// Rows where Keras 2 computes something else under the same name.
-pub static KERAS_2: &[Function] = &[Function { name: "hard_sigmoid", call: hard_sigmoid_v2 }];
+pub static KERAS_2: &[Function] = &[Function { name: "hard_sigmoid_tf_keras", call: hard_sigmoid_v2 }];
 
 /// An activation of the table.
 pub struct Builtin(&'static Function);
@@ -70,7 +70,7 @@ pub struct Builtin(&'static Function);
 /// The activation of Keras 3 with this name.
 pub fn builtin(name: &str) -> Option<Builtin> {
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, row)| row);
-    ACTIVATIONS.iter().find(|f| f.name == name).map(Builtin)
+    ACTIVATIONS.iter().chain(KERAS_2).find(|f| f.name == name).map(Builtin)
 }
 
 impl Activation for Builtin {

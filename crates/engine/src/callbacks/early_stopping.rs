@@ -91,7 +91,9 @@ impl EarlyStopping {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        let rises = self.rises.unwrap_or_else(|| ["acc", "accuracy", "auc"].iter().any(|e| self.monitor.ends_with(e)));
+        let rises = self
+            .rises
+            .unwrap_or_else(|| ["acc", "accuracy", "auc"].iter().any(|e| self.monitor.ends_with(e)));
         if rises { value - self.min_delta > than } else { value + self.min_delta < than }
     }
 
@@ -113,7 +115,11 @@ impl Callback for EarlyStopping {
 
     fn wants(&mut self, moment: Moment, logs: &Logs) -> Want {
         match (moment, logs.get(&self.monitor)) {
-            (Moment::EpochEnd { epoch }, Some(value)) if self.restore && epoch >= self.start_from && self.improved(value) => Want::State,
+            (Moment::EpochEnd { epoch }, Some(value))
+                if self.restore && epoch >= self.start_from && self.improved(value) =>
+            {
+                Want::State
+            }
             _ => Want::Nothing,
         }
     }
@@ -158,7 +164,9 @@ impl Callback for EarlyStopping {
     fn on_train_end(&mut self, _logs: &Logs, control: &mut Control) -> CallbackResult {
         if let Some((epoch, snapshot)) = self.kept.take() {
             if self.verbose > 0 {
-                control.messages.push(format!("Restoring model weights from the end of the best epoch: {}.", epoch + 1));
+                control
+                    .messages
+                    .push(format!("Restoring model weights from the end of the best epoch: {}.", epoch + 1));
             }
             control.restore = Some(snapshot);
         }

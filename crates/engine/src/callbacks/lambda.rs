@@ -38,7 +38,9 @@ impl<F: FnMut(usize, f32) -> f32> Callback for LearningRateScheduler<F> {
     }
 
     fn on_epoch_begin(&mut self, epoch: usize, control: &mut Control) -> CallbackResult {
-        let rate = control.learning_rate.ok_or("the optimizer has a schedule of its own; give it a plain learning rate")?;
+        let rate = control
+            .learning_rate
+            .ok_or("the optimizer has a schedule of its own; give it a plain learning rate")?;
         control.learning_rate = Some(self.0(epoch, rate));
         Ok(())
     }

@@ -100,13 +100,20 @@ impl Device {
 
     #[cfg(feature = "gpu")]
     fn adapter(name: &str, why: &str) -> Result<Self, Error> {
-        let gpu = if name.eq_ignore_ascii_case("gpu") { super::gpu::Gpu::any()? } else { super::gpu::Gpu::named(name)? };
+        let gpu = if name.eq_ignore_ascii_case("gpu") {
+            super::gpu::Gpu::any()?
+        } else {
+            super::gpu::Gpu::named(name)?
+        };
         Ok(Device::new(Arc::new(gpu), why))
     }
 
     #[cfg(not(feature = "gpu"))]
     fn adapter(name: &str, _why: &str) -> Result<Self, Error> {
-        Err(Error::Device { device: name.into(), what: "this build has no GPU support; build with the feature `gpu`".into() })
+        Err(Error::Device {
+            device: name.into(),
+            what: "this build has no GPU support; build with the feature `gpu`".into(),
+        })
     }
 
     /// The best GPU, software Vulkan too.

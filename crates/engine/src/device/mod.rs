@@ -50,6 +50,8 @@ pub trait Backend: Send + Sync {
     fn copy(&self, from: (&MemoryRef, usize), to: (&MemoryRef, usize), words: usize) -> Result<(), Error>;
     /// Reads words as they are after all that was submitted before: the copy is enqueued now.
     fn read(&self, memory: &MemoryRef, offset: usize, words: usize) -> Reading;
+    /// For who knows which backend it is.
+    fn as_any(&self) -> &dyn Any;
     /// Makes a plan ready: pipelines, bind groups, uniforms. `memories` has the memory of each buffer of the plan
     /// (windows: a whole number of slots).
     fn prepare(&self, plan: &Arc<Plan>, memories: Vec<MemoryRef>) -> Result<Box<dyn Replay>, Error>;

@@ -9,7 +9,11 @@ use crate::types::{DType, Shape};
 const STAND_INS: [usize; 2] = [10_007, 20_011];
 
 /// Builds the layer for these inputs, and infers its outputs.
-pub(super) fn output_types(resolver: &dyn Resolver, layer: &LayerRef, inputs: &[(Shape, DType)]) -> Result<Vec<(Shape, DType)>, Error> {
+pub(super) fn output_types(
+    resolver: &dyn Resolver,
+    layer: &LayerRef,
+    inputs: &[(Shape, DType)],
+) -> Result<Vec<(Shape, DType)>, Error> {
     let shapes: Vec<Shape> = inputs.iter().map(|(s, _)| s.clone()).collect();
     layer.build(resolver, &shapes)?;
     let [a, b] = STAND_INS.map(|stand_in| {
@@ -32,7 +36,9 @@ pub(super) fn output_types(resolver: &dyn Resolver, layer: &LayerRef, inputs: &[
 /// Messages show `None`, not the stand-in.
 fn show_none(error: Error, stand_in: usize) -> Error {
     match error {
-        Error::Shape { layer, what } => Error::Shape { layer, what: what.replace(&stand_in.to_string(), "None") },
+        Error::Shape { layer, what } => {
+            Error::Shape { layer, what: what.replace(&stand_in.to_string(), "None") }
+        }
         other => other,
     }
 }

@@ -63,10 +63,14 @@ impl Network {
             collect(&symbol.source()?.0, &mut order)?;
         }
         let number = |call: &Arc<SymbolCall>| order.iter().position(|c| Arc::ptr_eq(c, call)).unwrap_or(0);
-        let input_calls: Vec<usize> = inputs.iter().map(|s| Ok(number(&s.source()?.0))).collect::<Result<_, Error>>()?;
+        let input_calls: Vec<usize> =
+            inputs.iter().map(|s| Ok(number(&s.source()?.0))).collect::<Result<_, Error>>()?;
         for call in &order {
             if call.inputs.is_empty() && !input_calls.contains(&number(call)) {
-                let what = format!("the outputs depend on input {}, which is not among the model's inputs", call.layer.name());
+                let what = format!(
+                    "the outputs depend on input {}, which is not among the model's inputs",
+                    call.layer.name()
+                );
                 return Err(Error::Argument { what });
             }
         }
@@ -87,13 +91,21 @@ impl Network {
             let types = |s: &Symbol| (s.shape.clone(), s.dtype);
             let reading: Vec<(usize, usize)> = call.inputs.iter().map(reads).collect::<Result<_, _>>()?;
             let outputs = match call.inputs.is_empty() {
-                true => inputs.iter().filter(|s| s.source().is_ok_and(|(c, _)| Arc::ptr_eq(c, call))).map(types).take(1).collect(),
-                false => output_types(&NoNames, &call.layer, &call.inputs.iter().map(types).collect::<Vec<_>>())?,
+                true => inputs
+                    .iter()
+                    .filter(|s| s.source().is_ok_and(|(c, _)| Arc::ptr_eq(c, call)))
+                    .map(types)
+                    .take(1)
+                    .collect(),
+                false => {
+                    output_types(&NoNames, &call.layer, &call.inputs.iter().map(types).collect::<Vec<_>>())?
+                }
             };
             let layer = layers.iter().position(|l| *l == call.layer).unwrap_or(0);
             calls.push(Call { layer, inputs: reading, outputs });
         }
-        let outputs = outputs.iter().map(|s| s.source().map(|(c, i)| (number(c), *i))).collect::<Result<_, _>>()?;
+        let outputs =
+            outputs.iter().map(|s| s.source().map(|(c, i)| (number(c), *i))).collect::<Result<_, _>>()?;
         Ok(Network { kind: NetworkKind::Functional, layers, calls, inputs: input_calls, outputs })
     }
 
@@ -106,13 +118,20 @@ impl Network {
     ///
     /// # Errors
     /// A layer does not fit.
-    pub fn build_sequential(&mut self, resolver: &dyn Resolver, input: LayerRef, shape: Shape, dtype: DType) -> Result<(), Error> {
+    pub fn build_sequential(
+        &mut self,
+        resolver: &dyn Resolver,
+        input: LayerRef,
+        shape: Shape,
+        dtype: DType,
+    ) -> Result<(), Error> {
         let mut ty = (shape, dtype);
         let mut calls = vec![Call { layer: 0, inputs: vec![], outputs: vec![ty.clone()] }];
         for (i, layer) in self.layers.iter().enumerate() {
             let outputs = output_types(resolver, layer, &[ty])?;
             let [only] = outputs.as_slice() else {
-                let what = format!("a Sequential takes layers with one output, but this one has {}", outputs.len());
+                let what =
+                    format!("a Sequential takes layers with one output, but this one has {}", outputs.len());
                 return Err(Error::Shape { layer: layer.name(), what });
             };
             ty = only.clone();
@@ -161,7 +180,8 @@ fn collect(call: &Arc<SymbolCall>, order: &mut Vec<Arc<SymbolCall>>) -> Result<(
 
 /// Longest way from each call to an output.
 fn depths(order: &[Arc<SymbolCall>]) -> Vec<usize> {
-    let number: HashMap<*const SymbolCall, usize> = order.iter().enumerate().map(|(i, c)| (Arc::as_ptr(c), i)).collect();
+    let number: HashMap<*const SymbolCall, usize> =
+        order.iter().enumerate().map(|(i, c)| (Arc::as_ptr(c), i)).collect();
     let mut depth = vec![0; order.len()];
     for i in (0..order.len()).rev() {
         for input in &order[i].inputs {
@@ -204,7 +224,10 @@ impl DynLayer for Network {
             return Ok(());
         }
         let [shape] = inputs else {
-            return Err(Error::Shape { layer: String::new(), what: format!("a Sequential takes one input, not {}", inputs.len()) });
+            return Err(Error::Shape {
+                layer: String::new(),
+                what: format!("a Sequential takes one input, not {}", inputs.len()),
+            });
         };
         let input = crate::layers::InputLayer::with_batch(shape.clone(), DType::F32).into();
         self.build_sequential(builder.resolver(), input, shape.clone(), DType::F32)
@@ -221,7 +244,8 @@ impl DynLayer for Network {
             let made = match self.inputs.iter().position(|c| *c == i) {
                 Some(k) => vec![xs[k]],
                 None => {
-                    let inputs: Vec<Tensor> = call.inputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect();
+                    let inputs: Vec<Tensor> =
+                        call.inputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect();
                     self.layers[call.layer].call(&inputs, cx)
                 }
             };

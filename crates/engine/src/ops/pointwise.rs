@@ -20,7 +20,19 @@ pub fn pointwise_many(exprs: Vec<Expr>, inputs: &[Tensor], shape: Option<&[usize
     let kept: Vec<Tensor> =
         inputs.iter().zip(&constants).filter(|(_, c)| c.is_none()).map(|(t, _)| *t).collect();
     let shapes: Vec<Vec<usize>> = inputs.iter().map(|t| t.shape()).collect();
-    let exprs = exprs.iter().map(|e| fold(e, &constants)).collect();
+    let exprs: Vec<Expr> = exprs.iter().map(|e| fold(e, &constants)).collect();
+    // What changes nothing is no node.
+    if let ([Expr::In(0)], [same]) = (exprs.as_slice(), kept.as_slice()) {
+        let ty = same.ty();
+        let widens = shapes
+            .iter()
+            .map(Vec::as_slice)
+            .chain(shape)
+            .any(|s| broadcast(s, &ty.shape).as_ref() != Some(&ty.shape));
+        if ty.dtype == crate::types::DType::F32 && !widens {
+            return *same;
+        }
+    }
     node(Kind::Pointwise(exprs), &kept, |_| {
         let mut out = shape.map(<[usize]>::to_vec).unwrap_or_default();
         for s in &shapes {
@@ -30,15 +42,20 @@ pub fn pointwise_many(exprs: Vec<Expr>, inputs: &[Tensor], shape: Option<&[usize
     })
 }
 
-/// The number that a scalar constant tensor stands for.
+/// The number that a constant tensor of one element stands for.
 fn constant(t: Tensor) -> Option<f64> {
-    let edge = t.edge()?;
-    with_open(|g| match (&g.nodes[edge.node].kind, g.nodes[edge.node].inputs.is_empty()) {
-        (Kind::Pointwise(exprs), true) => match exprs.as_slice() {
-            [Expr::Const(c)] if g.edge_type(edge).shape.is_empty() => Some(*c),
+    let mut edge = t.edge()?;
+    with_open(|g| {
+        while matches!(g.nodes[edge.node].kind, Kind::Reshape) {
+            edge = g.nodes[edge.node].inputs[0];
+        }
+        match (&g.nodes[edge.node].kind, g.nodes[edge.node].inputs.is_empty()) {
+            (Kind::Pointwise(exprs), true) => match exprs.as_slice() {
+                [Expr::Const(c)] if g.edge_type(edge).len() == 1 => Some(*c),
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
+        }
     })
     .flatten()
 }

@@ -117,12 +117,14 @@ struct Fuser<'a> {
 }
 
 impl Fuser<'_> {
-    /// Whether a node without inputs is written into its readers instead of being stored.
+    /// Whether a node is written into its readers instead of being stored: one without inputs, or one that only converts
+    /// the step's data (loads convert).
     fn inlines(&self, i: usize) -> bool {
         let node = &self.graph.nodes[i];
         let edge = Edge { node: i, output: 0 };
         let Kind::Pointwise(exprs) = &node.kind else { return false };
-        if !node.inputs.is_empty() || exprs.len() != 1 || self.kept.contains(&edge) {
+        let converts = self.converted(i).is_some();
+        if !(node.inputs.is_empty() || converts) || exprs.len() != 1 || self.kept.contains(&edge) {
             return false;
         }
         let mut draws = false;
@@ -133,6 +135,19 @@ impl Fuser<'_> {
             matches!(reader.kind, Kind::Pointwise(_))
                 && (!draws || reader.types[0].len() == node.types[0].len())
         })
+    }
+
+    /// What a node only converts: data of the step or a variable, in the same shape.
+    fn converted(&self, i: usize) -> Option<Edge> {
+        let node = &self.graph.nodes[i];
+        match (&node.kind, node.inputs.as_slice()) {
+            (Kind::Pointwise(exprs), [input]) if exprs.as_slice() == [Expr::In(0)] => {
+                let source = resolve(self.graph, *input);
+                let stored = matches!(self.graph.nodes[source.node].kind, Kind::Input(_) | Kind::Variable(_));
+                (stored && self.graph.edge_type(*input).len() == node.types[0].len()).then_some(source)
+            }
+            _ => None,
+        }
     }
 
     fn start(&mut self, i: usize, root: bool) {
@@ -231,22 +246,24 @@ impl Fuser<'_> {
         let mut ids = Vec::new();
         for edge in &node.inputs {
             let source = resolve(self.graph, *edge);
+            let inlines = self.inlines(source.node);
+            let converted = if inlines { self.converted(source.node) } else { None };
             let id = if let Some(id) = group.values.get(&source) {
                 *id
+            } else if let Some(from) = converted {
+                // Elements are where the conversion has them; only their type differs.
+                let (map, words) = index_map(&self.graph.edge_type(*edge).shape, shape);
+                let operand = Operand { scalar: self.graph.edge_type(from).dtype.scalar(), map };
+                self.read(group, Read { edge: from, operand, words })
             } else if let Some(expr) = self.inlined(source) {
                 group.program.expr(&expr, &[])
             } else {
                 let ty = self.graph.edge_type(*edge);
                 let (map, words) = index_map(&ty.shape, shape);
-                let read = Read { edge: source, operand: Operand { scalar: ty.dtype.scalar(), map }, words };
-                match group.reads.iter().position(|r| *r == read) {
-                    Some(k) => group.program.push(Instr::Load(k)),
-                    None => {
-                        let operand = read.operand;
-                        group.reads.push(read);
-                        group.program.operand(operand)
-                    }
-                }
+                self.read(
+                    group,
+                    Read { edge: source, operand: Operand { scalar: ty.dtype.scalar(), map }, words },
+                )
             };
             ids.push(id);
         }
@@ -255,6 +272,17 @@ impl Fuser<'_> {
             group.values.insert(Edge { node: i, output }, id);
         }
         group.nodes.push(i);
+    }
+
+    fn read(&self, group: &mut Group, read: Read) -> Id {
+        match group.reads.iter().position(|r| *r == read) {
+            Some(k) => group.program.push(Instr::Load(k)),
+            None => {
+                let operand = read.operand;
+                group.reads.push(read);
+                group.program.operand(operand)
+            }
+        }
     }
 
     fn inlined(&self, edge: Edge) -> Option<Expr> {

@@ -38,7 +38,12 @@ impl Model {
     ///
     /// # Errors
     /// A name that nobody registered, or as many losses as the model has not outputs.
-    pub fn try_compile(&mut self, optimizer: impl IntoOptimizer, loss: impl IntoLoss, metrics: impl IntoMetrics) -> Result<(), Error> {
+    pub fn try_compile(
+        &mut self,
+        optimizer: impl IntoOptimizer,
+        loss: impl IntoLoss,
+        metrics: impl IntoMetrics,
+    ) -> Result<(), Error> {
         self.compile_with(optimizer, loss, metrics, (), &[])
     }
 
@@ -68,7 +73,14 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::try_compile`].
-    pub fn compile_config(&mut self, optimizer: &Json, loss: &Json, metrics: &Json, loss_weights: &Json, weighted: &Json) -> Result<(), Error> {
+    pub fn compile_config(
+        &mut self,
+        optimizer: &Json,
+        loss: &Json,
+        metrics: &Json,
+        loss_weights: &Json,
+        weighted: &Json,
+    ) -> Result<(), Error> {
         let names = self.output_names();
         let losses = by_output(loss, &names);
         let specs: Vec<LossSpec> = match &losses {
@@ -90,7 +102,9 @@ impl Model {
 
     /// Names of the layers that make the outputs.
     pub fn output_names(&self) -> Vec<String> {
-        let names = |n: &crate::models::Network| n.outputs.iter().map(|(c, _)| n.layers[n.calls[*c].layer].name()).collect();
+        let names = |n: &crate::models::Network| {
+            n.outputs.iter().map(|(c, _)| n.layers[n.calls[*c].layer].name()).collect()
+        };
         self.network(names).unwrap_or_default()
     }
 
@@ -114,15 +128,25 @@ impl Model {
     pub(super) fn resolve_compile(&mut self, targets: &[Vec<usize>]) -> Result<(), Error> {
         let Some(request) = self.compiled.as_mut().and_then(|c| c.waiting.clone()) else { return Ok(()) };
         let batch = targets.first().and_then(|t| t.first()).copied().unwrap_or(1);
-        let outputs = self.network(|n| n.outputs.iter().map(|o| n.symbol_type(*o).0.concrete(|| batch)).collect::<Vec<_>>())?;
+        let outputs = self.network(|n| {
+            n.outputs.iter().map(|o| n.symbol_type(*o).0.concrete(|| batch)).collect::<Vec<_>>()
+        })?;
         let names = self.output_names();
-        let shapes: Vec<(&[usize], &[usize])> = outputs.iter().enumerate().map(|(i, o)| (targets.get(i).unwrap_or(o).as_slice(), o.as_slice())).collect();
+        let shapes: Vec<(&[usize], &[usize])> = outputs
+            .iter()
+            .enumerate()
+            .map(|(i, o)| (targets.get(i).unwrap_or(o).as_slice(), o.as_slice()))
+            .collect();
         let losses = losses(&request, &names, &shapes)?;
         let mut metrics: Vec<OutputMetric> = Vec::new();
         for (given, weighted) in [(&request.metrics, false), (&request.weighted, true)] {
             for (output, spec) in placed(given, names.len())? {
                 let metric = registry::metric(spec, shapes[output].0, shapes[output].1)?;
-                let name = if names.len() > 1 { format!("{}_{}", names[output], metric.name()) } else { metric.name() };
+                let name = if names.len() > 1 {
+                    format!("{}_{}", names[output], metric.name())
+                } else {
+                    metric.name()
+                };
                 let taken = |n: &str| metrics.iter().any(|m| m.name == n);
                 let free = (1..).map(|i| format!("{name}_{i}")).find(|n| !taken(n));
                 let name = if taken(&name) { free.unwrap_or(name) } else { name };
@@ -130,9 +154,12 @@ impl Model {
             }
         }
         let size = Compiled::sum_count(&losses, &metrics);
-        let sums = [(); 2].map(|()| Variable::new("sums", TensorType::f32([size]), Role::Metric, Value::Host(Arc::new(vec![0; size]))));
+        let sums = [(); 2].map(|()| {
+            Variable::new("sums", TensorType::f32([size]), Role::Metric, Value::Host(Arc::new(vec![0; size])))
+        });
         if let Some(compiled) = &mut self.compiled {
-            (compiled.losses, compiled.metrics, compiled.sums, compiled.waiting) = (losses, metrics, sums, None);
+            (compiled.losses, compiled.metrics, compiled.sums, compiled.waiting) =
+                (losses, metrics, sums, None);
         }
         Ok(())
     }
@@ -141,17 +168,27 @@ impl Model {
 /// A config that is an object by output name, as a list in order of the outputs; a list of one for a model with one output as the
 /// thing itself.
 fn by_output(value: &Json, names: &[String]) -> Json {
-    let by_name = |map: &serde_json::Map<String, Json>| !map.contains_key("class_name") && map.keys().all(|k| names.contains(k));
+    let by_name = |map: &serde_json::Map<String, Json>| {
+        !map.contains_key("class_name") && map.keys().all(|k| names.contains(k))
+    };
     match value {
-        Json::Object(map) if by_name(map) => names.iter().map(|n| map.get(n).cloned().unwrap_or(Json::Null)).collect(),
+        Json::Object(map) if by_name(map) => {
+            names.iter().map(|n| map.get(n).cloned().unwrap_or(Json::Null)).collect()
+        }
         other => other.clone(),
     }
 }
 
-fn losses(request: &Request, names: &[String], shapes: &[(&[usize], &[usize])]) -> Result<Vec<OutputLoss>, Error> {
+fn losses(
+    request: &Request,
+    names: &[String],
+    shapes: &[(&[usize], &[usize])],
+) -> Result<Vec<OutputLoss>, Error> {
     let specs = &request.losses.specs;
     if specs.len() != names.len() && specs.len() != 1 {
-        return Err(Error::Argument { what: format!("the model has {} outputs, but {} losses were given", names.len(), specs.len()) });
+        return Err(Error::Argument {
+            what: format!("the model has {} outputs, but {} losses were given", names.len(), specs.len()),
+        });
     }
     let mut losses = Vec::new();
     for (output, name) in names.iter().enumerate() {
@@ -167,13 +204,17 @@ fn losses(request: &Request, names: &[String], shapes: &[(&[usize], &[usize])]) 
 fn placed(metrics: &Metrics, outputs: usize) -> Result<Vec<(usize, &MetricSpec)>, Error> {
     match metrics {
         Metrics::Flat(specs) if outputs <= 1 => Ok(specs.iter().map(|s| (0, s)).collect()),
-        Metrics::Flat(specs) if specs.is_empty() || specs.len() == outputs => Ok(specs.iter().enumerate().collect()),
+        Metrics::Flat(specs) if specs.is_empty() || specs.len() == outputs => {
+            Ok(specs.iter().enumerate().collect())
+        }
         Metrics::PerOutput(lists) if lists.len() == outputs => {
             Ok(lists.iter().enumerate().flat_map(|(i, list)| list.iter().map(move |s| (i, s))).collect())
         }
         Metrics::PerOutput(lists) if outputs == 1 => Ok(lists.iter().flatten().map(|s| (0, s)).collect()),
         other => {
-            let what = format!("the model has {outputs} outputs, but the metrics {other:?} are for another number; give a list for each");
+            let what = format!(
+                "the model has {outputs} outputs, but the metrics {other:?} are for another number; give a list for each"
+            );
             Err(Error::Argument { what })
         }
     }
@@ -185,8 +226,14 @@ fn spec(request: &Request) -> CompileSpec {
         [one] if !request.losses.list => one.clone(),
         _ => Json::Array(losses),
     };
-    let loss_weights = if request.loss_weights.is_empty() { Json::Null } else { request.loss_weights.clone().into() };
-    CompileSpec { loss, metrics: request.metrics.spec(), loss_weights, weighted_metrics: request.weighted.spec() }
+    let loss_weights =
+        if request.loss_weights.is_empty() { Json::Null } else { request.loss_weights.clone().into() };
+    CompileSpec {
+        loss,
+        metrics: request.metrics.spec(),
+        loss_weights,
+        weighted_metrics: request.weighted.spec(),
+    }
 }
 
 impl Compiled {

@@ -87,7 +87,9 @@ impl<'a> Data<'a> {
         if let Some(error) = &self.error {
             return Err(Error::Data { what: format!("{what}: {error}") });
         }
-        self.shape.first().copied().ok_or_else(|| Error::Data { what: format!("{what} must have an axis of examples, but is a single number") })
+        self.shape.first().copied().ok_or_else(|| Error::Data {
+            what: format!("{what} must have an axis of examples, but is a single number"),
+        })
     }
 
     /// Words of one example.
@@ -99,7 +101,9 @@ impl<'a> Data<'a> {
     pub fn cast(self, dtype: DType) -> Data<'a> {
         let words: Vec<u32> = match (self.dtype, dtype) {
             (from, to) if from == to => return self,
-            (DType::F32, _) => self.words.iter().map(|w| (f32::from_bits(*w) as i32).cast_unsigned()).collect(),
+            (DType::F32, _) => {
+                self.words.iter().map(|w| (f32::from_bits(*w) as i32).cast_unsigned()).collect()
+            }
             (_, DType::F32) => self.words.iter().map(|w| (w.cast_signed() as f32).to_bits()).collect(),
             _ => return Data { dtype, ..self },
         };
@@ -113,17 +117,29 @@ impl<'a> Data<'a> {
         if let Some(n) = shape.first_mut() {
             *n = to - from;
         }
-        Data { shape, dtype: self.dtype, words: Cow::Borrowed(&self.words[from * stride..to * stride]), error: self.error.clone() }
+        Data {
+            shape,
+            dtype: self.dtype,
+            words: Cow::Borrowed(&self.words[from * stride..to * stride]),
+            error: self.error.clone(),
+        }
     }
 
     /// Owning its elements.
     pub fn into_owned(self) -> Data<'static> {
-        Data { words: Cow::Owned(self.words.into_owned()), shape: self.shape, dtype: self.dtype, error: self.error }
+        Data {
+            words: Cow::Owned(self.words.into_owned()),
+            shape: self.shape,
+            dtype: self.dtype,
+            error: self.error,
+        }
     }
 
     /// First position of a NaN or infinity.
     pub fn first_not_finite(&self) -> Option<usize> {
-        (self.dtype == DType::F32).then(|| self.words.iter().position(|w| !f32::from_bits(*w).is_finite())).flatten()
+        (self.dtype == DType::F32)
+            .then(|| self.words.iter().position(|w| !f32::from_bits(*w).is_finite()))
+            .flatten()
     }
 }
 

@@ -87,7 +87,9 @@ impl Display {
         };
         let width = all.to_string().len();
         let time = match done {
-            d if d >= all => format!("{}s {}/step", epoch.elapsed.as_secs(), short(epoch.elapsed / all as u32)),
+            d if d >= all => {
+                format!("{}s {}/step", epoch.elapsed.as_secs(), short(epoch.elapsed / all as u32))
+            }
             0 => "ETA: ?".into(),
             d => format!("ETA: {}s", (epoch.elapsed * (all - d) as u32 / d as u32).as_secs()),
         };

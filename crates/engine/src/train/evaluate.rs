@@ -83,7 +83,11 @@ impl Model {
     ///
     /// # Errors
     /// The data do not fit the model, or the device failed.
-    pub fn predict_all<'d>(&mut self, x: impl IntoData<'d>, batch_size: usize) -> Result<Vec<ArrayD<f32>>, Error> {
+    pub fn predict_all<'d>(
+        &mut self,
+        x: impl IntoData<'d>,
+        batch_size: usize,
+    ) -> Result<Vec<ArrayD<f32>>, Error> {
         let feed = Feed::new(self, x.into_data(), vec![], vec![], false)?;
         let words = self.predict_feed(&feed, batch_size)?;
         let shapes = self.output_types(&feed)?;
@@ -108,11 +112,21 @@ impl Model {
     ///
     /// # Errors
     /// As there.
-    pub fn train_on_batch_without_dropout<'d>(&mut self, x: impl IntoData<'d>, y: impl IntoData<'d>) -> Result<Logs, Error> {
+    pub fn train_on_batch_without_dropout<'d>(
+        &mut self,
+        x: impl IntoData<'d>,
+        y: impl IntoData<'d>,
+    ) -> Result<Logs, Error> {
         self.step_on_batch(x.into_data(), y.into_data(), vec![], true)
     }
 
-    fn step_on_batch<'d>(&mut self, x: Vec<Data<'d>>, y: Vec<Data<'d>>, weights: Vec<Data<'d>>, no_dropout: bool) -> Result<Logs, Error> {
+    fn step_on_batch<'d>(
+        &mut self,
+        x: Vec<Data<'d>>,
+        y: Vec<Data<'d>>,
+        weights: Vec<Data<'d>>,
+        no_dropout: bool,
+    ) -> Result<Logs, Error> {
         self.check_compiled()?;
         let feed = Feed::new(self, x, y, weights, false)?;
         let rows: Vec<u32> = (0..u32::try_from(feed.examples).unwrap_or(u32::MAX)).collect();

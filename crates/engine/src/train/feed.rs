@@ -17,7 +17,13 @@ pub(super) struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     /// Checks and casts. Builds the model if its input shape was not known yet.
-    pub fn new(model: &mut Model, x: Vec<Data<'a>>, y: Vec<Data<'a>>, weights: Vec<Data<'a>>, finite: bool) -> Result<Self, Error> {
+    pub fn new(
+        model: &mut Model,
+        x: Vec<Data<'a>>,
+        y: Vec<Data<'a>>,
+        weights: Vec<Data<'a>>,
+        finite: bool,
+    ) -> Result<Self, Error> {
         let examples = match x.first() {
             Some(first) => first.examples("the input")?,
             None => return Err(Error::Data { what: "no input was given".into() }),
@@ -42,9 +48,12 @@ impl<'a> Feed<'a> {
         for (i, (data, (shape, _))) in x.iter().zip(&takes).enumerate() {
             let name = if takes.len() == 1 { "the input".to_string() } else { format!("input {i}") };
             same_count(&name, data, examples)?;
-            let fits = data.shape.len() == shape.rank() && data.shape.iter().zip(&shape.0).skip(1).all(|(a, b)| b.is_none_or(|b| b == *a));
+            let fits = data.shape.len() == shape.rank()
+                && data.shape.iter().zip(&shape.0).skip(1).all(|(a, b)| b.is_none_or(|b| b == *a));
             if !fits {
-                return Err(Error::Data { what: format!("{name} has shape {:?}, but the model takes {shape}", data.shape) });
+                return Err(Error::Data {
+                    what: format!("{name} has shape {:?}, but the model takes {shape}", data.shape),
+                });
             }
         }
         let mut targets = Vec::new();
@@ -64,7 +73,10 @@ impl<'a> Feed<'a> {
             for (name, data) in [("the input", &x), ("the targets", &targets)] {
                 for d in data {
                     if let Some(at) = d.first_not_finite() {
-                        let what = format!("{name}: example {} has a value that is not finite (element {at})", at / d.stride().max(1));
+                        let what = format!(
+                            "{name}: example {} has a value that is not finite (element {at})",
+                            at / d.stride().max(1)
+                        );
                         return Err(Error::Data { what });
                     }
                 }
@@ -108,23 +120,40 @@ impl<'a> Feed<'a> {
 }
 
 fn count(what: &str, given: usize, wanted: usize) -> Result<(), Error> {
-    if given == wanted { Ok(()) } else { Err(Error::Data { what: format!("the model has {wanted} {what}, but was given {given}") }) }
+    if given == wanted {
+        Ok(())
+    } else {
+        Err(Error::Data { what: format!("the model has {wanted} {what}, but was given {given}") })
+    }
 }
 
 fn same_count(name: &str, data: &Data, examples: usize) -> Result<(), Error> {
     let found = data.examples(name)?;
-    if found == examples { Ok(()) } else { Err(Error::Data { what: format!("{name} has {found} examples, but the input has {examples}") }) }
+    if found == examples {
+        Ok(())
+    } else {
+        Err(Error::Data { what: format!("{name} has {found} examples, but the input has {examples}") })
+    }
 }
 
 /// Targets as the output's loss takes them; class numbers are checked.
-fn cast_target<'a>(model: &Model, output: usize, data: Data<'a>, classes: Option<usize>, name: &str) -> Result<Data<'a>, Error> {
+fn cast_target<'a>(
+    model: &Model,
+    output: usize,
+    data: Data<'a>,
+    classes: Option<usize>,
+    name: &str,
+) -> Result<Data<'a>, Error> {
     let loss = model.compiled()?.losses.iter().find(|l| l.output == output && l.loss.takes_class_numbers());
     let Some(loss) = loss else { return Ok(data.cast(DType::F32)) };
     let ignored = loss.loss.ignored_class();
     if data.dtype == DType::F32
         && let Some(at) = data.words.iter().position(|w| f32::from_bits(*w).fract() != 0.0)
     {
-        let what = format!("{name}: element {at} is {}, but class numbers must be whole", f32::from_bits(data.words[at]));
+        let what = format!(
+            "{name}: element {at} is {}, but class numbers must be whole",
+            f32::from_bits(data.words[at])
+        );
         return Err(Error::Data { what });
     }
     let data = data.cast(DType::I32);

@@ -171,12 +171,30 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
     /// # Errors
     /// The data do not fit the model (nothing was trained then), a callback failed, or the device did.
     pub fn run(self) -> Result<History, Error> {
-        let Fit { model, x, y, weights, validation, split, batch, epochs, initial, verbose, shuffle, finite, no_dropout, steps, callbacks } = self;
+        let Fit {
+            model,
+            x,
+            y,
+            weights,
+            validation,
+            split,
+            batch,
+            epochs,
+            initial,
+            verbose,
+            shuffle,
+            finite,
+            no_dropout,
+            steps,
+            callbacks,
+        } = self;
         if batch == 0 {
             return Err(Error::Argument { what: "batch_size must be at least 1".into() });
         }
         if !(0.0..1.0).contains(&split) {
-            return Err(Error::Argument { what: format!("validation_split must be at least 0 and less than 1, not {split}") });
+            return Err(Error::Argument {
+                what: format!("validation_split must be at least 0 and less than 1, not {split}"),
+            });
         }
         if y.is_empty() {
             return Err(Error::Data { what: "fit needs targets".into() });
@@ -185,7 +203,12 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         let feed = Feed::new(model, x, y, weights, finite)?;
         let kept = ((feed.examples as f64) * (1.0 - split)).floor() as usize;
         if kept == 0 {
-            return Err(Error::Data { what: format!("validation_split = {split} leaves none of {} examples to train on", feed.examples) });
+            return Err(Error::Data {
+                what: format!(
+                    "validation_split = {split} leaves none of {} examples to train on",
+                    feed.examples
+                ),
+            });
         }
         let validation = match validation {
             Some((x, y, w)) => Some(Validation::Other(Feed::new(model, x, y, w, finite)?)),
@@ -197,8 +220,21 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         let steps = steps.unwrap_or(all_steps).min(all_steps);
         let control = Control { epochs, steps_per_epoch: steps, ..Control::default() };
         let display = Display::new(verbose, epochs, steps);
-        let mut runner =
-            Runner { model, feed, validation, batch, kept, steps, shuffle, no_dropout, callbacks, control, display, trained: 0, space: vec![] };
+        let mut runner = Runner {
+            model,
+            feed,
+            validation,
+            batch,
+            kept,
+            steps,
+            shuffle,
+            no_dropout,
+            callbacks,
+            control,
+            display,
+            trained: 0,
+            space: vec![],
+        };
         runner.train(initial, epochs)
     }
 }
@@ -258,14 +294,26 @@ impl Runner<'_, '_, '_> {
         let (mut done, mut drawn) = (0, Instant::now());
         while done < self.steps && !self.control.stop_training {
             let whole = self.kept / self.batch;
-            let n = per_submit.min(self.until_look()).min(if done < whole { whole - done } else { 1 }).min(self.steps - done);
+            let n = per_submit
+                .min(self.until_look())
+                .min(if done < whole { whole - done } else { 1 })
+                .min(self.steps - done);
             let first = done * self.batch;
             let last = (first + n * self.batch).min(self.kept);
             let size = if done < whole { self.batch } else { last - first };
-            self.model.train_steps(&self.feed, &order[first..last], size, self.no_dropout, &mut self.space)?;
+            self.model.train_steps(
+                &self.feed,
+                &order[first..last],
+                size,
+                self.no_dropout,
+                &mut self.space,
+            )?;
             done += n;
             self.trained += n;
-            let looks = self.callbacks.iter().any(|c| c.every_batches().is_some_and(|k| self.trained.is_multiple_of(k.max(1))));
+            let looks = self
+                .callbacks
+                .iter()
+                .any(|c| c.every_batches().is_some_and(|k| self.trained.is_multiple_of(k.max(1))));
             let shows = self.display.is_live() && drawn.elapsed() > REFRESH;
             if looks || shows {
                 let logs = Logs(self.model.compiled()?.logs(&self.model.read_sums(0)?));
@@ -293,7 +341,12 @@ impl Runner<'_, '_, '_> {
     /// Batches until a callback wants to look.
     fn until_look(&self) -> usize {
         let next = |k: usize| k - self.trained % k;
-        self.callbacks.iter().filter_map(|c| c.every_batches()).map(|k| next(k.max(1))).min().unwrap_or(usize::MAX)
+        self.callbacks
+            .iter()
+            .filter_map(|c| c.every_batches())
+            .map(|k| next(k.max(1)))
+            .min()
+            .unwrap_or(usize::MAX)
     }
 
     fn after_batch(&mut self, epoch: usize, batch: usize, logs: &Logs) -> Result<(), Error> {
@@ -309,7 +362,12 @@ impl Runner<'_, '_, '_> {
     }
 
     /// Asks the callbacks what they want to see, and reads it once for all.
-    fn prepare(&mut self, moment: Moment, logs: &Logs, due: &dyn Fn(&dyn Callback) -> bool) -> Result<(), Error> {
+    fn prepare(
+        &mut self,
+        moment: Moment,
+        logs: &Logs,
+        due: &dyn Fn(&dyn Callback) -> bool,
+    ) -> Result<(), Error> {
         let wants = self.callbacks.iter_mut().filter(|c| due(&***c)).map(|c| c.wants(moment, logs)).max();
         self.control.snapshot = match wants {
             Some(Want::State) => Some(Arc::new(self.model.snapshot()?)),
@@ -318,7 +376,10 @@ impl Runner<'_, '_, '_> {
         Ok(())
     }
 
-    fn each_callback(&mut self, f: impl FnMut(&mut dyn Callback, &mut Control) -> CallbackResult) -> Result<(), Error> {
+    fn each_callback(
+        &mut self,
+        f: impl FnMut(&mut dyn Callback, &mut Control) -> CallbackResult,
+    ) -> Result<(), Error> {
         self.each_callback_if(&|_| true, f)
     }
 

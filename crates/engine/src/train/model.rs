@@ -1,6 +1,5 @@
 //! [`Model`]: a network with what training needs.
 
-
 use ndarray::ArrayD;
 
 use super::block;
@@ -24,6 +23,9 @@ pub struct Model {
     pub(super) failed_compile: Option<Error>,
     pub(super) device: Option<Device>,
     pub(super) session: Option<Session>,
+    /// Recordings that were not settled yet.
+    #[cfg(feature = "gpu")]
+    pub(super) advanced: Vec<super::guest::Advanced>,
     /// Seed of this model's random layers and shuffling.
     pub(super) seed: u64,
     /// Training steps taken so far: the counter of random draws.
@@ -107,7 +109,9 @@ impl Sequential {
 pub fn input_type(layer: &LayerRef) -> Result<(Shape, DType), Error> {
     let held = layer.layer();
     let input = held.as_any().downcast_ref::<InputLayer>();
-    input.map(InputLayer::symbol_type).ok_or_else(|| Error::State { what: format!("{} is no input layer", layer.name()) })
+    input
+        .map(InputLayer::symbol_type)
+        .ok_or_else(|| Error::State { what: format!("{} is no input layer", layer.name()) })
 }
 
 impl Model {
@@ -131,7 +135,17 @@ impl Model {
 
     /// A model around a network.
     pub fn of(root: LayerRef) -> Model {
-        Model { root, compiled: None, failed_compile: None, device: None, session: None, seed: next_seed(), steps: 0 }
+        Model {
+            root,
+            compiled: None,
+            failed_compile: None,
+            device: None,
+            session: None,
+            #[cfg(feature = "gpu")]
+            advanced: Vec::new(),
+            seed: next_seed(),
+            steps: 0,
+        }
     }
 
     /// The network as a layer: what a model that contains this one calls.
@@ -142,7 +156,10 @@ impl Model {
     /// Reads the network.
     pub fn network<R>(&self, f: impl FnOnce(&Network) -> R) -> Result<R, Error> {
         let held = self.root.layer();
-        held.as_any().downcast_ref::<Network>().map(f).ok_or_else(|| Error::State { what: "this model has no network".into() })
+        held.as_any()
+            .downcast_ref::<Network>()
+            .map(f)
+            .ok_or_else(|| Error::State { what: "this model has no network".into() })
     }
 
     /// Name: `sequential`, `model`, or as given.
@@ -166,7 +183,10 @@ impl Model {
     pub fn get_layer(&self, name: &str) -> Result<LayerRef, Error> {
         let layers = self.layers();
         layers.iter().find(|l| l.name() == name).cloned().ok_or_else(|| Error::Argument {
-            what: format!("no layer `{name}`; there are {}", layers.iter().map(LayerRef::name).collect::<Vec<_>>().join(", ")),
+            what: format!(
+                "no layer `{name}`; there are {}",
+                layers.iter().map(LayerRef::name).collect::<Vec<_>>().join(", ")
+            ),
         })
     }
 
@@ -187,7 +207,8 @@ impl Model {
     }
 
     pub(super) fn build_for(&mut self, example: &[usize]) -> Result<(), Error> {
-        let shape: Vec<Option<usize>> = std::iter::once(None).chain(example.iter().map(|d| Some(*d))).collect();
+        let shape: Vec<Option<usize>> =
+            std::iter::once(None).chain(example.iter().map(|d| Some(*d))).collect();
         self.build(&shape)
     }
 
@@ -239,7 +260,12 @@ impl Model {
         }
         for (i, (variable, weight)) in variables.iter().zip(weights).enumerate() {
             if variable.shape() != weight.shape() {
-                let what = format!("weight {i} ({}) has shape {:?}, but was given {:?}", variable.name(), variable.shape(), weight.shape());
+                let what = format!(
+                    "weight {i} ({}) has shape {:?}, but was given {:?}",
+                    variable.name(),
+                    variable.shape(),
+                    weight.shape()
+                );
                 return Err(Error::Argument { what });
             }
         }
@@ -319,7 +345,10 @@ impl Model {
     pub fn optimizer_weights(&self) -> Result<Vec<(String, ArrayD<f32>)>, Error> {
         let slots = self.compiled()?.ordered_slots(&self.trainable_variables());
         let reads: Vec<_> = slots.iter().map(|(name, _, v)| (*name, v.shape().to_vec(), v.read())).collect();
-        reads.into_iter().map(|(name, shape, read)| Ok((name.to_string(), to_array(&shape, block::wait(read)?)?))).collect()
+        reads
+            .into_iter()
+            .map(|(name, shape, read)| Ok((name.to_string(), to_array(&shape, block::wait(read)?)?)))
+            .collect()
     }
 
     /// Steps that the optimizer has taken; 0 for a model that was not compiled.
@@ -339,23 +368,30 @@ impl Model {
 
     /// Places everything that training (or prediction) needs on the device.
     pub(super) fn session(&mut self, training: bool) -> Result<&mut Session, Error> {
+        #[cfg(feature = "gpu")]
+        self.settle();
         let device = self.device()?;
         let flagged = self.flagged();
         let session = self.session.get_or_insert_with(|| Session::new(device));
-        let by_role = |role| flagged.iter().map(|(v, _)| v.clone()).filter(|v| v.role() == role).collect::<Vec<_>>();
+        let by_role =
+            |role| flagged.iter().map(|(v, _)| v.clone()).filter(|v| v.role() == role).collect::<Vec<_>>();
         session.place("parameters", &by_role(Role::Trainable))?;
         session.place("state", &by_role(Role::NonTrainable))?;
         if let Some(compiled) = &mut self.compiled {
             let sums: Vec<Variable> = compiled.sums.iter().filter(|s| s.is_built()).cloned().collect();
             session.place("metrics", &sums)?;
             if training {
-                let trainable: Vec<Variable> = flagged.iter().filter(|(_, t)| *t).map(|(v, _)| v.clone()).collect();
+                let trainable: Vec<Variable> =
+                    flagged.iter().filter(|(_, t)| *t).map(|(v, _)| v.clone()).collect();
                 compiled.build_slots(&trainable);
                 let infos = compiled.optimizer.slots();
                 for (i, info) in infos.iter().enumerate() {
                     let slot = |v: &Variable| compiled.slots.get(&v.id()).and_then(|s| s.get(i)).cloned();
                     let arena: Vec<Variable> = trainable.iter().filter_map(slot).collect();
-                    session.place(&format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name), &arena)?;
+                    session.place(
+                        &format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name),
+                        &arena,
+                    )?;
                 }
             }
         }
@@ -364,7 +400,9 @@ impl Model {
 }
 
 fn not_compiled() -> Error {
-    Error::State { what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into() }
+    Error::State {
+        what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into(),
+    }
 }
 
 impl From<&Model> for LayerRef {
@@ -400,4 +438,3 @@ pub trait Apply: Into<LayerRef> {
     }
 }
 impl<T: Into<LayerRef>> Apply for T {}
-

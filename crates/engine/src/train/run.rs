@@ -28,7 +28,7 @@ impl Model {
     }
 
     /// The plan of a key, made if need be.
-    fn with_plan<R>(
+    pub(super) fn with_plan<R>(
         &mut self,
         key: &Key,
         f: impl FnOnce(&mut super::session::Ready, &crate::device::Device) -> Result<R, Error>,
@@ -38,17 +38,23 @@ impl Model {
         let (root, compiled) = (&self.root, &self.compiled);
         let make = || match (key.mode, compiled) {
             (Mode::Predict, _) => trace::prediction(root, &key.types),
-            (_, None) => Err(Error::State { what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into() }),
+            (_, None) => Err(Error::State {
+                what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into(),
+            }),
             (Mode::Evaluate, Some(c)) => Ok((trace::evaluation(root, c, &key.types)?, vec![])),
-            (Mode::Train { no_dropout }, Some(c)) => Ok((trace::training(root, c, &key.types, &trainable, no_dropout)?, vec![])),
+            (Mode::Train { no_dropout }, Some(c)) => {
+                Ok((trace::training(root, c, &key.types, &trainable, no_dropout)?, vec![]))
+            }
         };
-        let Some(session) = self.session.as_mut() else { return Err(Error::State { what: "the model is on no device".into() }) };
+        let Some(session) = self.session.as_mut() else {
+            return Err(Error::State { what: "the model is on no device".into() });
+        };
         let device = session.device.clone();
         f(session.ready(key, make)?, &device)
     }
 
     /// The step row of the next training step; counts the step.
-    fn next_row(&mut self) -> Result<StepRow, Error> {
+    pub(super) fn next_row(&mut self) -> Result<StepRow, Error> {
         let mut row = [0; STEP_WORDS];
         row[0] = self.steps;
         row[1..3].copy_from_slice(&split(self.seed));
@@ -56,7 +62,13 @@ impl Model {
         let (iteration, rate) = (compiled.iteration, compiled.learning_rate());
         let columns = compiled.optimizer.scalars(iteration, rate);
         if columns.len() > STEP_WORDS - STEP_COLUMNS {
-            return Err(Error::State { what: format!("the optimizer has {} step columns, but a row holds {}", columns.len(), STEP_WORDS - STEP_COLUMNS) });
+            return Err(Error::State {
+                what: format!(
+                    "the optimizer has {} step columns, but a row holds {}",
+                    columns.len(),
+                    STEP_WORDS - STEP_COLUMNS
+                ),
+            });
         }
         row[STEP_COLUMNS..].iter_mut().zip(columns).for_each(|(w, c)| *w = (c as f32).to_bits());
         compiled.iteration += 1;
@@ -65,7 +77,14 @@ impl Model {
     }
 
     /// Trains on these examples, `batch` at a time: one submit. Their number is a multiple of `batch`.
-    pub(super) fn train_steps(&mut self, feed: &Feed, rows: &[u32], batch: usize, no_dropout: bool, space: &mut Vec<Vec<u32>>) -> Result<(), Error> {
+    pub(super) fn train_steps(
+        &mut self,
+        feed: &Feed,
+        rows: &[u32],
+        batch: usize,
+        no_dropout: bool,
+        space: &mut Vec<Vec<u32>>,
+    ) -> Result<(), Error> {
         let steps = rows.len() / batch;
         let key = self.key(Mode::Train { no_dropout }, feed, batch);
         // The plan is made before rows are counted: a model that cannot be planned keeps its state.
@@ -97,7 +116,9 @@ impl Model {
             let table = vec![[0; STEP_WORDS]; steps];
             let reads = model.with_plan(key, |ready, device| {
                 ready.run(device, space, &table)?;
-                let read = |o: &super::session::Window| (device.backend().read(&o.memory, 0, steps * o.stride), o.stride, o.words);
+                let read = |o: &super::session::Window| {
+                    (device.backend().read(&o.memory, 0, steps * o.stride), o.stride, o.words)
+                };
                 Ok(ready.outputs.iter().map(read).collect::<Vec<_>>())
             })?;
             for ((read, stride, words), result) in reads.into_iter().zip(&mut results) {

@@ -8,7 +8,7 @@ use super::trace::StepTypes;
 use crate::Error;
 use crate::device::{Device, MemoryRef, Placed, Replay, StepRow};
 use crate::graph::{Edge, Graph, Kind, Value, Variable};
-use crate::plan::{Arenas, Plan, Role, plan};
+use crate::plan::{Arenas, Role, plan};
 
 /// Plans that are kept ready: training, evaluation and prediction with their last, smaller batches, and some more.
 const KEPT_PLANS: usize = 8;
@@ -56,7 +56,6 @@ pub(super) struct Window {
 
 /// A plan made ready, with its windows.
 pub(super) struct Ready {
-    pub plan: Arc<Plan>,
     pub replay: Box<dyn Replay>,
     /// Windows of the inputs.
     pub inputs: Vec<Window>,
@@ -77,7 +76,8 @@ impl Session {
         let mut fresh = Vec::new();
         for variable in variables.iter().filter(|v| !v.is_empty()) {
             if let Value::Device(resident, offset) = variable.value()? {
-                let here = resident.as_any().downcast_ref::<Placed>().filter(|p| Arc::ptr_eq(&p.backend, &backend));
+                let here =
+                    resident.as_any().downcast_ref::<Placed>().filter(|p| Arc::ptr_eq(&p.backend, &backend));
                 if let Some(placed) = here {
                     let arena = self.arena_of(&placed.memory, name);
                     self.arenas.places.insert(variable.id(), (arena, offset));
@@ -124,7 +124,11 @@ impl Session {
     }
 
     /// The plan for a key, made and prepared when it is not kept.
-    pub fn ready(&mut self, key: &Key, make: impl FnOnce() -> Result<(Graph, Vec<Edge>), Error>) -> Result<&mut Ready, Error> {
+    pub fn ready(
+        &mut self,
+        key: &Key,
+        make: impl FnOnce() -> Result<(Graph, Vec<Edge>), Error>,
+    ) -> Result<&mut Ready, Error> {
         if let Some(at) = self.plans.iter().position(|(k, _)| k == key) {
             let found = self.plans.remove(at);
             self.plans.push(found);
@@ -174,7 +178,9 @@ impl Session {
                 }
                 // Its own: the gaps between gradients stay zero.
                 Role::Gradients => backend.allocate(&buffer.name, buffer.words)?,
-                Role::Arena => return Err(Error::State { what: format!("arena {} has no memory", buffer.name) }),
+                Role::Arena => {
+                    return Err(Error::State { what: format!("arena {} has no memory", buffer.name) });
+                }
             });
         }
         let replay = backend.prepare(&plan, memories)?;
@@ -183,9 +189,8 @@ impl Session {
             list.sort_by_key(|(k, _)| *k);
             list.into_iter().map(|(_, v)| v).collect()
         };
-        Ok(Ready { plan, replay, inputs: in_order(inputs), outputs: in_order(outputs_by), steps })
+        Ok(Ready { replay, inputs: in_order(inputs), outputs: in_order(outputs_by), steps })
     }
-
 }
 
 fn input_words(graph: &Graph, input: usize) -> usize {
@@ -201,7 +206,9 @@ impl Ready {
                 device.backend().write(&window.memory, 0, data)?;
             } else {
                 let mut image = vec![0; window.stride * rows.len()];
-                for (to, from) in image.chunks_exact_mut(window.stride).zip(data.chunks_exact(window.words.max(1))) {
+                for (to, from) in
+                    image.chunks_exact_mut(window.stride).zip(data.chunks_exact(window.words.max(1)))
+                {
                     to[..window.words].copy_from_slice(from);
                 }
                 device.backend().write(&window.memory, 0, &image)?;

@@ -76,7 +76,8 @@ impl Model {
         let trainable = self.trainable_variables();
         let variables = self.variables();
         let slots = self.compiled.as_ref().map(|c| c.ordered_slots(&trainable)).unwrap_or_default();
-        let reads: Vec<_> = variables.iter().chain(slots.iter().map(|(_, _, v)| v)).map(|v| (v.clone(), v.read())).collect();
+        let reads: Vec<_> =
+            variables.iter().chain(slots.iter().map(|(_, _, v)| v)).map(|v| (v.clone(), v.read())).collect();
         let mut saved = Vec::with_capacity(reads.len());
         for (variable, read) in reads {
             saved.push(Saved { variable, words: Arc::new(block::wait(read)?) });
@@ -90,11 +91,23 @@ impl Model {
                 LearningRate::Constant(rate) => Some(*rate),
                 LearningRate::Schedule(_) => None,
             },
-            slots: slots.iter().zip(slot_values).map(|((name, of, _), saved)| SavedSlot { name, of: *of, saved }).collect(),
+            slots: slots
+                .iter()
+                .zip(slot_values)
+                .map(|((name, of, _), saved)| SavedSlot { name, of: *of, saved })
+                .collect(),
             host: c.optimizer.host_state(),
         });
         let compile = self.compiled.as_ref().map(|c| c.config.clone());
-        Ok(Snapshot { root: self.root.clone(), weights: saved, trainable, compile, optimizer, seed: self.seed, steps: self.steps })
+        Ok(Snapshot {
+            root: self.root.clone(),
+            weights: saved,
+            trainable,
+            compile,
+            optimizer,
+            seed: self.seed,
+            steps: self.steps,
+        })
     }
 
     /// Puts the weights of a snapshot of this model back.

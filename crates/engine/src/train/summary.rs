@@ -23,7 +23,8 @@ impl Model {
 fn table(name: &str, network: &Network, variables: Vec<(Variable, bool)>) -> String {
     let functional = network.kind == NetworkKind::Functional;
     // Column ends as Keras 2 sets them: shares of the line's length.
-    let (ends, width): (&[usize], usize) = if functional { (&[32, 53, 65, 98], 98) } else { (&[29, 55, 65], 65) };
+    let (ends, width): (&[usize], usize) =
+        if functional { (&[32, 53, 65, 98], 98) } else { (&[29, 55, 65], 65) };
     let mut out = format!("Model: \"{name}\"\n{}\n", "_".repeat(width));
     let mut heads = vec!["Layer (type)", "Output Shape", "Param #"];
     if functional {
@@ -34,11 +35,13 @@ fn table(name: &str, network: &Network, variables: Vec<(Variable, bool)>) -> Str
     if !network.is_built() {
         out += "This model has not been built: call build(), fit() or predict() first.\n";
     }
-    let shown: Vec<&LayerRef> = if functional { network.layers.iter().collect() } else { network.real_layers().collect() };
+    let shown: Vec<&LayerRef> =
+        if functional { network.layers.iter().collect() } else { network.real_layers().collect() };
     for layer in shown {
         let title = format!("{} ({})", layer.name(), layer.class_name());
         let params: usize = layer.variables().iter().map(|(v, _)| v.len()).sum();
-        let mut cells = vec![wrap(&title, ends[0] - 1), vec![output_shape(network, layer)], vec![params.to_string()]];
+        let mut cells =
+            vec![wrap(&title, ends[0] - 1), vec![output_shape(network, layer)], vec![params.to_string()]];
         if functional {
             cells.push(connections(network, layer));
         }
@@ -50,7 +53,9 @@ fn table(name: &str, network: &Network, variables: Vec<(Variable, bool)>) -> Str
         counted.map(|(v, _)| v.len()).sum::<usize>()
     };
     let _ = writeln!(out, "{}", "=".repeat(width));
-    for (label, n) in [("Total", total(None)), ("Trainable", total(Some(true))), ("Non-trainable", total(Some(false)))] {
+    for (label, n) in
+        [("Total", total(None)), ("Trainable", total(Some(true))), ("Non-trainable", total(Some(false)))]
+    {
         let _ = writeln!(out, "{label} params: {n} ({})", bytes(4 * n));
     }
     let _ = writeln!(out, "{}", "_".repeat(width));
@@ -74,13 +79,23 @@ fn connections(network: &Network, layer: &LayerRef) -> Vec<String> {
     for call in calls {
         for (from, tensor) in &call.inputs {
             let source = network.calls.get(*from).and_then(|c| network.layers.get(c.layer));
-            let before = network.calls[..*from].iter().filter(|c| c.layer == network.calls[*from].layer).count();
+            let before =
+                network.calls[..*from].iter().filter(|c| c.layer == network.calls[*from].layer).count();
             lines.push(format!("'{}[{before}][{tensor}]'", source.map(LayerRef::name).unwrap_or_default()));
         }
     }
     match lines.len() {
         0 => vec!["[]".into()],
-        n => (0..n).map(|i| format!("{}{}{}", if i == 0 { "[" } else { " " }, lines[i], if i + 1 == n { "]" } else { "," })).collect(),
+        n => (0..n)
+            .map(|i| {
+                format!(
+                    "{}{}{}",
+                    if i == 0 { "[" } else { " " },
+                    lines[i],
+                    if i + 1 == n { "]" } else { "," }
+                )
+            })
+            .collect(),
     }
 }
 

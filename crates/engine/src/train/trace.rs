@@ -3,7 +3,9 @@
 use super::compiled::Compiled;
 use crate::Error;
 use crate::autograd::gradients;
-use crate::graph::{CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, trace};
+use crate::graph::{
+    CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, trace,
+};
 use crate::losses::Reduction;
 use crate::metrics::Sum;
 use crate::ops::{Entry, packed_sums};
@@ -47,7 +49,13 @@ fn call(root: &LayerRef, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
 }
 
 /// Adds the losses and the sums of the metrics; gives the total loss.
-fn losses_and_sums(root: &LayerRef, compiled: &Compiled, types: &StepTypes, cx: &CallContext, sums: &Variable) -> Tensor {
+fn losses_and_sums(
+    root: &LayerRef,
+    compiled: &Compiled,
+    types: &StepTypes,
+    cx: &CallContext,
+    sums: &Variable,
+) -> Tensor {
     let (xs, ys, weights) = inputs(types);
     let outputs = call(root, &xs, cx);
     let batch = types.x.first().and_then(|t| t.shape.first()).copied().unwrap_or(1) as f64;
@@ -98,7 +106,9 @@ fn reduced(reduction: Reduction, values: Tensor, weight: Option<Tensor>, mask: O
     let weighted = weight.map_or(values, |w| values * w);
     match (reduction, weight) {
         (Reduction::Sum, _) => weighted.sum(&[]),
-        (Reduction::MeanWithSampleWeight, Some(w)) => weighted.sum(&[]) / (w.broadcast_to(&values.shape()).sum(&[]) + 1e-7),
+        (Reduction::MeanWithSampleWeight, Some(w)) => {
+            weighted.sum(&[]) / (w.broadcast_to(&values.shape()).sum(&[]) + 1e-7)
+        }
         _ => weighted.mean(&[]),
     }
 }
@@ -113,7 +123,13 @@ fn fit_weight(weight: Tensor, values: Tensor) -> Tensor {
 }
 
 /// One training step. `trainable` are the variables that it changes.
-pub fn training(root: &LayerRef, compiled: &Compiled, types: &StepTypes, trainable: &[Variable], no_dropout: bool) -> Result<Graph, Error> {
+pub fn training(
+    root: &LayerRef,
+    compiled: &Compiled,
+    types: &StepTypes,
+    trainable: &[Variable],
+    no_dropout: bool,
+) -> Result<Graph, Error> {
     let (graph, ()) = trace(|| {
         let mut cx = CallContext::new(true);
         cx.no_dropout = no_dropout;
@@ -123,7 +139,9 @@ pub fn training(root: &LayerRef, compiled: &Compiled, types: &StepTypes, trainab
         let mut applied = Vec::new();
         for (variable, gradient) in trainable.iter().zip(found) {
             // Keras skips variables that the loss does not depend on.
-            let (Some(gradient), Some(slots)) = (gradient, compiled.slots.get(&variable.id())) else { continue };
+            let (Some(gradient), Some(slots)) = (gradient, compiled.slots.get(&variable.id())) else {
+                continue;
+            };
             applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone() });
         }
         compiled.optimizer.apply(&applied)
@@ -133,7 +151,9 @@ pub fn training(root: &LayerRef, compiled: &Compiled, types: &StepTypes, trainab
 
 /// One evaluation step.
 pub fn evaluation(root: &LayerRef, compiled: &Compiled, types: &StepTypes) -> Result<Graph, Error> {
-    let (graph, _) = trace(|| Ok(losses_and_sums(root, compiled, types, &CallContext::new(false), &compiled.sums[1]).ty()))?;
+    let (graph, _) = trace(|| {
+        Ok(losses_and_sums(root, compiled, types, &CallContext::new(false), &compiled.sums[1]).ty())
+    })?;
     Ok(graph)
 }
 

@@ -123,6 +123,10 @@ impl Backend for Cpu {
         Box::pin(std::future::ready(data))
     }
 
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn prepare(&self, plan: &Arc<Plan>, memories: Vec<MemoryRef>) -> Result<Box<dyn Replay>, Error> {
         for (buffer, memory) in plan.buffers.iter().zip(&memories) {
             self.own(memory, 0, buffer.words)?;

@@ -22,6 +22,11 @@ use std::sync::atomic::Ordering;
 use rhyton_kernels::caps::Caps;
 pub use wgpu;
 
+/// A buffer of the app's.
+pub type Buffer = wgpu::Buffer;
+/// An encoder of the app's.
+pub type Encoder = wgpu::CommandEncoder;
+
 use super::{Backend, MemoryRef, Reading, Replay};
 use crate::Error;
 use crate::plan::Plan;
@@ -230,6 +235,10 @@ impl Backend for Gpu {
 
     fn read(&self, memory: &MemoryRef, offset: usize, words: usize) -> Reading {
         read::read(&self.context, memory, offset, words)
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 
     fn prepare(&self, plan: &Arc<Plan>, memories: Vec<MemoryRef>) -> Result<Box<dyn Replay>, Error> {

@@ -173,14 +173,19 @@ pub(super) fn names(class: &str, map: &Map<String, Value>) -> (String, Option<St
     }
 }
 
+/// Arguments that only new versions of Keras 3 know, and that say nothing where they are null.
+fn drop_unset_axes(config: &mut Map<String, Value>) {
+    for key in ["input_axes", "output_axes"] {
+        if config.get(key).is_some_and(Value::is_null) {
+            config.shift_remove(key);
+        }
+    }
+}
+
 fn canonical_keys(role: Role, class: &str, mut config: Map<String, Value>) -> Map<String, Value> {
     match role {
         Role::Initializer => {
-            for key in ["input_axes", "output_axes"] {
-                if config.get(key).is_some_and(Value::is_null) {
-                    config.shift_remove(key);
-                }
-            }
+            drop_unset_axes(&mut config);
             // Files up to Keras 2.3.
             config.shift_remove("dtype");
             if class == "Identity" && config.get("gain").is_some_and(|g| g.as_f64() == Some(1.0)) {
@@ -273,7 +278,13 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
         Some(Value::Object(config)) if role == Role::Layer && registered.is_none() => {
             Value::Object(layer::plain(cx, &place, class, config)?)
         }
-        Some(Value::Object(config)) => Value::Object(plain_map(cx, &place, config)?),
+        Some(Value::Object(config)) => {
+            let mut config = plain_map(cx, &place, config)?;
+            if role == Role::Initializer {
+                drop_unset_axes(&mut config);
+            }
+            Value::Object(config)
+        }
         other => other.cloned().unwrap_or_default(),
     };
     // In `.h5`, layers inside layers have the full form that those of a model have not.

@@ -1,0 +1,61 @@
+//! Plans under WebGPU's default limits, kept as snapshots: what a change does to the GPU's work shows here, without a GPU.
+//!
+//! `RHYTON_UPDATE_SNAPSHOTS=1 cargo test --test plans` writes them anew; read the difference before committing it.
+
+use std::path::Path;
+
+use rhyton::prelude::*;
+use rhyton_kernels::caps::Caps;
+
+fn guide() -> Model {
+    let mut model = Sequential::named(
+        "guide",
+        (
+            Dense::new(512).activation("relu").name("dense").input_shape([784]),
+            Dropout::new(0.2).name("dropout"),
+            Dense::new(10).name("dense_1"),
+        ),
+    )
+    .expect("fits");
+    model.compile(
+        Adam::new(),
+        SparseCategoricalCrossentropy::new().from_logits(true),
+        [SparseCategoricalAccuracy::new()],
+    );
+    model
+}
+
+fn snapshot(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+    if std::env::var_os("RHYTON_UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, text).expect("writable");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    assert_eq!(kept, text, "the plan differs from tests/snapshots/{name}; see the head of tests/plans.rs");
+}
+
+/// The guide's training step: at most 14 dispatches, and bytes within 1.5 of what must be moved.
+#[test]
+fn training_step_of_the_guide() {
+    let plan = guide().plan_training(32, &Caps::portable()).expect("plans");
+    let totals = plan.totals();
+    assert!(totals.dispatches <= 14, "{}", plan.report());
+    assert!(totals.bytes as f64 <= 1.5 * totals.floor as f64, "{}", plan.report());
+    snapshot("guide_train_32.txt", &plan.report());
+}
+
+#[test]
+fn prediction_of_the_guide() {
+    let plan = guide().plan_prediction(32, &Caps::portable()).expect("plans");
+    snapshot("guide_predict_32.txt", &plan.report());
+}
+
+/// Both products of a gradient reach the tiled kernel.
+#[test]
+fn gradients_reach_the_tiled_kernel() {
+    let plan = guide().plan_training(512, &Caps::portable()).expect("plans");
+    let products = plan.steps.iter().filter(|s| s.label.contains("matmul")).flat_map(|s| &s.dispatches);
+    let kernels: Vec<&str> = products.map(|d| d.kernel).collect();
+    assert_eq!(kernels.len(), 5, "{}", plan.report());
+    assert!(kernels.iter().filter(|k| **k == "matmul_tiled").count() >= 3, "{kernels:?}");
+}
