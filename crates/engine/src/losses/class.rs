@@ -123,10 +123,10 @@ pub fn renamed(name: &str, loss: Arc<dyn Loss>) -> Arc<dyn Loss> {
 
 /// Which function `"crossentropy"` and `"ce"` stand for, by the shapes of targets and predictions, as Keras decides it.
 pub fn crossentropy_name(y_true: &[usize], y_pred: &[usize]) -> &'static str {
-    match crate::metrics::kind_of_targets(y_true, y_pred) {
-        crate::metrics::TargetKind::Binary => "binary_crossentropy",
-        crate::metrics::TargetKind::Sparse => "sparse_categorical_crossentropy",
-        crate::metrics::TargetKind::Categorical => "categorical_crossentropy",
+    match super::kind_of_targets(y_true, y_pred) {
+        super::TargetKind::Binary => "binary_crossentropy",
+        super::TargetKind::Sparse => "sparse_categorical_crossentropy",
+        super::TargetKind::Categorical => "categorical_crossentropy",
     }
 }
 

@@ -9,6 +9,7 @@ mod probability;
 mod regression;
 mod shape;
 mod similarity;
+mod targets;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -26,6 +27,7 @@ pub use regression::{
 };
 pub(crate) use shape::{one_hot, same_rank, squeeze_labels};
 pub use similarity::{Axes, CategoricalHinge, CosineSimilarity, Dice, Hinge, SquaredHinge, Tversky};
+pub use targets::{TargetKind, kind_of_targets};
 
 use crate::graph::{Tensor, serialized_custom_function};
 use crate::names::function_name;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::Error;
 use crate::graph::{Tensor, serialized_custom_function};
+use crate::losses::{TargetKind, kind_of_targets};
 
 /// Makes a metric from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Metric>, Error>;
@@ -121,29 +122,6 @@ pub fn builtin(name: &str, config: &Map<String, Value>) -> Result<Option<Arc<dyn
         c.class == name || c.aliases.contains(&name) || crate::names::snake_case(c.class) == name
     };
     METRICS.iter().find(known).map(|c| (c.make)(config.clone())).transpose()
-}
-
-/// What targets are, by their shape and that of the predictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetKind {
-    /// One yes or no.
-    Binary,
-    /// Class numbers.
-    Sparse,
-    /// One-hot rows.
-    Categorical,
-}
-
-/// Keras' rule for what targets are.
-pub fn kind_of_targets(y_true: &[usize], y_pred: &[usize]) -> TargetKind {
-    let (last_true, last_pred) = (y_true.last().copied(), y_pred.last().copied());
-    if last_pred == Some(1) {
-        TargetKind::Binary
-    } else if y_true.len() < y_pred.len() || (last_true == Some(1) && last_pred > Some(1)) {
-        TargetKind::Sparse
-    } else {
-        TargetKind::Categorical
-    }
 }
 
 /// Whether a name asks for the accuracy that suits the output.

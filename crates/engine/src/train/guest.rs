@@ -78,7 +78,7 @@ impl Drop for Recording<'_, '_> {
 }
 
 impl Model {
-    /// Starts recording into an encoder of the app's. The model must be on the app's device: `model.to(&Device::from_wgpu(device, queue)?)`.
+    /// Starts recording into an encoder of the app's. The model must be on the app's device: `Device::from_wgpu`.
     ///
     /// # Errors
     /// The model is on another device, or was not built.
