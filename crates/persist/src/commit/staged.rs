@@ -75,10 +75,12 @@ impl Staged {
             if let (Some(file), Some(old)) = (&staged.file, &old) {
                 file.set_permissions(old.clone()).map_err(|e| failed("set the permissions of", target, e))?;
             }
-            // Another program's sweep may have come between creating and locking; then the name is gone.
-            let locked = staged.file.as_ref().is_some_and(|f| f.lock().is_ok());
-            if !locked || staged.temporary.exists() {
-                return Ok(staged);
+            // Another program's sweep may come between creating and locking; then the file is, or will be, gone.
+            match staged.file.as_ref().map(File::try_lock) {
+                Some(Err(TryLockError::WouldBlock)) => {}
+                Some(Ok(())) if !staged.temporary.exists() => {}
+                // Locked; or there are no locks here, and then no sweep takes it either.
+                _ => return Ok(staged),
             }
         }
     }
