@@ -71,7 +71,7 @@ impl CheckpointManager {
         let gone = state.push(name, now, self.max_to_keep.unwrap_or(usize::MAX));
         checkpoint_state::write(&self.folder, &state)?;
         for old in gone {
-            checkpoint_state::remove(self.folder.join(old))?;
+            checkpoint_state::remove_from(&self.folder, &old)?;
         }
         Ok(path)
     }

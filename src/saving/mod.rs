@@ -153,7 +153,10 @@ pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) ->
     if format == "h5-weights" {
         tree.optimizer = None;
     }
-    (tree.model, tree.compile) = (None, None);
+    if format != "tf-checkpoint" {
+        // The optimizer of a checkpoint depends on which layers are frozen, and on whether its rate is a schedule.
+        (tree.model, tree.compile) = (None, None);
+    }
     write_tree(path, &format, &tree, options)
 }
 
