@@ -31,8 +31,8 @@
 //! * [`prelude`]: what most programs need. The guide "Save and load models", Python beside Rust: `docs/guide.md`.
 //! * [`train`]: models, `compile`, `fit`, `evaluate`, `predict`, callbacks. [`layers`], [`losses`], [`metrics`], [`optimizers`].
 //! * [`saving`]: files of Keras and TensorFlow, read and written.
-//! * [`device`]: where models run. [`graph`], [`plan`]: what is run.
-//! * [`datasets`]: MNIST.
+//! * [`device`] is where models run; [`graph`] and [`plan`] are what is run.
+//! * [`datasets`] has MNIST.
 
 pub mod callbacks;
 pub mod datasets;

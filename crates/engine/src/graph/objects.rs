@@ -158,11 +158,6 @@ impl<'de, T: ?Sized> Deserialize<'de> for Named<T> {
 }
 
 impl<T: ?Sized> Named<T> {
-    /// By name, unbound.
-    pub fn named(name: &str) -> Self {
-        Named { spec: Value::String(name.into()), object: None }
-    }
-
     /// As a config says, unbound.
     pub fn unbound(spec: Value) -> Self {
         Named { spec, object: None }
@@ -203,7 +198,7 @@ macro_rules! named {
         }
         impl From<&str> for Named<dyn $trait> {
             fn from(name: &str) -> Self {
-                Named::named(name)
+                Named::unbound(Value::String(name.into()))
             }
         }
     };

@@ -66,6 +66,19 @@ impl OpDef for SparseCrossEntropy {
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
         4 * inputs[0].len() as u64
     }
+
+    fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
+        let (rows, classes) = (output.len(), inputs[0].len() / output.len().max(1));
+        Some(Tiling { rows, cols: 1, tile_rows: (8192 / classes.max(1)).max(1), tile_cols: 1 })
+    }
+
+    fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
+        let classes = inputs[0].ty.shape.last().copied().unwrap_or(1);
+        let logits = &inputs[0].f32()[tile.row * classes..(tile.row + tile.rows) * classes];
+        let labels: Vec<f32> = labels(inputs[1], tile.row, tile.rows);
+        let (shape, rows) = ([tile.rows, classes], [tile.rows]);
+        self.host(&[View { shape: &shape, data: logits }, View { shape: &rows, data: &labels }], out);
+    }
 }
 
 impl OpDef for SparseCrossEntropyGrad {

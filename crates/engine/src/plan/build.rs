@@ -1,5 +1,6 @@
 //! From a graph to a plan: groups become steps, values get memory.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -148,10 +149,11 @@ impl Planner<'_> {
             let words = self.graph.edge_type(*edge).len();
             let buffer = self.buffer(format!("output {k}"), Role::Output(k), words);
             let region = Region { buffer, offset: 0, words };
-            if self.regions.contains_key(&source) {
-                self.copies.push((source, region));
-            } else {
-                self.regions.insert(source, region);
+            match self.regions.entry(source) {
+                Entry::Occupied(_) => self.copies.push((source, region)),
+                Entry::Vacant(free) => {
+                    free.insert(region);
+                }
             }
         }
         self.place_gradients();

@@ -57,9 +57,11 @@ element! {
 
 impl<'a> Data<'a> {
     /// Of any array.
-    pub fn of<A: Element, S: Storage<Elem = A>, D: Dimension>(array: &'a ArrayBase<S, D>) -> Data<'a>
+    pub fn of<A, S, D>(array: &'a ArrayBase<S, D>) -> Data<'a>
     where
-        A: bytemuck_like::Words,
+        A: Element + words::Words,
+        S: Storage<Elem = A>,
+        D: Dimension,
     {
         let shape = array.shape().to_vec();
         if A::PLAIN
@@ -144,7 +146,7 @@ impl<'a> Data<'a> {
 }
 
 /// Slices of plain numbers as words.
-mod bytemuck_like {
+mod words {
     /// Types that may lend their slices as words.
     pub trait Words: Sized {
         /// The same memory; called for plain 4-byte types only.
@@ -169,7 +171,7 @@ pub trait IntoData<'a> {
 
 impl<'a, A, S, D> IntoData<'a> for &'a ArrayBase<S, D>
 where
-    A: Element + bytemuck_like::Words,
+    A: Element + words::Words,
     S: Storage<Elem = A>,
     D: Dimension,
 {

@@ -87,10 +87,9 @@ impl Sequential {
         let settings = LayerSettings { name: name.into(), ..LayerSettings::default() };
         let input = match layers.first() {
             Some(first) if first.class_name() == "InputLayer" => Some(layers.remove(0)),
-            Some(first) => match first.settings().input_shape {
-                Some(shape) => Some(InputLayer::of(&shape, DType::F32).into()),
-                None => None,
-            },
+            Some(first) => {
+                first.settings().input_shape.map(|shape| InputLayer::of(&shape, DType::F32).into())
+            }
             None => None,
         };
         let mut network = Network::sequential(layers);
