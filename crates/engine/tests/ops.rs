@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use rhyton_engine::autograd::gradients;
 use rhyton_engine::graph::{Expr, Kind, Tensor, trace};
-use rhyton_engine::ops::cases::Case;
 use rhyton_engine::ops::{OPS, pointwise};
 use rhyton_engine::oracle::{self, Given};
 use rhyton_engine::random::Generator;
@@ -27,7 +26,7 @@ fn check_all(
         || -> Vec<Tensor> { inputs.iter().enumerate().map(|(i, t)| Tensor::input(i, t.clone())).collect() };
     let (forward, out) = trace(|| Ok(oracle::edge(make(&tensors())))).expect(name);
     for device in common::devices() {
-        common::check(&*device, &forward, &[out], given, tolerance, name);
+        common::check(device, &forward, &[out], given, tolerance, name);
     }
     if !differentiable.contains(&true) {
         return;
@@ -80,7 +79,7 @@ fn check_all(
     let outputs: Vec<_> = edges.iter().flatten().copied().collect();
     for device in common::devices() {
         common::check(
-            &*device,
+            device,
             &backward,
             &outputs,
             &given,

@@ -5,7 +5,7 @@
 //! * [`checkpoint_state`]: which checkpoint of a folder is the newest.
 //! * `container`: zip, HDF5, tensor bundle: they know bytes, not layers.
 //! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint: they know layers, not offsets.
-//! * [`formats`]: the table of formats; [`open`] and [`write`] go through it.
+//! * [`formats`]: the table of formats; [`open`] and [`write()`] go through it.
 //! * [`limits`]: what a file may ask of its reader.
 
 pub mod checkpoint_state;

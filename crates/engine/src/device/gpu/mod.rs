@@ -1,6 +1,6 @@
 //! The GPU device: replays the dispatches of plans through wgpu. The only place where wgpu is named.
 //!
-//! * [`adapters`]: which adapter is taken. [`context`]: what everything here shares, and error scopes.
+//! * [`adapters`]: which adapter is taken. `context`: what everything here shares, and error scopes.
 //! * `memory`, `read`: buffers, and reading them back.
 //! * `pipelines`, `ready`, `replay`: sources to pipelines, plans to bind groups, steps to submits; [`GpuReplay::record`] puts
 //!   steps into an encoder of the caller's.
