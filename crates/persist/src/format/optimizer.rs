@@ -189,6 +189,10 @@ pub(crate) fn decode(
             state.scalars.push(("u_product".into(), x as f32));
         }
     }
+    // A model that was compiled and never trained: Keras makes slots with the first step.
+    if rest.is_empty() {
+        return Ok(Some(state));
+    }
     let names: Vec<String> = rest.iter().map(|f| f.name.clone()).collect();
     let fitting: Vec<Layout> =
         layouts.iter().copied().filter(|l| per_variable(l) * n == rest.len()).collect();
