@@ -6,9 +6,21 @@ struct Params {
 }
 
 const GRADIENT: u32 = 0u;
+// Whether labels are f32, else i32.
+const FLOAT_LABELS: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> labels: array<i32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>;
+
+// The class of a row; a large number where the label is negative or NaN.
+fn class_of(row: u32) -> u32 {
+    let bits = labels[row];
+    if (FLOAT_LABELS == 0u) {
+        return bits;
+    }
+    let label = bitcast<f32>(bits);
+    return select(0xffffffffu, u32(max(label, 0.0)), label >= 0.0 && !is_nan(label));
+}
 
 var<workgroup> parts: array<f32, 256>;
 
@@ -21,8 +33,7 @@ fn main(
     let p = uniforms.params;
     for (var row = group.x; row < p.rows; row += groups.x) {
         let first = row * p.classes;
-        // A negative label becomes a large number.
-        let label = u32(labels[row]);
+        let label = class_of(row);
         let valid = label < p.classes;
         var part = logits[first];
         for (var j = lane; j < p.classes; j += 256u) {

@@ -70,9 +70,10 @@ const KINDS: &[&[(&str, u32)]] =
 const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)]];
 const LOGS: &[&[(&str, u32)]] = &[&[("LOG", 0)], &[("LOG", 1)]];
 const LOGS_SMALL: &[&[(&str, u32)]] = &[&[("LOG", 0)], &[("LOG", 1)], &[("LOG", 1), ("WORKGROUP", 8)]];
-const GRADIENTS: &[&[(&str, u32)]] = &[&[("GRADIENT", 0)], &[("GRADIENT", 1)]];
+const GRADIENTS: &[&[(&str, u32)]] =
+    &[&[("GRADIENT", 0)], &[("GRADIENT", 1)], &[("GRADIENT", 1), ("FLOAT_LABELS", 1)]];
 const GRADIENTS_SMALL: &[&[(&str, u32)]] =
-    &[&[("GRADIENT", 0)], &[("GRADIENT", 1)], &[("GRADIENT", 1), ("WORKGROUP", 8)]];
+    &[&[("GRADIENT", 0)], &[("GRADIENT", 1)], &[("FLOAT_LABELS", 1)], &[("GRADIENT", 1), ("WORKGROUP", 8)]];
 
 kernels! {
     /// A program alone.
@@ -94,9 +95,9 @@ kernels! {
     /// Softmax, one row a workgroup.
     SOFTMAX_GROUP "softmax_group" ("logits") ["LOG" = 0] {"rows", "length"} LOGS;
     /// Cross-entropy with labels, one row an invocation.
-    CROSS_ENTROPY_EACH "cross_entropy_each" ("logits", "labels") ["WORKGROUP" = 64, "GRADIENT" = 0] {"rows", "classes"} GRADIENTS_SMALL;
+    CROSS_ENTROPY_EACH "cross_entropy_each" ("logits", "labels") ["WORKGROUP" = 64, "GRADIENT" = 0, "FLOAT_LABELS" = 0] {"rows", "classes"} GRADIENTS_SMALL;
     /// Cross-entropy with labels, one row a workgroup.
-    CROSS_ENTROPY_GROUP "cross_entropy_group" ("logits", "labels") ["GRADIENT" = 0] {"rows", "classes"} GRADIENTS;
+    CROSS_ENTROPY_GROUP "cross_entropy_group" ("logits", "labels") ["GRADIENT" = 0, "FLOAT_LABELS" = 0] {"rows", "classes"} GRADIENTS;
     /// Index of the largest value of each row.
     ARGMAX "argmax" ("input") ["WORKGROUP" = 64] {"rows", "length"} SMALL;
     /// Copy of a stretch of an axis.

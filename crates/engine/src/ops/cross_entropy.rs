@@ -55,7 +55,8 @@ impl OpDef for SparseCrossEntropy {
     }
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
-        rhyton_kernels::lower::sparse_cross_entropy(output.len(), inputs[0].len() / output.len().max(1), caps)
+        let (rows, labels) = (output.len(), inputs[1].dtype.scalar());
+        rhyton_kernels::lower::sparse_cross_entropy(rows, inputs[0].len() / rows.max(1), labels, caps)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -105,7 +106,8 @@ impl OpDef for SparseCrossEntropyGrad {
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
         let rows = inputs[1].len();
-        rhyton_kernels::lower::sparse_cross_entropy_grad(rows, inputs[0].len() / rows.max(1), caps)
+        let labels = inputs[1].dtype.scalar();
+        rhyton_kernels::lower::sparse_cross_entropy_grad(rows, inputs[0].len() / rows.max(1), labels, caps)
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
@@ -152,11 +154,21 @@ impl Tensor {
 
 const REASON: &str = "exp and log of f32, sums of up to 300";
 
+/// The same labels as f32, as computed ones are.
+fn float_labels(mut case: Case) -> Case {
+    case.inputs[1].dtype = crate::types::DType::F32;
+    case
+}
+
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new(SparseCrossEntropy, &[&[5, 10], &[5]], 3e-6, REASON).integers(1, &[0, 9, 3, 3, 7]),
         Case::new(SparseCrossEntropy, &[&[3, 300], &[3]], 3e-6, REASON).integers(1, &[299, 0, 17]),
         Case::new(SparseCrossEntropy, &[&[2, 3, 4], &[2, 3]], 3e-6, REASON).integers(1, &[0, 1, 2, 3, 0, 1]),
+        float_labels(
+            Case::new(SparseCrossEntropy, &[&[4, 10], &[4]], 3e-6, REASON).integers(1, &[0, 9, 3, 7]),
+        ),
+        float_labels(Case::new(SparseCrossEntropy, &[&[2, 70], &[2]], 3e-6, REASON).integers(1, &[0, 69])),
     ]
 }
 
@@ -167,6 +179,9 @@ pub(super) fn grad_cases() -> Vec<Case> {
             .without_gradient(),
         Case::new(SparseCrossEntropyGrad, &[&[3, 300], &[3]], 3e-6, REASON)
             .integers(1, &[299, 0, 17])
+            .without_gradient(),
+        Case::new(SparseCrossEntropyGrad, &[&[4, 10], &[4]], 3e-6, REASON)
+            .integers(1, &[i32::MIN, -1, 10, 3])
             .without_gradient(),
     ]
 }

@@ -1,7 +1,7 @@
 //! Every lowering within the caps, and its words as many as the kernel's `Params` has.
 
 use super::*;
-use crate::program::Program;
+use crate::program::{Program, Scalar};
 use crate::table::kernel;
 
 fn lowerings(caps: &Caps) -> Vec<Lowered> {
@@ -16,7 +16,10 @@ fn lowerings(caps: &Caps) -> Vec<Lowered> {
             ]);
         }
         all.extend([softmax(n, 10, true, caps), softmax(3, n, false, caps), argmax(n, 10, caps)]);
-        all.extend([sparse_cross_entropy(n, 10, caps), sparse_cross_entropy_grad(3, n, caps)]);
+        all.extend([
+            sparse_cross_entropy(n, 10, Scalar::I32, caps),
+            sparse_cross_entropy_grad(3, n, Scalar::F32, caps),
+        ]);
         for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
             all.extend([
                 matmul(n, 784, 512, ta, tb, caps),
