@@ -57,6 +57,18 @@ impl TensorType {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Itself, unless it has more bytes than a machine can address: shapes may come from files.
+    ///
+    /// # Errors
+    /// Says so.
+    pub(crate) fn addressable(self) -> Result<Self, String> {
+        let bytes = self.shape.iter().try_fold(4_usize, |bytes, n| bytes.checked_mul(*n));
+        match bytes.filter(|b| isize::try_from(*b).is_ok()) {
+            Some(_) => Ok(self),
+            None => Err(format!("a tensor of shape {:?} has more elements than can be", self.shape)),
+        }
+    }
 }
 
 impl fmt::Debug for TensorType {

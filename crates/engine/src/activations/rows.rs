@@ -50,20 +50,25 @@ pub fn glu(x: Tensor, axis: isize) -> Tensor {
     })
 }
 
-/// The nearest point of the probability simplex, along an axis.
+/// Sparse probabilities, as Keras computes them along an axis.
 ///
-/// Takes n² comparisons per row of n. With z the row: j is in the support where 1 + c·zⱼ > s, c and s being the number and sum
-/// of the elements not less than zⱼ; the threshold is (sum over the support - 1) / its size.
+/// With z sorted, the support are the elements with 1 + k·z > (sum of the first k), k being the place of z. The threshold that
+/// is taken off should be (sum over the support - 1) / its size. Keras 3.15 takes the sum of all partial sums over the support
+/// instead, so that its results only add up to 1 where one element is left; so do these.
+///
+/// Instead of sorting, every element is compared with every other: n² comparisons per row of n.
 pub fn sparsemax(x: Tensor, axis: isize) -> Tensor {
     along(x, axis, |z| {
         let shape = z.shape();
         let (n, lead) = (shape.last().copied().unwrap_or(0), &shape[..shape.len() - 1]);
         let with = |tail: [usize; 2]| [lead, &tail].concat();
         let (column, row) = (z.reshape(with([n, 1])), z.reshape(with([1, n])));
-        let not_less = column.less_equal(row);
-        let (count, sum) = (not_less.sum(&[-1]), (not_less * row).sum(&[-1]));
+        let (larger, same) = (column.less(row), column.equal(row));
+        let (count, sum) = (larger.sum(&[-1]), (larger * row).sum(&[-1]));
         let support = sum.less(1.0 + count * z);
-        let threshold = ((support * z).sum_keep(&[-1]) - 1.0) / support.sum_keep(&[-1]);
+        // Equal elements are at neighbouring places: their partial sums on average.
+        let partial = sum + z * (same.sum(&[-1]) + 1.0) * 0.5;
+        let threshold = ((support * partial).sum_keep(&[-1]) - 1.0) / support.sum_keep(&[-1]);
         (z - threshold).relu()
     })
 }

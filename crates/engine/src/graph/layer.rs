@@ -184,7 +184,9 @@ impl<'a> Builder<'a> {
                 what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
             });
         };
-        let ty = TensorType::f32(shape);
+        let ty = TensorType::f32(shape)
+            .addressable()
+            .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
         let (seed, shape) = (next_seed(), ty.shape.clone());
         let make = move || Ok(initializer.init(&shape, seed)?.into_iter().map(f32::to_bits).collect());
         let role = if trainable { Role::Trainable } else { Role::NonTrainable };

@@ -225,7 +225,8 @@ impl<F: Fn(Tensor) -> Tensor + Send + Sync> Activation for (&'static str, F) {
 
 /// A function by its registered name, as Keras 3 writes it.
 pub fn serialized_custom_function(name: &str) -> Value {
-    if name.contains('>') {
+    // A closure is `<lambda>`, in no package.
+    if name.contains('>') && !name.starts_with('<') {
         json!({"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"})
     } else {
         Value::String(name.into())

@@ -81,7 +81,8 @@ pub(crate) fn node(
     let made = with_open(|g| {
         let Some(edges) = edges else { return Tensor::nowhere() };
         let types: Vec<TensorType> = edges.iter().map(|e| g.edge_type(*e).clone()).collect();
-        match infer(&types) {
+        let checked = infer(&types).and_then(|out| out.into_iter().map(TensorType::addressable).collect());
+        match checked {
             Ok(out) => {
                 let edge = g.add(kind, edges, out);
                 Tensor::new(g, edge)

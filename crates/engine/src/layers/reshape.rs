@@ -27,7 +27,14 @@ impl Layer for Reshape {
             let what = format!("target_shape {:?} must hold lengths, and -1 at most once", self.target_shape);
             return Err(Error::Argument { what });
         }
-        Ok(())
+        let lengths = self.target_shape.iter().filter_map(|d| usize::try_from(*d).ok());
+        match lengths.into_iter().try_fold(1_usize, usize::checked_mul) {
+            Some(_) => Ok(()),
+            None => {
+                let what = format!("target_shape {:?} has more elements than can be", self.target_shape);
+                Err(Error::Argument { what })
+            }
+        }
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

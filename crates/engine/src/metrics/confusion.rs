@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::Sum;
 use super::class::metric;
-use crate::graph::Tensor;
+use crate::Error;
+use crate::graph::{Tensor, fail};
 use crate::losses::same_rank;
 
 /// The threshold of a config: null for 0.5, a number, or a list of one.
@@ -66,7 +67,12 @@ fn counts(
 ) -> Vec<Sum> {
     let (mut t, mut p) = same_rank(y_true, y_pred);
     if let Some(class) = class {
-        let last = p.rank().saturating_sub(1);
+        let (last, classes) = (p.rank().saturating_sub(1), p.shape().last().copied().unwrap_or(0));
+        if class >= classes || t.shape() != p.shape() {
+            let what = format!("class_id {class} of targets {:?} and predictions {:?}", t.shape(), p.shape());
+            fail(Error::Shape { layer: String::new(), what });
+            return kinds.iter().map(|_| Sum::constant(0.0)).collect();
+        }
         (t, p) = (t.slice(last, class, 1), p.slice(last, class, 1));
     }
     let below = p.less_equal(threshold);

@@ -101,13 +101,10 @@ metric!(
     }
     |s, t, p| s.loss().values(t, p),
     fn sums(&self, y_true: Tensor, y_pred: Tensor, weight: Option<Tensor>) -> Vec<Sum> {
-        let values = self.call(y_true, y_pred);
+        // As in Keras, ignored targets count (as zeros) where there are no weights.
         let mask = losses::Loss::mask(&self.loss(), y_true, y_pred);
-        let weight = match (weight, mask) {
-            (Some(w), Some(m)) => Some(w.to_f32() * m),
-            (w, m) => w.or(m),
-        };
-        super::weighted_mean(values, weight)
+        let weight = weight.map(|w| mask.map_or(w, |m| w.to_f32() * m));
+        super::weighted_mean(self.call(y_true, y_pred), weight)
     }
     fn takes_class_numbers(&self) -> bool {
         true

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::optimizer;
+use super::rule::{optimizer, rounded};
 use super::{Common, Rule, SlotInfo, Update};
 use crate::Error;
 use crate::graph::Expr;
@@ -41,7 +41,8 @@ impl Rule for Adam {
 
     fn columns(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64> {
         let t = (iteration + 1) as f64;
-        vec![learning_rate * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - self.beta_1.powf(t))]
+        let (beta_1, beta_2) = (rounded(self.beta_1), rounded(self.beta_2));
+        vec![learning_rate * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t))]
     }
 
     fn update(&self) -> Update {

@@ -1,6 +1,6 @@
 //! Adam by the largest gradient.
 
-use super::rule::optimizer;
+use super::rule::{optimizer, rounded};
 use super::{Common, Rule, SlotInfo, Update};
 use crate::graph::Expr;
 
@@ -31,7 +31,7 @@ impl Rule for Adamax {
     }
 
     fn columns(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64> {
-        vec![learning_rate / (1.0 - self.beta_1.powf((iteration + 1) as f64))]
+        vec![learning_rate / (1.0 - rounded(self.beta_1).powf((iteration + 1) as f64))]
     }
 
     fn update(&self) -> Update {

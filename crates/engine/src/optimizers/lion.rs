@@ -1,6 +1,6 @@
 //! Lion.
 
-use super::rule::optimizer;
+use super::rule::{optimizer, rounded};
 use super::{Common, Rule, SlotInfo, Update};
 use crate::graph::Expr;
 
@@ -34,8 +34,9 @@ impl Rule for Lion {
 
     fn update(&self) -> Update {
         let [w, g, m] = [0, 1, 2].map(Expr::In);
-        let direction = (m.clone() * self.beta_1 + g.clone() * (1.0 - self.beta_1)).sign();
-        let m = m * self.beta_2 + g * (1.0 - self.beta_2);
+        let (beta_1, beta_2) = (rounded(self.beta_1), rounded(self.beta_2));
+        let direction = (m.clone() * beta_1 + g.clone() * (1.0 - beta_1)).sign();
+        let m = m * beta_2 + g * (1.0 - beta_2);
         Update { parameter: w - direction * Expr::Step(0), slots: vec![m] }
     }
 }

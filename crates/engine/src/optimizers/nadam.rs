@@ -1,6 +1,6 @@
 //! Adam with Nesterov's momentum.
 
-use super::rule::optimizer;
+use super::rule::{optimizer, rounded};
 use super::{Common, Rule, SlotInfo, Update};
 use crate::graph::Expr;
 
@@ -21,7 +21,7 @@ optimizer!(
 impl Nadam {
     /// Weight of the momentum in step t, counted from 1.
     fn weight(&self, t: i64) -> f64 {
-        self.beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64))
+        rounded(self.beta_1) * (1.0 - 0.5 * rounded(0.96).powf(t as f64))
     }
 }
 
@@ -48,14 +48,15 @@ impl Rule for Nadam {
         vec![
             learning_rate * next / (1.0 - product * next),
             learning_rate * (1.0 - now) / (1.0 - product),
-            1.0 / (1.0 - self.beta_2.powf(t as f64)),
+            1.0 / (1.0 - rounded(self.beta_2).powf(t as f64)),
         ]
     }
 
     fn update(&self) -> Update {
         let [w, g, m, v] = [0, 1, 2, 3].map(Expr::In);
-        let m = m.clone() + (g.clone() - m) * (1.0 - self.beta_1);
-        let v = v.clone() + (g.clone().square() - v) * (1.0 - self.beta_2);
+        // Unlike Adam, Keras rounds the decays to f32 before it takes them from 1.
+        let m = m.clone() + (g.clone() - m) * (1.0 - rounded(self.beta_1));
+        let v = v.clone() + (g.clone().square() - v) * (1.0 - rounded(self.beta_2));
         let ahead = m.clone() * Expr::Step(0) + g * Expr::Step(1);
         let parameter = w - ahead / ((v.clone() * Expr::Step(2)).sqrt() + self.epsilon);
         Update { parameter, slots: vec![m, v] }

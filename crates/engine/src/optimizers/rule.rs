@@ -200,6 +200,11 @@ impl<R: Rule> Optimizer for R {
     }
 }
 
+/// A setting as Keras has it where it takes powers of it: rounded to f32. In 1 - beta_2 that shows.
+pub(super) fn rounded(setting: f64) -> f64 {
+    f64::from(setting as f32)
+}
+
 /// Number of columns that the formulas read: one more than the highest.
 fn used_columns(update: &Update) -> usize {
     let mut count = 0;

@@ -1,0 +1,242 @@
+//! Outputs of layers, given Keras' weights; what they do in training.
+
+use std::collections::HashMap;
+
+use rhyton_engine::Error;
+use rhyton_engine::graph::{CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, TensorType, trace};
+use rhyton_engine::layers::{
+    Add, Concatenate, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise, Permute, RepeatVector,
+    Reshape, Subtract,
+};
+use rhyton_engine::models::registry;
+use rhyton_engine::oracle::{self, Given, value};
+use serde_json::{Value, json};
+
+use crate::common::{close, data, gradient, numbers, shape};
+
+/// Builds a layer for these input shapes, and runs it.
+fn run(
+    layer: &LayerRef,
+    inputs: &[(Vec<usize>, Vec<f64>)],
+    variables: HashMap<u64, Vec<f64>>,
+    cx: CallContext,
+) -> Result<(Vec<usize>, Vec<f64>, f64), Error> {
+    let (graph, (shape, edge, loss)) = trace(|| {
+        let xs: Vec<Tensor> = inputs
+            .iter()
+            .enumerate()
+            .map(|(i, (shape, _))| Tensor::input(i, TensorType::f32(shape.clone())))
+            .collect();
+        let y = layer.call(&xs, &cx)[0];
+        let loss = cx.losses().into_iter().reduce(|a, b| a + b).unwrap_or_else(|| Tensor::full(&[], 0.0));
+        Ok((y.shape(), oracle::edge(y), oracle::edge(loss)))
+    })?;
+    let given = Given {
+        inputs: inputs.iter().enumerate().map(|(i, (_, x))| (i, x.clone())).collect(),
+        variables,
+        seed: [3, 5],
+        counter: 2,
+        ..Given::default()
+    };
+    let values = oracle::run(&graph, &given);
+    Ok((shape, value(&values, edge).to_vec(), value(&values, loss)[0]))
+}
+
+fn build(layer: &LayerRef, shapes: &[Vec<usize>]) -> Result<(), Error> {
+    // The batch is not known when a layer is built.
+    let of = |s: &Vec<usize>| Shape(s.iter().enumerate().map(|(i, d)| (i > 0).then_some(*d)).collect());
+    layer.build(&registry::resolver(), &shapes.iter().map(of).collect::<Vec<_>>())
+}
+
+#[test]
+fn equal_keras() {
+    let reference = data(include_str!("../data/keras/layers.json"));
+    for case in reference.as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let what = format!("{name} {}", case["args"]);
+        let layer = registry::layer(name, None, case["config"].as_object().unwrap())
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
+        let inputs: Vec<(Vec<usize>, Vec<f64>)> =
+            case["x"].as_array().unwrap().iter().map(|x| (shape(&x["shape"]), numbers(&x["data"]))).collect();
+        build(&layer, &inputs.iter().map(|(s, _)| s.clone()).collect::<Vec<_>>())
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
+        let own = layer.own_variables();
+        let weights = case["weights"].as_array().unwrap();
+        assert_eq!(own.len(), weights.len(), "{what}: number of weights");
+        let mut variables = HashMap::new();
+        for (variable, weight) in own.iter().zip(weights) {
+            assert_eq!(variable.name(), weight["name"], "{what}");
+            assert_eq!(variable.shape(), shape(&weight["shape"]), "{what}: {}", variable.name());
+            variables.insert(variable.id(), numbers(&weight["data"]));
+        }
+        let (out_shape, y, loss) = run(&layer, &inputs, variables, CallContext::new(false))
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(out_shape, shape(&case["y_shape"]), "{what}: shape");
+        // Keras holds constants such as slopes in f32 on the way.
+        close(&y, &numbers(&case["y"]), 1e-7, &what);
+        if let [wanted] = numbers(&case["losses"])[..] {
+            close(&[loss], &[wanted], 1e-7, &format!("loss of {what}"));
+        }
+    }
+}
+
+fn training() -> CallContext {
+    CallContext::new(true)
+}
+
+#[test]
+fn dropout_drops_and_keeps_the_sum() {
+    let x: Vec<f64> = vec![2.0; 20000];
+    let input = [(vec![100, 200], x)];
+    let layer: LayerRef = Dropout::new(0.25).into();
+    build(&layer, &[vec![100, 200]]).unwrap();
+    let (_, y, _) = run(&layer, &input, HashMap::new(), training()).unwrap();
+    let kept = y.iter().filter(|v| **v != 0.0).count() as f64 / 20000.0;
+    // Five standard errors of a share of 3/4.
+    assert!((kept - 0.75).abs() < 5.0 * (0.75_f64 * 0.25 / 20000.0).sqrt(), "{kept}");
+    assert!(y.iter().all(|v| *v == 0.0 || (v - 2.0 / 0.75).abs() < 1e-12));
+    let mut without = training();
+    without.no_dropout = true;
+    for cx in [CallContext::new(false), without] {
+        assert_eq!(run(&layer, &input, HashMap::new(), cx).unwrap().1, input[0].1);
+    }
+}
+
+/// Axes of length 1 share their draw; the gradient has the same mask as the output.
+#[test]
+fn noise_shape_and_the_mask_of_the_gradient() {
+    let layer: LayerRef = Dropout::new(0.5).noise_shape([None, Some(1)]).into();
+    build(&layer, &[vec![50, 4]]).unwrap();
+    let (_, y, _) = run(&layer, &[(vec![50, 4], vec![1.0; 200])], HashMap::new(), training()).unwrap();
+    assert!(y.chunks(4).all(|row| row.iter().all(|v| *v == row[0])));
+    assert!(y.contains(&0.0) && y.contains(&2.0));
+
+    let layer: LayerRef = Dropout::new(0.5).into();
+    build(&layer, &[vec![50, 4]]).unwrap();
+    let (graph, edges) = trace(|| {
+        let x = Tensor::input(0, TensorType::f32([50, 4]));
+        let y = layer.call(&[x], &training())[0];
+        let g = gradient(y.sum(&[]), x);
+        Ok([oracle::edge(y), oracle::edge(g)])
+    })
+    .unwrap();
+    let given = Given { inputs: [(0, vec![1.0; 200])].into(), seed: [1, 2], ..Given::default() };
+    let values = oracle::run(&graph, &given);
+    assert_eq!(value(&values, edges[0]), value(&values, edges[1]));
+}
+
+#[test]
+fn noise_has_its_moments() {
+    let layers: [(LayerRef, f64, f64); 2] =
+        [(GaussianNoise::new(0.5).into(), 1.0, 0.25), (GaussianDropout::new(0.2).into(), 1.0, 0.25)];
+    for (layer, mean, variance) in layers {
+        build(&layer, &[vec![100, 200]]).unwrap();
+        let (_, y, _) =
+            run(&layer, &[(vec![100, 200], vec![1.0; 20000])], HashMap::new(), training()).unwrap();
+        let m = y.iter().sum::<f64>() / 20000.0;
+        let v = y.iter().map(|y| (y - m).powi(2)).sum::<f64>() / 20000.0;
+        assert!((m - mean).abs() < 5.0 * (variance / 20000.0_f64).sqrt(), "{layer:?}: mean {m}");
+        assert!((v / variance - 1.0).abs() < 0.05, "{layer:?}: variance {v}");
+    }
+}
+
+#[test]
+fn penalties_on_weights() {
+    let layer: LayerRef = Dense::new(2).kernel_regularizer("l2").bias_regularizer("L1L2").into();
+    build(&layer, &[vec![3, 4]]).unwrap();
+    let cx = CallContext::new(true);
+    let (graph, edges) = trace(|| {
+        layer.add_penalties(&cx);
+        Ok(cx.losses().into_iter().map(oracle::edge).collect::<Vec<_>>())
+    })
+    .unwrap();
+    let kernel = layer.own_variables()[0].id();
+    let given = Given { variables: [(kernel, vec![2.0; 8])].into(), ..Given::default() };
+    let values = oracle::run(&graph, &given);
+    let losses: Vec<f64> = edges.iter().map(|e| value(&values, *e)[0]).collect();
+    close(&losses, &[0.01 * 32.0, 0.0], 1e-12, "penalties");
+}
+
+#[test]
+fn shapes_that_do_not_fit_name_the_layer() {
+    let wrong = |layer: LayerRef, shapes: &[Vec<usize>]| {
+        let built = build(&layer, shapes);
+        let inputs: Vec<_> = shapes.iter().map(|s| (s.clone(), vec![0.0; s.iter().product()])).collect();
+        let ran = built.and_then(|()| run(&layer, &inputs, HashMap::new(), training()).map(|_| ()));
+        ran.err().map(|e| e.to_string()).unwrap_or_else(|| panic!("{layer:?} took {shapes:?}"))
+    };
+    for (layer, shapes, words) in [
+        (Dense::new(3).name("head"), vec![vec![4]], "rank 2"),
+        (Dense::new(0).name("head"), vec![vec![2, 4]], "units is 0"),
+        (Dropout::new(1.5).name("head"), vec![vec![2, 4]], "rate is 1.5"),
+        (Reshape::new([3, 3]).name("head"), vec![vec![2, 4]], "reshaped"),
+        (Reshape::new([1 << 40, 1 << 40]).name("head"), vec![vec![2, 4]], "more elements than can be"),
+        (Dense::new(1 << 62).name("head"), vec![vec![2, 4]], "more elements than can be"),
+        (RepeatVector::new(1 << 62).name("head"), vec![vec![2, 4]], "more elements than can be"),
+        (Reshape::new([-1, -1]).name("head"), vec![vec![2, 4]], "at most once"),
+        (Permute::new([1, 3]).name("head"), vec![vec![2, 4, 5]], "dims"),
+        (RepeatVector::new(2).name("head"), vec![vec![2, 4, 5]], "rank 2"),
+        (Subtract::new().name("head"), vec![vec![2, 4]; 3], "exactly 2"),
+        (Add::new().name("head"), vec![vec![2, 4], vec![2, 3]], "broadcast"),
+        (Concatenate::new().axis(3).name("head"), vec![vec![2, 4], vec![2, 3]], "axis 3"),
+        (Flatten::new().name("head"), vec![vec![2, 4], vec![2, 3]], "one input"),
+    ] {
+        let error = wrong(layer, &shapes);
+        assert!(error.contains(words) && error.contains("head"), "{error}");
+    }
+}
+
+/// A kernel of an axis that data decides cannot be made.
+#[test]
+fn unknown_features() {
+    let layer = Dense::new(3).name("head");
+    let error = layer.build(&registry::resolver(), &[Shape(vec![None, None])]).unwrap_err().to_string();
+    assert!(error.contains("head") && error.contains("(None, None)"), "{error}");
+}
+
+#[test]
+fn settings_that_are_not_supported_are_named() {
+    let read = |class: &str, config: Value| registry::layer(class, None, config.as_object().unwrap());
+    for (class, config, words) in [
+        (
+            "Dense",
+            json!({"name": "head", "units": 3, "kernel_constraint": {"class_name": "MaxNorm", "config": {}}}),
+            "kernel_constraint",
+        ),
+        (
+            "Dense",
+            json!({"name": "head", "units": 3, "quantization_config": {"mode": "int8"}}),
+            "quantization_config",
+        ),
+        (
+            "Dense",
+            json!({"name": "head", "units": 3, "activity_regularizer": {"class_name": "L2", "config": {"l2": 0.1}}}),
+            "activity_regularizer",
+        ),
+        ("Dense", json!({"name": "head", "units": 3, "lora_rank": 4}), "lora_rank"),
+        ("Dense", json!({"name": "head"}), "units"),
+        ("Dense", json!({"name": "head", "units": -3}), "-3"),
+        ("Softmax", json!({"name": "head", "axis": -1, "robust_masking": true}), "robust_masking"),
+    ] {
+        let error = read(class, config).err().unwrap().to_string();
+        assert!(error.contains(words) && error.contains(class) && error.contains("head"), "{error}");
+    }
+    let keras_2 = json!({"name": "dense_7", "trainable": false, "dtype": "float32", "batch_input_shape": [null, 4], "units": 3,
+        "activation": "linear", "activity_regularizer": null, "kernel_regularizer": null});
+    let layer = read("Dense", keras_2).unwrap();
+    assert_eq!((LayerRef::name(&layer).as_str(), layer.is_trainable()), ("dense_7", false));
+    assert_eq!(layer.settings().input_shape, Some(vec![Some(4)]));
+    let leaky = read("LeakyReLU", json!({"alpha": 0.25})).unwrap();
+    assert_eq!(leaky.layer().config()["negative_slope"], json!(0.25));
+    let input =
+        read("InputLayer", json!({"batch_input_shape": [null, 7], "dtype": "int32", "name": "x"})).unwrap();
+    assert_eq!(input.layer().config()["batch_shape"], json!([null, 7]));
+}
+
+#[test]
+fn builders_come_before_what_all_layers_have() {
+    let layer = Dense::new(512).activation("relu").use_bias(false).input_shape([784]);
+    assert_eq!(layer.settings().input_shape, Some(vec![Some(784)]));
+    assert_eq!(layer.layer().config()["activation"], json!("relu"));
+    assert_eq!(Dense::CLASS, layer.class_name());
+}

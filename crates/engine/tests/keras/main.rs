@@ -1,0 +1,11 @@
+//! Everything that Keras names by class, against numbers and configs of the real Keras 3 (`tests/data/keras/make.py`).
+
+mod activations;
+mod common;
+mod compile;
+mod configs;
+mod layers;
+mod losses;
+mod metrics;
+mod optimizers;
+mod registry;

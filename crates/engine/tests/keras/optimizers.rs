@@ -1,0 +1,184 @@
+//! Five steps of every optimizer, parameters and slots; every schedule.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rhyton_engine::graph::{IntoTensor, Role, Tensor, TensorType, Value as Place, Variable, trace};
+use rhyton_engine::models::registry;
+use rhyton_engine::optimizers::{Applied, OPTIMIZERS, Optimizer, OptimizerSpec, slot_order};
+use rhyton_engine::oracle::{self, Given, value};
+use serde_json::{Value, json};
+
+use crate::common::{close, data, numbers};
+
+fn variable(name: &str, shape: &[usize], role: Role) -> Variable {
+    let ty = TensorType::f32(shape);
+    let words = vec![0; ty.len()];
+    Variable::new(name, ty, role, Place::Host(Arc::new(words)))
+}
+
+fn optimizer(name: &str, args: &Value) -> Box<dyn Optimizer> {
+    let config = json!({"class_name": name, "config": args});
+    registry::optimizer(OptimizerSpec::Config(config)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+#[test]
+fn equal_keras() {
+    let reference = data(include_str!("../data/keras/optimizers.json"));
+    for case in reference["cases"].as_array().unwrap() {
+        let (name, args) = (case["name"].as_str().unwrap(), &case["args"]);
+        let what = format!("{name} {args}");
+        let mut optimizer = optimizer(name, args);
+        let shapes: [&[usize]; 2] = [&[2, 3], &[3]];
+        let infos = optimizer.slots();
+        let mut values: HashMap<u64, Vec<f64>> = HashMap::new();
+        let parameters: Vec<(Variable, Vec<Variable>)> = shapes
+            .iter()
+            .enumerate()
+            .map(|(i, shape)| {
+                let parameter = variable("w", shape, Role::Trainable);
+                values.insert(parameter.id(), numbers(&reference["start"][i]));
+                let slot = |info: &rhyton_engine::optimizers::SlotInfo| {
+                    let slot = variable(info.name, shape, Role::Slot);
+                    values.insert(slot.id(), vec![f64::from(info.initial); slot.len()]);
+                    slot
+                };
+                let slots = infos.iter().map(slot).collect();
+                (parameter, slots)
+            })
+            .collect();
+        let (graph, ()) = trace(|| {
+            let applied = |(i, (variable, slots)): (usize, &(Variable, Vec<Variable>))| Applied {
+                variable: variable.clone(),
+                gradient: Tensor::input(i, TensorType::f32(shapes[i])),
+                slots: slots.clone(),
+            };
+            optimizer.apply(&parameters.iter().enumerate().map(applied).collect::<Vec<_>>())
+        })
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+        let order = slot_order(&infos, 2);
+        // Keras' names of slots end with ours, in the order of files.
+        let names = case["slot_names"].as_array().unwrap();
+        for (n, (parameter, slot)) in order.iter().enumerate() {
+            let expected = format!("{}_{}", ["w", "b"][*parameter], infos[*slot].name);
+            assert_eq!(names[n], json!(expected), "{what}: slot {n}");
+        }
+        for (i, step) in case["steps"].as_array().unwrap().iter().enumerate() {
+            let rate = optimizer.learning_rate().at(i as i64);
+            let given = Given {
+                inputs: (0..2).map(|p| (p, numbers(&reference["gradients"][i][p]))).collect(),
+                variables: values.clone(),
+                step: optimizer.scalars(i as i64, rate),
+                ..Given::default()
+            };
+            let ran = oracle::run(&graph, &given);
+            for (variable, edge) in &graph.assigns {
+                values.insert(variable.id(), value(&ran, *edge).to_vec());
+            }
+            // Keras holds its settings in f32 on the way.
+            let tolerance = 1e-6;
+            for (p, (variable, _)) in parameters.iter().enumerate() {
+                let place = format!("{what}, step {i}, parameter {p}");
+                close(&values[&variable.id()], &numbers(&step["parameters"][p]), tolerance, &place);
+            }
+            for (n, (p, slot)) in order.iter().enumerate() {
+                let got = &values[&parameters[*p].1[*slot].id()];
+                close(got, &numbers(&step["slots"][n]), tolerance, &format!("{what}, step {i}, slot {n}"));
+            }
+            if name == "Nadam" {
+                // Keras lists the product after the slots.
+                let product = f64::from(optimizer.host_state()[0].1);
+                close(&[product], &numbers(&step["slots"][order.len()]), 1e-6, &format!("{what}: u_product"));
+            }
+        }
+    }
+    let tested = |name: &str| reference["cases"].as_array().unwrap().iter().any(|c| c["name"] == name);
+    let untested: Vec<&str> = OPTIMIZERS.iter().map(|c| c.names[0]).filter(|c| !tested(c)).collect();
+    assert!(untested.is_empty(), "classes without a case: {untested:?}");
+}
+
+#[test]
+fn schedules_equal_keras() {
+    let reference = data(include_str!("../data/keras/schedules.json"));
+    for case in reference["cases"].as_array().unwrap() {
+        let (name, args) = (&case["name"], &case["args"]);
+        let schedule = registry::schedule(&json!({"class_name": name, "config": args})).unwrap();
+        let at = reference["at"].as_array().unwrap().iter().map(|i| schedule.at(i.as_i64().unwrap()));
+        let got: Vec<f64> = at.collect();
+        // Keras computes some of these in f32, whatever its float type.
+        close(&got, &numbers(&case["rates"]), 1e-6, &format!("{name} {args}"));
+        let spec = schedule.spec();
+        assert!(crate::common::same(&spec, &case["config"]), "{spec}\n{}", case["config"]);
+    }
+}
+
+/// One node per parameter, its inputs being parameter, gradient and slots: what plans fuse and merge by.
+#[test]
+fn one_node_per_parameter() {
+    for class in OPTIMIZERS {
+        let optimizer = optimizer(class.names[0], &json!({"clipvalue": 0.5, "weight_decay": 0.1}));
+        let w = variable("w", &[2, 3], Role::Trainable);
+        let slots: Vec<Variable> =
+            optimizer.slots().iter().map(|s| variable(s.name, &[2, 3], Role::Slot)).collect();
+        let (graph, expected) = trace(|| {
+            let gradient = Tensor::input(0, TensorType::f32([2, 3]));
+            let expected: Vec<_> = [(&w).into_tensor(), gradient]
+                .into_iter()
+                .chain(slots.iter().map(IntoTensor::into_tensor))
+                .map(oracle::edge)
+                .collect();
+            optimizer.apply(&[Applied { variable: w.clone(), gradient, slots: slots.clone() }])?;
+            Ok(expected)
+        })
+        .unwrap();
+        let made: Vec<_> = graph.nodes.iter().filter(|n| !n.inputs.is_empty()).collect();
+        assert_eq!(made.len(), 1, "{}", class.names[0]);
+        assert_eq!(made[0].inputs, expected, "{}", class.names[0]);
+        let targets: Vec<_> = graph.assigns.iter().map(|(v, e)| (v.id(), e.output)).collect();
+        let wanted: Vec<_> =
+            std::iter::once(&w).chain(&slots).enumerate().map(|(i, v)| (v.id(), i)).collect();
+        assert_eq!(targets, wanted, "{}", class.names[0]);
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_done_are_named() {
+    let wrong = |class: &str, args: Value| {
+        let config = json!({"class_name": class, "config": args});
+        registry::optimizer(OptimizerSpec::Config(config)).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    for (class, args, words) in [
+        ("Adam", json!({"use_ema": true}), "use_ema"),
+        ("Adam", json!({"gradient_accumulation_steps": 4}), "gradient_accumulation_steps"),
+        ("SGD", json!({"loss_scale_factor": 2.0}), "loss_scale_factor"),
+        ("SGD", json!({"momentum": 1.5}), "momentum"),
+        ("SGD", json!({"clipnorm": 1.0, "clipvalue": 1.0}), "only one of"),
+        ("AdamW", json!({"weight_decay": null}), "weight_decay"),
+        ("Ftrl", json!({"learning_rate_power": 0.5}), "learning_rate_power"),
+        ("Adam", json!({"beta_1": "much"}), "Adam"),
+        ("Adem", json!({}), "register_optimizer"),
+    ] {
+        let error = wrong(class, args);
+        assert!(error.contains(words), "{class}: {error}");
+    }
+    let error = registry::schedule(
+        &json!({"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 0}}),
+    );
+    assert!(error.err().unwrap().to_string().contains("decay_steps"));
+}
+
+#[test]
+fn strings_and_keras_2_configs() {
+    let named = |name: &str| registry::optimizer(OptimizerSpec::Config(name.into())).unwrap();
+    assert_eq!(named("adam").class_name(), "Adam");
+    assert_eq!(named("rmsprop").class_name(), "RMSprop");
+    assert_eq!(named("SGD").learning_rate().at(0), f64::from(0.01_f32));
+    assert_eq!(named("adamw").spec()["config"]["weight_decay"], json!(0.004));
+    let keras_2 = json!({"class_name": "Custom>Adam", "config": {"name": "Adam", "weight_decay": null, "clipnorm": null,
+        "global_clipnorm": null, "clipvalue": null, "use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": null,
+        "jit_compile": false, "is_legacy_optimizer": false, "learning_rate": 0.0010000000474974513, "beta_1": 0.8,
+        "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false}});
+    let adam = registry::optimizer(OptimizerSpec::Config(keras_2)).unwrap();
+    assert_eq!(adam.spec()["config"]["learning_rate"], json!(0.0010000000474974513));
+    assert_eq!(adam.spec()["config"]["beta_1"], json!(0.8));
+}
