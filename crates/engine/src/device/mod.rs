@@ -1,5 +1,6 @@
 //! Devices: where plans run.
 
+pub mod compare;
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;

@@ -355,6 +355,7 @@ fn merge_updates(steps: &mut Vec<Step>, caps: &Caps) {
     for step in steps.drain(..) {
         if let Some(before) = merged.last_mut()
             && let Some(count) = stretch(before, &step)
+            && 4 * count as u64 <= caps.binding_bytes
         {
             let grow = |r: &mut Region| r.words = count;
             before.operands.iter_mut().for_each(grow);
