@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayD, Axis, Slice};
 use rhyton::datasets::npy::{self, Npz};
 use rhyton::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -23,6 +24,7 @@ fn main() -> Result<()> {
         _ => Device::best()?,
     };
     println!("device: {device}");
+    rhyton::models::registry::register_layer::<ScaleShift>("Fixtures");
     let mut report = Report { device, passed: 0, failed: 0 };
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["convert", from, to] => {
@@ -44,6 +46,38 @@ fn main() -> Result<()> {
     }
     println!("{} passed, {} failed", report.passed, report.failed);
     if report.failed > 0 || report.passed == 0 { Err("not all checks passed".into()) } else { Ok(()) }
+}
+
+/// The custom layer of the case `custom`: y = x * scale + shift + offset; the offset is not trainable.
+#[derive(Serialize, Deserialize)]
+struct ScaleShift {
+    start: f64,
+    #[serde(skip)]
+    weights: [Variable; 3],
+}
+
+impl Layer for ScaleShift {
+    const CLASS: &'static str = "ScaleShift";
+
+    fn build(
+        &mut self,
+        builder: &mut Builder,
+        input: &Shape,
+    ) -> std::result::Result<(), rhyton::train::EngineError> {
+        let width = input.known(-1)?;
+        let start = rhyton::initializers::Constant::new(self.start);
+        self.weights = [
+            builder.add_weight("scale", [width], start, true)?,
+            builder.add_weight("shift", [width], "zeros", true)?,
+            builder.add_weight("offset", [], "ones", false)?,
+        ];
+        Ok(())
+    }
+
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        let [scale, shift, offset] = &self.weights;
+        x * scale + shift + offset
+    }
 }
 
 struct Report {

@@ -11,9 +11,9 @@ fn guide() -> Model {
     let mut model = Sequential::named(
         "guide",
         (
-            Dense::new(512).activation("relu").name("dense").input_shape([784]),
-            Dropout::new(0.2).name("dropout"),
-            Dense::new(10).name("dense_1"),
+            Dense::new(512).activation("relu").named("dense").input_shape([784]),
+            Dropout::new(0.2).named("dropout"),
+            Dense::new(10).named("dense_1"),
         ),
     )
     .expect("fits");

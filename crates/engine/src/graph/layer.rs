@@ -415,11 +415,11 @@ impl LayerRef {
     }
 }
 
-/// Settings that every layer has, as builders: `Dense::new(64).activation("relu").name("head").input_shape([784])`. They come
+/// Settings that every layer has, as builders: `Dense::new(64).activation("relu").named("head").input_shape([784])`. They come
 /// after the layer's own.
 pub trait LayerExt: Into<LayerRef> + Sized {
-    /// Gives it a name.
-    fn name(self, name: &str) -> LayerRef {
+    /// Gives it a name (Keras' argument `name`; `layer.name()` reads it).
+    fn named(self, name: &str) -> LayerRef {
         let layer = self.into();
         layer.configure(|s| s.name = name.into());
         layer

@@ -166,20 +166,20 @@ fn shapes_that_do_not_fit_name_the_layer() {
         ran.err().map(|e| e.to_string()).unwrap_or_else(|| panic!("{layer:?} took {shapes:?}"))
     };
     for (layer, shapes, words) in [
-        (Dense::new(3).name("head"), vec![vec![4]], "rank 2"),
-        (Dense::new(0).name("head"), vec![vec![2, 4]], "units is 0"),
-        (Dropout::new(1.5).name("head"), vec![vec![2, 4]], "rate is 1.5"),
-        (Reshape::new([3, 3]).name("head"), vec![vec![2, 4]], "reshaped"),
-        (Reshape::new([1 << 40, 1 << 40]).name("head"), vec![vec![2, 4]], "more elements than can be"),
-        (Dense::new(1 << 62).name("head"), vec![vec![2, 4]], "more elements than can be"),
-        (RepeatVector::new(1 << 62).name("head"), vec![vec![2, 4]], "more elements than can be"),
-        (Reshape::new([-1, -1]).name("head"), vec![vec![2, 4]], "at most once"),
-        (Permute::new([1, 3]).name("head"), vec![vec![2, 4, 5]], "dims"),
-        (RepeatVector::new(2).name("head"), vec![vec![2, 4, 5]], "rank 2"),
-        (Subtract::new().name("head"), vec![vec![2, 4]; 3], "exactly 2"),
-        (Add::new().name("head"), vec![vec![2, 4], vec![2, 3]], "broadcast"),
-        (Concatenate::new().axis(3).name("head"), vec![vec![2, 4], vec![2, 3]], "axis 3"),
-        (Flatten::new().name("head"), vec![vec![2, 4], vec![2, 3]], "one input"),
+        (Dense::new(3).named("head"), vec![vec![4]], "rank 2"),
+        (Dense::new(0).named("head"), vec![vec![2, 4]], "units is 0"),
+        (Dropout::new(1.5).named("head"), vec![vec![2, 4]], "rate is 1.5"),
+        (Reshape::new([3, 3]).named("head"), vec![vec![2, 4]], "reshaped"),
+        (Reshape::new([1 << 40, 1 << 40]).named("head"), vec![vec![2, 4]], "more elements than can be"),
+        (Dense::new(1 << 62).named("head"), vec![vec![2, 4]], "more elements than can be"),
+        (RepeatVector::new(1 << 62).named("head"), vec![vec![2, 4]], "more elements than can be"),
+        (Reshape::new([-1, -1]).named("head"), vec![vec![2, 4]], "at most once"),
+        (Permute::new([1, 3]).named("head"), vec![vec![2, 4, 5]], "dims"),
+        (RepeatVector::new(2).named("head"), vec![vec![2, 4, 5]], "rank 2"),
+        (Subtract::new().named("head"), vec![vec![2, 4]; 3], "exactly 2"),
+        (Add::new().named("head"), vec![vec![2, 4], vec![2, 3]], "broadcast"),
+        (Concatenate::new().axis(3).named("head"), vec![vec![2, 4], vec![2, 3]], "axis 3"),
+        (Flatten::new().named("head"), vec![vec![2, 4], vec![2, 3]], "one input"),
     ] {
         let error = wrong(layer, &shapes);
         assert!(error.contains(words) && error.contains("head"), "{error}");
@@ -189,7 +189,7 @@ fn shapes_that_do_not_fit_name_the_layer() {
 /// A kernel of an axis that data decides cannot be made.
 #[test]
 fn unknown_features() {
-    let layer = Dense::new(3).name("head");
+    let layer = Dense::new(3).named("head");
     let error = layer.build(&registry::resolver(), &[Shape(vec![None, None])]).unwrap_err().to_string();
     assert!(error.contains("head") && error.contains("(None, None)"), "{error}");
 }
