@@ -150,12 +150,10 @@ pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) ->
         None if ends_with(path, &[".h5", ".hdf5", ".keras"]) => "h5-weights".into(),
         None => "tf-checkpoint".into(),
     };
+    // Where the optimizer is written, its form depends on which layers are frozen, and on whether its rate is a schedule: formats
+    // see that in the configs.
     if format == "h5-weights" {
-        tree.optimizer = None;
-    }
-    if format != "tf-checkpoint" {
-        // The optimizer of a checkpoint depends on which layers are frozen, and on whether its rate is a schedule.
-        (tree.model, tree.compile) = (None, None);
+        (tree.optimizer, tree.model, tree.compile) = (None, None, None);
     }
     write_tree(path, &format, &tree, options)
 }
