@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example save_and_load`
 
-use rhyton::models::registry;
+use std::io::IsTerminal;
+
 use rhyton::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,8 @@ fn create_model() -> Result<Model> {
 }
 
 fn heading(text: &str) {
-    println!("\n\x1b[1m## {text}\x1b[0m\n");
+    let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    println!("\n{bold}## {text}{plain}\n");
 }
 
 fn main() -> Result<()> {
@@ -127,7 +129,7 @@ fn main() -> Result<()> {
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
 
     heading("Saving custom objects");
-    registry::register_layer::<ScaleShift>("Guide");
+    register_layer::<ScaleShift>("Guide");
     let mut model = Sequential::new((
         Dense::new(64).activation("relu").input_shape([784]),
         ScaleShift::new(1.0),
