@@ -221,11 +221,11 @@ fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
         Err(_) => None,
     };
     from_tree::put(&root, &skeleton)?;
-    if let Some(state) = optimizer {
-        from_tree::put_optimizer(model, &state)?;
+    if let Some(state) = &optimizer {
+        from_tree::put_optimizer(model, state)?;
     }
     if let Some(resume) = &file.resume {
-        resume::apply(model, resume);
+        resume::apply(model, resume, optimizer.is_some());
     }
     Ok(())
 }

@@ -1,23 +1,55 @@
 //! What Rhyton needs to go on exactly and Keras' formats have no place for.
 
 use rhyton_engine::train::{Model, Snapshot};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Version of this record.
 const VERSION: u64 = 1;
 
-/// As files carry it.
-pub(super) fn to_json(snapshot: &Snapshot) -> Value {
-    json!({"version": VERSION, "seed": snapshot.seed, "steps": snapshot.steps})
+/// As files carry it. The learning rate and the optimizer's numbers on the host (Nadam's product of momenta) are here too, since
+/// tf_keras' formats do not hold them all.
+pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool) -> Value {
+    let mut record = json!({"version": VERSION, "seed": snapshot.seed, "steps": snapshot.steps});
+    if let Some(optimizer) = snapshot.optimizer.as_ref().filter(|_| include_optimizer) {
+        let host: Map<String, Value> =
+            optimizer.host.iter().map(|(name, value)| (name.clone(), f64::from(*value).into())).collect();
+        record["optimizer"] = json!({
+            "class": optimizer.class_name,
+            "learning_rate": optimizer.learning_rate.map(f64::from),
+            "host": host,
+        });
+    }
+    record
 }
 
-/// Puts it into a model; a record of another version, or a damaged one, is left alone: the model then goes on with a seed
-/// of its own.
-pub(super) fn apply(model: &mut Model, resume: &Value) {
+/// Puts it into a model, whose optimizer's state was read if `optimizer`; a record of another version, or a damaged one, is left
+/// alone: the model then goes on with a seed of its own.
+pub(super) fn apply(model: &mut Model, resume: &Value, optimizer: bool) {
     let number = |key: &str| resume.get(key).and_then(Value::as_u64);
-    if let (Some(VERSION), Some(seed), Some(steps)) = (number("version"), number("seed"), number("steps"))
-        && let Ok(steps) = u32::try_from(steps)
-    {
-        model.set_random_state(seed, steps);
+    let (Some(VERSION), Some(seed), Some(steps)) = (number("version"), number("seed"), number("steps"))
+    else {
+        return;
+    };
+    let Ok(steps) = u32::try_from(steps) else { return };
+    model.set_random_state(seed, steps);
+    let (true, Some(record), Ok(compiled)) = (optimizer, resume.get("optimizer"), model.compiled_mut())
+    else {
+        return;
+    };
+    if record.get("class").and_then(Value::as_str) != Some(compiled.optimizer.class_name()) {
+        return;
+    }
+    if let Some(rate) = record.get("learning_rate").and_then(Value::as_f64) {
+        compiled.set_constant_learning_rate(rate as f32);
+    }
+    let host: Vec<(String, f32)> = record
+        .get("host")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_f64()? as f32)))
+        .collect();
+    if !host.is_empty() {
+        compiled.optimizer.set_host_state(&host);
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         compile,
         root: object(&snapshot.root, Some(&values)),
         optimizer,
-        resume: Some(resume::to_json(snapshot)),
+        resume: Some(resume::to_json(snapshot, include_optimizer)),
     }
 }
 

@@ -109,6 +109,9 @@ impl Model {
     }
 
     fn install(&mut self, optimizer: Box<dyn Optimizer>, request: Request) -> Result<(), Error> {
+        // What was recorded for the old optimizer and never submitted does not count for this one.
+        #[cfg(feature = "gpu")]
+        self.settle();
         self.failed_compile = None;
         self.compiled = Some(Compiled {
             optimizer,

@@ -35,9 +35,9 @@ const DROPPED: u8 = 2;
 /// Host state that recorded steps have advanced.
 pub(super) struct Advanced {
     state: Arc<AtomicU8>,
-    steps: u32,
-    iteration: i64,
-    optimizer: Vec<(String, f32)>,
+    pub steps: u32,
+    pub iteration: i64,
+    pub optimizer: Vec<(String, f32)>,
 }
 
 /// The end of a recording: tell it of the submit with [`Recorded::submitted`]. A token that is dropped instead rolls the model's
@@ -97,6 +97,14 @@ impl Model {
         };
         self.advanced.push(Advanced { state: state.clone(), steps: self.steps, iteration, optimizer });
         Ok(Recording { model: self, encoder, state, finished: false })
+    }
+
+    /// The state before the recordings that were never submitted: what the next call rolls back to. `None` where there is nothing
+    /// to roll back.
+    pub(super) fn dropped(&self) -> Option<&Advanced> {
+        let state = |a: &Advanced| a.state.load(Ordering::Acquire);
+        let settled = self.advanced.iter().rev().take_while(|a| state(a) != OPEN);
+        settled.filter(|a| state(a) == DROPPED).last()
     }
 
     /// Rolls back what was recorded and never submitted.

@@ -320,6 +320,8 @@ impl Model {
     /// # Errors
     /// The model was not compiled.
     pub fn compiled_mut(&mut self) -> Result<&mut Compiled, Error> {
+        #[cfg(feature = "gpu")]
+        self.settle();
         self.compiled.as_mut().ok_or_else(not_compiled)
     }
 
@@ -352,16 +354,26 @@ impl Model {
 
     /// Steps that the optimizer has taken; 0 for a model that was not compiled.
     pub fn iterations(&self) -> i64 {
+        #[cfg(feature = "gpu")]
+        if let Some(before) = self.dropped() {
+            return before.iteration;
+        }
         self.compiled.as_ref().map_or(0, |c| c.iteration)
     }
 
     /// Seed and number of training steps: what makes random layers and shuffling go on exactly.
     pub fn random_state(&self) -> (u64, u32) {
+        #[cfg(feature = "gpu")]
+        if let Some(before) = self.dropped() {
+            return (self.seed, before.steps);
+        }
         (self.seed, self.steps)
     }
 
     /// Puts the random state back.
     pub fn set_random_state(&mut self, seed: u64, steps: u32) {
+        #[cfg(feature = "gpu")]
+        self.settle();
         (self.seed, self.steps) = (seed, steps);
     }
 

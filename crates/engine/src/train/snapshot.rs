@@ -86,7 +86,7 @@ impl Model {
         let optimizer = self.compiled.as_ref().map(|c| OptimizerSnapshot {
             class_name: c.optimizer.class_name(),
             spec: c.optimizer.spec(),
-            iteration: c.iteration,
+            iteration: self.iterations(),
             learning_rate: match c.optimizer.learning_rate() {
                 LearningRate::Constant(rate) => Some(*rate),
                 LearningRate::Schedule(_) => None,
@@ -96,18 +96,20 @@ impl Model {
                 .zip(slot_values)
                 .map(|((name, of, _), saved)| SavedSlot { name, of: *of, saved })
                 .collect(),
-            host: c.optimizer.host_state(),
+            host: self.host_state(c),
         });
         let compile = self.compiled.as_ref().map(|c| c.config.clone());
-        Ok(Snapshot {
-            root: self.root.clone(),
-            weights: saved,
-            trainable,
-            compile,
-            optimizer,
-            seed: self.seed,
-            steps: self.steps,
-        })
+        let (seed, steps) = self.random_state();
+        Ok(Snapshot { root: self.root.clone(), weights: saved, trainable, compile, optimizer, seed, steps })
+    }
+
+    /// The optimizer's host state, without recorded steps that were never submitted.
+    fn host_state(&self, compiled: &super::compiled::Compiled) -> Vec<(String, f32)> {
+        #[cfg(feature = "gpu")]
+        if let Some(before) = self.dropped() {
+            return before.optimizer.clone();
+        }
+        compiled.optimizer.host_state()
     }
 
     /// Puts the weights of a snapshot of this model back.

@@ -181,7 +181,7 @@ pub(crate) fn decode(
 
     // Nadam's product, last in Keras 3; in old files a cache between.
     if class_name == "Nadam" && rest.len() != 2 * n {
-        let last = rest.iter().rposition(|f| f.is_scalar() && rest.len() == 2 * n + 1);
+        let last = rest.iter().rposition(|f| f.is_scalar() && (rest.len() == 2 * n + 1 || rest.len() == 1));
         if let Some(u) = last.map(|i| rest.remove(i))
             && let Some(x) = values::scalar(&u.variable)?
         {
@@ -216,7 +216,10 @@ pub(crate) fn decode(
         }
         (Some(layout), _) => order(layout, n).map(|(k, of)| (k.keras3, Some(of))).collect(),
         (None, Some(layout)) => order(layout, n).map(|(_, of)| ("", Some(of))).collect(),
-        (None, None) if known.is_none() => rest.iter().map(|_| ("", None)).collect(),
+        // A model that was compiled and never trained has no slots yet.
+        (None, None) if known.is_none() || (rest.is_empty() && state.iteration == 0) => {
+            rest.iter().map(|_| ("", None)).collect()
+        }
         (None, None) => {
             let sizes: Vec<String> = layouts.iter().map(|l| (per_variable(l) * n).to_string()).collect();
             return Err(Error::Mismatch {

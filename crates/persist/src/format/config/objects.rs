@@ -272,6 +272,8 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
         return compile::plain_optimizer(cx, &place, map, None);
     }
     if class == "function" && cx.form == Form::H5 {
+        // Keras 3 says `function` of every function, and names it in the config.
+        let registered = registered.filter(|r| *r != "function");
         return Ok(registered.map_or_else(|| map.get("config").cloned().unwrap_or_default(), Value::from));
     }
     let config = match map.get("config") {

@@ -1,0 +1,111 @@
+//! Callbacks that steer training: EarlyStopping, and a user's own.
+
+mod common;
+
+use common::{bits, blobs, compile, cpu, model, network};
+use rhyton::prelude::*;
+
+#[test]
+fn early_stopping_stops() {
+    let (x, y) = blobs(60);
+    let mut model = network(16);
+    model.to(&cpu()).expect("moves");
+    compile(&mut model, SGD::new().learning_rate(0.0));
+    // Nothing is learned at a rate of 0: the first epoch is the best, two more are waited for.
+    let mut stop = EarlyStopping::new().patience(2);
+    let fit = model.fit(&x, &y).validation_split(0.2).epochs(20).verbose(0);
+    let history = fit.callbacks([&mut stop]).run().expect("trains");
+    assert_eq!(history.epoch, [0, 1, 2]);
+    // From a later epoch on.
+    let mut stop = EarlyStopping::new().patience(1).start_from_epoch(4);
+    let fit = model.fit(&x, &y).validation_split(0.2).epochs(20).verbose(0);
+    let history = fit.callbacks([&mut stop]).run().expect("trains");
+    assert_eq!(history.epoch.len(), 6);
+}
+
+#[test]
+fn early_stopping_restores_the_best_weights() {
+    let (x, y) = blobs(60);
+    let (test_x, test_y) = blobs(33);
+    let mut model = model(&cpu());
+    // Three good epochs, then steps that go uphill.
+    let mut rates = LearningRateScheduler::new(|epoch, _| if epoch < 3 { 0.01 } else { -0.1 });
+    let mut stop = EarlyStopping::new().patience(2).restore_best_weights(true);
+    let fit = model.fit(&x, &y).validation_data(&test_x, &test_y).epochs(20).verbose(0);
+    let history = fit.callbacks((&mut rates, &mut stop)).run().expect("trains");
+    assert_eq!(history.epoch.len(), 5);
+    let losses = history.get("val_loss").expect("logged");
+    assert!(losses[4] > losses[2], "{losses:?}");
+    let now = model.evaluate(&test_x, &test_y).verbose(0).run().expect("evaluates").loss();
+    assert_eq!(now, losses[2]);
+}
+
+/// A callback of a user's: stops in the middle of an epoch, having changed the learning rate before.
+#[derive(Default)]
+struct Steering {
+    seen: Vec<(usize, usize)>,
+    ended: bool,
+}
+
+impl Callback for Steering {
+    fn name(&self) -> String {
+        "Steering".into()
+    }
+    fn every_batches(&self) -> Option<usize> {
+        Some(1)
+    }
+    fn on_train_batch_end(&mut self, batch: usize, logs: &Logs, control: &mut Control) -> CallbackResult {
+        assert!(logs.loss().is_finite());
+        self.seen.push((control.epoch, batch));
+        match self.seen.len() {
+            2 => control.learning_rate = Some(0.0),
+            5 => control.stop_training = true,
+            _ => {}
+        }
+        Ok(())
+    }
+    fn on_train_end(&mut self, _logs: &Logs, _control: &mut Control) -> CallbackResult {
+        self.ended = true;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_users_callback_stops_training_and_changes_the_learning_rate() {
+    let (x, y) = blobs(64);
+    let mut plain = model(&cpu());
+    plain.fit(&x, &y).batch_size(16).steps_per_epoch(2).verbose(0).run().expect("trains");
+    let mut steered = model(&cpu());
+    let mut steering = Steering::default();
+    let fit = steered.fit(&x, &y).batch_size(16).epochs(9).verbose(0);
+    let history = fit.callbacks([&mut steering]).run().expect("trains");
+    assert_eq!(steering.seen, [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]);
+    assert!(steering.ended);
+    assert_eq!(history.epoch, [0, 1]);
+    assert_eq!(steered.iterations(), 5);
+    assert_eq!(steered.compiled().expect("compiled").learning_rate(), 0.0);
+    // Steps at a rate of 0 change no weight.
+    assert_eq!(bits(&steered)[..4], bits(&plain)[..4]);
+
+    // The rate as it is now goes into files, and comes back.
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["m.keras", "m.h5"] {
+        let path = folder.path().join(file);
+        steered.save(&path).expect("saves");
+        let loaded = rhyton::load_model(&path).expect("loads");
+        assert_eq!(loaded.compiled().expect("compiled").learning_rate(), 0.0, "{file}");
+    }
+}
+
+#[test]
+fn a_callbacks_error_ends_training_and_names_it() {
+    let (x, y) = blobs(40);
+    let mut failing = LambdaCallback::on_epoch_end(
+        |epoch, _, _: &mut Control| if epoch == 1 { Err("full disk".into()) } else { Ok(()) },
+    );
+    let mut model = model(&cpu());
+    let error =
+        model.fit(&x, &y).epochs(9).callbacks([&mut failing]).verbose(0).run().expect_err("it failed");
+    assert_eq!(error.to_string(), "callback LambdaCallback: full disk");
+    assert_eq!(model.iterations(), 4, "two epochs of two batches");
+}

@@ -1,0 +1,111 @@
+//! Memory does not grow: neither the device's (our own count) nor the process's, over epochs and over predictions.
+
+mod common;
+
+use std::sync::Mutex;
+
+use common::{compile, cpu};
+use ndarray::{Array1, Array2};
+use rhyton::prelude::*;
+
+/// What an allocator may keep for itself. What is looked for is much larger: see the sizes below.
+const SLACK: u64 = 8 << 20;
+
+/// One test at a time: all share the process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Resident bytes of this process.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: u64 = text.split_whitespace().nth(1).and_then(|p| p.parse().ok()).expect("a number of pages");
+    pages * 4096
+}
+#[cfg(not(target_os = "linux"))]
+fn resident() -> u64 {
+    0
+}
+
+/// Device bytes and resident bytes.
+fn used(device: &Device) -> (u64, u64) {
+    (device.backend().allocated_bytes(), resident())
+}
+
+fn assert_no_growth(what: &str, before: (u64, u64), after: (u64, u64)) {
+    assert!(after.0 <= before.0, "{what}: the device holds {} bytes, was {}", after.0, before.0);
+    assert!(after.1 <= before.1 + SLACK, "{what}: {} bytes are resident, were {}", after.1, before.1);
+}
+
+fn wide(device: &Device) -> Model {
+    let mut model = Sequential::new((
+        Dense::new(32).activation("relu").input_shape([256]),
+        Dropout::new(0.2),
+        Dense::new(3),
+    ))
+    .expect("fits");
+    model.to(device).expect("moves");
+    compile(&mut model, Adam::new());
+    model
+}
+
+/// An epoch's inputs are 1 MB, so an epoch that is kept 48 times is 48 MB.
+fn epochs(device: &Device) {
+    let x = Array2::from_shape_fn((1000, 256), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 11.0);
+    let y = Array1::from_iter((0..1000).map(|i| i % 3));
+    let mut model = wide(device);
+    let mut seen = Vec::new();
+    let mut look = LambdaCallback::on_epoch_end(|_, _, _: &mut Control| {
+        seen.push(used(device));
+        Ok(())
+    });
+    // A last, smaller batch, and validation with another.
+    let fit = model.fit(&x, &y).epochs(50).batch_size(192).validation_split(0.1).verbose(0);
+    fit.callbacks([&mut look]).run().expect("trains");
+    assert_eq!(seen.len(), 50);
+    assert_no_growth("epoch 2 to 50", seen[1], seen[49]);
+    let peak = seen[1..].iter().map(|s| s.0).max();
+    assert_eq!(peak, Some(seen[1].0), "the device's bytes in each epoch");
+}
+
+/// Twenty plans; those of a round are 20 x 256 KB of inputs or more.
+fn predictions(device: &Device) {
+    let mut model = wide(device);
+    let x = Array2::from_elem((640, 256), 0.5f32);
+    let mut round = || {
+        for batch in (1..=20).map(|k| 32 * k - 5) {
+            let found = model.predict_all(&x, batch).expect("predicts");
+            assert_eq!(found[0].shape(), [640, 3]);
+        }
+        used(device)
+    };
+    // What an allocator and a driver keep grows for some rounds, less each time.
+    let before: Vec<_> = (0..10).map(|_| round()).collect();
+    let after: Vec<_> = (0..10).map(|_| round()).collect();
+    assert_no_growth("rounds of twenty batch sizes", before[9], after[9]);
+    // Pools have grown to their last size by then.
+    assert!(after[9].0 <= before[0].0, "{} bytes after the first round, {} now", before[0].0, after[9].0);
+}
+
+fn everything_is_given_back(device: &Device) {
+    assert_eq!(device.backend().allocated_bytes(), 0, "nothing is left of models that are gone");
+}
+
+fn check(device: impl FnOnce() -> Option<Device>) {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // Opened now: a driver takes memory too.
+    let Some(device) = device() else { return };
+    epochs(&device);
+    everything_is_given_back(&device);
+    predictions(&device);
+    everything_is_given_back(&device);
+}
+
+#[test]
+fn memory_does_not_grow_on_the_cpu() {
+    check(|| Some(cpu()));
+}
+
+#[test]
+fn memory_does_not_grow_on_the_gpu() {
+    check(common::gpu);
+}
