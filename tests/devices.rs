@@ -18,7 +18,7 @@ fn dropout_masks_have_the_same_bits_on_both_devices() {
         Given { inputs, seed, counter, ..Given::default() }
     };
     let (graph, outputs) = trace(|| {
-        let x = Tensor::input(0, TensorType::f32(&[rows, columns]));
+        let x = Tensor::input(0, TensorType::f32([rows, columns]));
         let cx = CallContext::new(true);
         let layers = [Dropout::new(0.2), Dropout::new(0.2), Dropout::new(0.7).noise_shape([None, Some(1)])];
         Ok(layers.map(|l| oracle::edge(l.call(x, &cx))))

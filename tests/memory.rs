@@ -2,17 +2,12 @@
 
 mod common;
 
-use std::sync::Mutex;
-
 use common::{compile, cpu};
 use ndarray::{Array1, Array2};
 use rhyton::prelude::*;
 
 /// What an allocator may keep for itself. What is looked for is much larger: see the sizes below.
 const SLACK: u64 = 8 << 20;
-
-/// One test at a time: all share the process.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Resident bytes of this process.
 #[cfg(target_os = "linux")]
@@ -90,22 +85,18 @@ fn everything_is_given_back(device: &Device) {
     assert_eq!(device.backend().allocated_bytes(), 0, "nothing is left of models that are gone");
 }
 
-fn check(device: impl FnOnce() -> Option<Device>) {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // Opened now: a driver takes memory too.
-    let Some(device) = device() else { return };
-    epochs(&device);
-    everything_is_given_back(&device);
-    predictions(&device);
-    everything_is_given_back(&device);
+fn check(device: &Device) {
+    epochs(device);
+    everything_is_given_back(device);
+    predictions(device);
+    everything_is_given_back(device);
 }
 
+/// One test, since all share the process; the CPU first, before a driver takes memory of its own.
 #[test]
-fn memory_does_not_grow_on_the_cpu() {
-    check(|| Some(cpu()));
-}
-
-#[test]
-fn memory_does_not_grow_on_the_gpu() {
-    check(common::gpu);
+fn memory_does_not_grow() {
+    check(&cpu());
+    if let Some(gpu) = common::gpu() {
+        check(&gpu);
+    }
 }

@@ -20,9 +20,9 @@ pub fn network(hidden: usize) -> Model {
     let mut model = Sequential::named(
         "small",
         (
-            Dense::new(hidden).activation("relu").name("hidden").input_shape([20]),
-            Dropout::new(0.3).name("dropout"),
-            Dense::new(3).name("scores"),
+            Dense::new(hidden).activation("relu").named("hidden").input_shape([20]),
+            Dropout::new(0.3).named("dropout"),
+            Dense::new(3).named("scores"),
         ),
     )
     .expect("fits");
