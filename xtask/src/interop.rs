@@ -82,12 +82,17 @@ impl Rhyton {
     }
 
     fn run(&self, arguments: &[&Path], device: &str) -> Result {
+        // Built with the whole workspace, whose features are those that `cargo test --workspace` has built everything with.
         let mut cargo = shell::cargo();
-        cargo.args(["run", "--quiet", "--package", "rhyton", "--example", "interop"]);
+        cargo.args(["build", "--quiet", "--workspace", "--example", "interop"]);
         if self.release {
             cargo.arg("--release");
         }
-        shell::run(cargo.arg("--").args(arguments).args(["--device", device]))
+        shell::run(&mut cargo)?;
+        let profile = if self.release { "release" } else { "debug" };
+        let name = format!("interop{}", std::env::consts::EXE_SUFFIX);
+        let program = shell::target_dir(profile).join("examples").join(name);
+        shell::run(shell::command(program).args(arguments).args(["--device", device]))
     }
 }
 
