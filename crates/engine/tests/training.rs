@@ -102,3 +102,36 @@ fn bad_data_are_told_before_a_step() {
     model.fit(&x, &blobs(40).1).batch_size(1000).verbose(0).run().expect("one batch");
     assert_eq!(model.iterations(), 1);
 }
+
+#[test]
+fn first_data_build_a_model_and_recompiling_keeps_weights() {
+    let (x, y) = blobs(60);
+    let device = Device::cpu().expect("cpu");
+    let mut model = Sequential::new((Dense::new(8).activation("relu"), Dense::new(3))).expect("fits");
+    model.to(&device).expect("moves");
+    assert!(!model.is_built());
+    // Names, and a metric whose meaning the targets decide.
+    model.compile("sgd", SparseCategoricalCrossentropy::new().from_logits(true), ["accuracy"]);
+    let history = model.fit(&x, &y).verbose(0).run().expect("trains");
+    assert!(history.get("accuracy").is_some());
+    assert_eq!(model.count_params(), 20 * 8 + 8 + 8 * 3 + 3);
+
+    let before = bits(&model);
+    model.compile(Adam::new(), SparseCategoricalCrossentropy::new().from_logits(true), ());
+    assert_eq!((bits(&model), model.iterations()), (before, 0));
+
+    // A frozen layer keeps its weights, the other learns.
+    let weights = model.get_weights().expect("reads");
+    model.layers()[0].set_trainable(false);
+    model.fit(&x, &y).verbose(0).run().expect("trains");
+    let after = model.get_weights().expect("reads");
+    assert_eq!((&weights[0], &weights[1]), (&after[0], &after[1]));
+    assert_ne!(weights[2], after[2]);
+
+    // Weights go in and out; sample weights of zero teach nothing.
+    model.set_weights(&weights).expect("fits");
+    assert_eq!(model.get_weights().expect("reads"), weights);
+    model.compile("sgd", SparseCategoricalCrossentropy::new().from_logits(true), ());
+    model.fit(&x, &y).sample_weight(&Array1::<f32>::zeros(60)).verbose(0).run().expect("trains");
+    assert_eq!(model.get_weights().expect("reads"), weights);
+}
