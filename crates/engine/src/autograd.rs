@@ -63,7 +63,7 @@ fn backward(kind: &Kind, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
             Ok(vec![Some(cx.grad.broadcast_to(&cx.output.shape()).reshape(cx.inputs[0].shape()))])
         }
         // A gradient that is the same along an axis may come narrow; ops get it whole, sums pass it on.
-        Kind::Op(op) if op.name() == "reduce" => op.backward(cx),
+        Kind::Op(op) if op.takes_narrow_gradient() => op.backward(cx),
         Kind::Op(op) => op.backward(&Backward { grad: cx.grad.broadcast_to(&cx.output.shape()), ..*cx }),
         Kind::Pointwise(exprs) => match exprs.as_slice() {
             [expr] => Ok((0..cx.inputs.len())

@@ -139,6 +139,11 @@ pub trait OpDef: Debug + Send + Sync + 'static {
         Err(Error::NoGradient { op: Self::NAME.into(), layer: String::new() })
     }
 
+    /// Whether [`OpDef::backward`] takes a gradient of a shape that only broadcasts to the output's; others get it whole.
+    fn takes_narrow_gradient(&self) -> bool {
+        false
+    }
+
     /// Floating-point operations.
     fn flops(&self, _inputs: &[TensorType], output: &TensorType) -> u64 {
         output.len() as u64
@@ -163,6 +168,7 @@ pub trait DynOp: Debug + Send + Sync {
     fn host_f64(&self, inputs: &[View<f64>], out: &mut [f64]);
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered;
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error>;
+    fn takes_narrow_gradient(&self) -> bool;
     fn flops(&self, inputs: &[TensorType], output: &TensorType) -> u64;
     fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling>;
     fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]);
@@ -189,6 +195,9 @@ impl<T: OpDef> DynOp for T {
     }
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         OpDef::backward(self, cx)
+    }
+    fn takes_narrow_gradient(&self) -> bool {
+        OpDef::takes_narrow_gradient(self)
     }
     fn flops(&self, inputs: &[TensorType], output: &TensorType) -> u64 {
         OpDef::flops(self, inputs, output)

@@ -94,6 +94,10 @@ impl OpDef for Reduce {
         })])
     }
 
+    fn takes_narrow_gradient(&self) -> bool {
+        true
+    }
+
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
         inputs[0].len() as u64
     }
