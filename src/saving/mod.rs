@@ -184,7 +184,10 @@ pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<
 }
 
 fn load(path: &Path, compile: bool) -> Result<Model, Error> {
-    let file = rhyton_persist::open(path, None)?;
+    let mut file = rhyton_persist::open(path, None)?;
+    if let Some(why) = file.no_model.take() {
+        return Err(why.into());
+    }
     let Some(config) = &file.model else {
         let advice = "make the model and call load_weights";
         return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));

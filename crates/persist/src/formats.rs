@@ -6,12 +6,12 @@ use std::path::Path;
 
 use crate::Error;
 use crate::container::window::Window;
-use crate::format::{keras_h5, keras_v3, tf_checkpoint, weights_h5};
+use crate::format::{keras_h5, keras_v3, saved_model, tf_checkpoint, weights_h5};
 use crate::tree::{Dialect, SavedFile, Tree, WriteOptions};
 
 /// One row of the table.
 pub struct Format {
-    /// Name: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`.
+    /// Name: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`, `saved-model`.
     pub name: &'static str,
     /// Endings of file names that mean this format when writing, longest match first over the whole table.
     pub endings: &'static [&'static str],
@@ -82,6 +82,17 @@ pub static FORMATS: &[Format] = &[
         read: tf_checkpoint::read,
         write: tf_checkpoint::write,
     },
+    Format {
+        name: saved_model::NAME,
+        // A directory: by default the name of a whole model without an ending.
+        endings: &[],
+        whole_model: true,
+        optimizer: true,
+        dialects: &[Dialect::TfKeras],
+        holds: saved_model::holds,
+        read: saved_model::read,
+        write: saved_model::write,
+    },
 ];
 
 /// Whether a file begins so.
@@ -125,10 +136,17 @@ pub fn open(path: impl AsRef<Path>, format: Option<&str>) -> Result<SavedFile, E
                 File::open(path).map_err(|source| Error::Io { action: "open", path: path.into(), source })?;
             let mut head = [0u8; 8];
             let n = file.read(&mut head).unwrap_or(0);
+            let (place, found) = match path.is_dir() {
+                true => ("the folder", "no saved_model.pb".into()),
+                false => (
+                    "the beginning of the file",
+                    format!("the bytes {:02x?}", head.get(..n).unwrap_or_default()),
+                ),
+            };
             Err(Error::Format {
                 path: path.into(),
-                place: "the beginning of the file".into(),
-                found: format!("the bytes {:02x?}", head.get(..n).unwrap_or_default()),
+                place: place.into(),
+                found,
                 expected: format!("one of the formats {}", names()),
             })
         }

@@ -4,7 +4,7 @@
 //! * [`commit`]: how a file becomes visible: whole and durable, or not at all.
 //! * [`checkpoint_state`]: which checkpoint of a folder is the newest.
 //! * `container`: zip, HDF5, tensor bundle: they know bytes, not layers.
-//! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint: they know layers, not offsets.
+//! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint, SavedModel: they know layers, not offsets.
 //! * [`formats`]: the table of formats; [`open`] and [`write()`] go through it.
 //! * [`limits`]: what a file may ask of its reader.
 

@@ -57,3 +57,9 @@ pub const OBJECT_GRAPH_BYTES: u64 = 32 << 20;
 
 /// Bytes of a state file `checkpoint`: some hundred per checkpoint that is kept.
 pub const STATE_FILE_BYTES: u64 = 16 << 20;
+
+// --- SavedModel ----------------------------------------------------------------------------------------------------
+
+/// Bytes of `keras_metadata.pb`, and of a `saved_model.pb` that is read (one of TensorFlow up to 2.4, or of no Keras model). Taken
+/// apart they need up to a hundred times as much memory. A large model's `saved_model.pb` has 10 MB.
+pub const SAVED_MODEL_BYTES: u64 = 32 << 20;

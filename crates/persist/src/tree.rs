@@ -292,7 +292,7 @@ pub struct Stored {
 
 /// A file that was opened: its configs at once, its arrays when asked for.
 pub struct SavedFile {
-    /// Name of the format: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`.
+    /// Name of the format: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`, `saved-model`.
     pub format: &'static str,
     /// Dialect, where the file shows it.
     pub dialect: Option<Dialect>,
@@ -300,6 +300,8 @@ pub struct SavedFile {
     pub keras_version: Option<String>,
     /// Architecture, in whole-model formats.
     pub model: Option<ModelConfig>,
+    /// Where a format for whole models has none: what the file is instead, and what can be done. Its arrays can be listed.
+    pub no_model: Option<Error>,
     /// Compile config, where there is one.
     pub compile: Option<CompileConfig>,
     /// See [`Tree::resume`].

@@ -24,6 +24,7 @@ fn arrays_are_those_that_the_libraries_say() {
                 "keras" => "keras",
                 "h5" => "h5",
                 "weights_legacy" => "h5-weights",
+                "saved_model" => "saved-model",
                 _ => "weights-h5",
             };
             assert_eq!(file.format, format, "{context}");
@@ -232,16 +233,20 @@ fn every_difference_is_reported_the_first_one_first() {
         let mut extra = root.children[dense[0]].1.clone();
         extra.name = "extra".into();
         root.children.push(("extra".into(), extra));
+        // A SavedModel's checkpoint knows variables, the other formats layers.
+        let most = if key == "saved_model" { 2 } else { 1 };
         let error = open(&path, None).unwrap().weights.fill(&mut root).unwrap_err();
         assert!(
-            matches!(&error, Error::Mismatch { mismatches, .. } if mismatches.len() == 1),
+            matches!(&error, Error::Mismatch { mismatches, .. } if (1..=most).contains(&mismatches.len())),
             "{key}: {error}"
         );
         let mut root = case.skeleton();
         root.children.retain(|(_, o)| o.name != "dense_1");
+        // A SavedModel's checkpoint knows variables, the other formats layers.
+        let most = if key == "saved_model" { 2 } else { 1 };
         let error = open(&path, None).unwrap().weights.fill(&mut root).unwrap_err();
         assert!(
-            matches!(&error, Error::Mismatch { mismatches, .. } if mismatches.len() == 1),
+            matches!(&error, Error::Mismatch { mismatches, .. } if (1..=most).contains(&mismatches.len())),
             "{key}: {error}"
         );
     }

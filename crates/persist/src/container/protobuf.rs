@@ -1,6 +1,6 @@
 //! Messages of TensorFlow's files. The code is generated from `proto/`, see the README there.
 
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
+#[allow(dead_code, missing_docs, clippy::all, clippy::pedantic)]
 #[rustfmt::skip]
 mod tensorflow;
 

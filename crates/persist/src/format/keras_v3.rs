@@ -58,6 +58,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
         dialect: Some(dialect),
         keras_version: version,
         model: Some(model),
+        no_model: None,
         compile,
         resume,
         weights: Box::new(Weights { inner: weights_h5::Weights::new(weights, optimizer_config), rate }),

@@ -28,6 +28,7 @@ use crate::container::sstable;
 use crate::tree::{DType, Dialect, SavedFile, Tree, WriteOptions};
 use crate::{Error, checkpoint_state, commit, limits};
 use graph::Graph;
+pub(super) use read::Checkpoint;
 
 /// Name of the format.
 pub(crate) const NAME: &str = "tf-checkpoint";
@@ -62,7 +63,23 @@ fn prefix_of(path: &Path) -> PathBuf {
 
 /// Opens a checkpoint.
 pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
-    let bundle = Bundle::open(&prefix_of(path))?;
+    let (source, resume) = open(&prefix_of(path))?;
+    let dialect = source.model().map(|_| Dialect::TfKeras);
+    Ok(SavedFile {
+        format: NAME,
+        dialect,
+        keras_version: None,
+        model: None,
+        no_model: None,
+        compile: None,
+        resume,
+        weights: Box::new(source),
+    })
+}
+
+/// Opens the checkpoint of a prefix: its arrays, and [`Tree::resume`].
+pub(super) fn open(prefix: &Path) -> Result<(Checkpoint, Option<Value>), Error> {
+    let bundle = Bundle::open(prefix)?;
     let graph = match bundle.info(GRAPH) {
         Some(_) => Some(Graph::read(&bundle)?),
         None => None,
@@ -71,17 +88,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
         Some(text) => Some(resume(&bundle, &text)?),
         None => None,
     };
-    let source = read::Checkpoint { bundle, graph };
-    let dialect = source.model().map(|_| Dialect::TfKeras);
-    Ok(SavedFile {
-        format: NAME,
-        dialect,
-        keras_version: None,
-        model: None,
-        compile: None,
-        resume,
-        weights: Box::new(source),
-    })
+    Ok((Checkpoint { bundle, graph }, resume))
 }
 
 fn resume(bundle: &Bundle, text: &[u8]) -> Result<Value, Error> {

@@ -30,6 +30,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
         dialect: None,
         keras_version: None,
         model: None,
+        no_model: None,
         compile: None,
         resume,
         weights: Box::new(Weights::new(file, None)),

@@ -94,18 +94,20 @@ impl Case {
         out
     }
 
-    /// The files of the HDF5 and zip formats: (key, path).
+    /// The files of the HDF5 and zip formats, and the SavedModel: (key, path).
     pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
         let names = [
             ("keras", "model.keras"),
             ("h5", "model.h5"),
             ("weights_legacy", "weights_legacy.h5"),
             ("weights_h5", "model.weights.h5"),
+            ("saved_model", "saved_model"),
         ];
         names
             .into_iter()
             .map(|(key, name)| (key, self.dir.join(name)))
-            .filter(|(_, path)| path.exists())
+            // Some folders hold the variables of a SavedModel alone.
+            .filter(|(_, path)| path.is_file() || path.join("saved_model.pb").is_file())
             .collect()
     }
 

@@ -124,3 +124,318 @@ pub struct BoolValue {
     #[prost(bool, tag = "1")]
     pub value: bool,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedModel {
+    #[prost(int64, tag = "1")]
+    pub saved_model_schema_version: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub meta_graphs: ::prost::alloc::vec::Vec<MetaGraphDef>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MetaGraphDef {
+    #[prost(message, optional, tag = "1")]
+    pub meta_info_def: ::core::option::Option<meta_graph_def::MetaInfoDef>,
+    #[prost(message, optional, tag = "2")]
+    pub graph_def: ::core::option::Option<GraphDef>,
+    #[prost(message, optional, tag = "3")]
+    pub saver_def: ::core::option::Option<SaverDef>,
+    #[prost(btree_map = "string, message", tag = "5")]
+    pub signature_def: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, SignatureDef>,
+    #[prost(message, optional, tag = "7")]
+    pub object_graph_def: ::core::option::Option<SavedObjectGraph>,
+}
+/// Nested message and enum types in `MetaGraphDef`.
+pub mod meta_graph_def {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct MetaInfoDef {
+        #[prost(string, repeated, tag = "4")]
+        pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+        #[prost(string, tag = "5")]
+        pub tensorflow_version: ::prost::alloc::string::String,
+        #[prost(bool, tag = "7")]
+        pub stripped_default_attrs: bool,
+    }
+}
+/// What reading needs of the same bytes: graphs, which may be large, are skipped.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedModelObjects {
+    #[prost(message, repeated, tag = "2")]
+    pub meta_graphs: ::prost::alloc::vec::Vec<saved_model_objects::MetaGraph>,
+}
+/// Nested message and enum types in `SavedModelObjects`.
+pub mod saved_model_objects {
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct MetaGraph {
+        #[prost(message, optional, tag = "7")]
+        pub object_graph_def: ::core::option::Option<super::SavedObjectGraph>,
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GraphDef {
+    #[prost(message, repeated, tag = "1")]
+    pub node: ::prost::alloc::vec::Vec<NodeDef>,
+    #[prost(message, optional, tag = "2")]
+    pub library: ::core::option::Option<FunctionDefLibrary>,
+    #[prost(message, optional, tag = "4")]
+    pub versions: ::core::option::Option<VersionDef>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunctionDefLibrary {
+    #[prost(message, repeated, tag = "1")]
+    pub function: ::prost::alloc::vec::Vec<FunctionDef>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunctionDef {
+    #[prost(message, optional, tag = "1")]
+    pub signature: ::core::option::Option<OpDef>,
+    #[prost(message, repeated, tag = "3")]
+    pub node_def: ::prost::alloc::vec::Vec<NodeDef>,
+    #[prost(btree_map = "string, string", tag = "4")]
+    pub ret: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, ::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OpDef {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub input_arg: ::prost::alloc::vec::Vec<op_def::ArgDef>,
+    #[prost(message, repeated, tag = "3")]
+    pub output_arg: ::prost::alloc::vec::Vec<op_def::ArgDef>,
+    #[prost(bool, tag = "17")]
+    pub is_stateful: bool,
+}
+/// Nested message and enum types in `OpDef`.
+pub mod op_def {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ArgDef {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        #[prost(int32, tag = "3")]
+        pub r#type: i32,
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NodeDef {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub op: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub input: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(btree_map = "string, message", tag = "5")]
+    pub attr: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, AttrValue>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AttrValue {
+    #[prost(oneof = "attr_value::Value", tags = "1, 2, 3, 4, 5, 6, 7, 8, 10")]
+    pub value: ::core::option::Option<attr_value::Value>,
+}
+/// Nested message and enum types in `AttrValue`.
+pub mod attr_value {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ListValue {
+        #[prost(bytes = "vec", repeated, tag = "2")]
+        pub s: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+        #[prost(int64, repeated, tag = "3")]
+        pub i: ::prost::alloc::vec::Vec<i64>,
+        #[prost(int32, repeated, tag = "6")]
+        pub r#type: ::prost::alloc::vec::Vec<i32>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Value {
+        #[prost(message, tag = "1")]
+        List(ListValue),
+        #[prost(bytes, tag = "2")]
+        S(::prost::alloc::vec::Vec<u8>),
+        #[prost(int64, tag = "3")]
+        I(i64),
+        #[prost(float, tag = "4")]
+        F(f32),
+        #[prost(bool, tag = "5")]
+        B(bool),
+        #[prost(int32, tag = "6")]
+        Type(i32),
+        #[prost(message, tag = "7")]
+        Shape(super::TensorShapeProto),
+        #[prost(message, tag = "8")]
+        Tensor(super::TensorProto),
+        #[prost(message, tag = "10")]
+        Func(super::NameAttrList),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NameAttrList {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TensorProto {
+    #[prost(int32, tag = "1")]
+    pub dtype: i32,
+    #[prost(message, optional, tag = "2")]
+    pub tensor_shape: ::core::option::Option<TensorShapeProto>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub tensor_content: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub string_val: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SaverDef {
+    #[prost(string, tag = "1")]
+    pub filename_tensor_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub save_tensor_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub restore_op_name: ::prost::alloc::string::String,
+    #[prost(int32, tag = "7")]
+    pub version: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SignatureDef {
+    #[prost(btree_map = "string, message", tag = "1")]
+    pub inputs: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, TensorInfo>,
+    #[prost(btree_map = "string, message", tag = "2")]
+    pub outputs: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, TensorInfo>,
+    #[prost(string, tag = "3")]
+    pub method_name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TensorInfo {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int32, tag = "2")]
+    pub dtype: i32,
+    #[prost(message, optional, tag = "3")]
+    pub tensor_shape: ::core::option::Option<TensorShapeProto>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedObjectGraph {
+    #[prost(message, repeated, tag = "1")]
+    pub nodes: ::prost::alloc::vec::Vec<SavedObject>,
+    #[prost(btree_map = "string, message", tag = "2")]
+    pub concrete_functions: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, SavedConcreteFunction>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedObject {
+    #[prost(message, repeated, tag = "1")]
+    pub children: ::prost::alloc::vec::Vec<trackable_object_graph::trackable_object::ObjectReference>,
+    #[prost(oneof = "saved_object::Kind", tags = "4, 7, 8")]
+    pub kind: ::core::option::Option<saved_object::Kind>,
+}
+/// Nested message and enum types in `SavedObject`.
+pub mod saved_object {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "4")]
+        UserObject(super::SavedUserObject),
+        #[prost(message, tag = "7")]
+        Variable(super::SavedVariable),
+        #[prost(message, tag = "8")]
+        BareConcreteFunction(super::SavedBareConcreteFunction),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SavedUserObject {
+    #[prost(string, tag = "1")]
+    pub identifier: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub version: ::core::option::Option<VersionDef>,
+    /// JSON of Keras objects, up to TensorFlow 2.4; later in keras_metadata.pb.
+    #[prost(string, tag = "3")]
+    pub metadata: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedVariable {
+    #[prost(int32, tag = "1")]
+    pub dtype: i32,
+    #[prost(message, optional, tag = "2")]
+    pub shape: ::core::option::Option<TensorShapeProto>,
+    #[prost(bool, tag = "3")]
+    pub trainable: bool,
+    #[prost(string, tag = "6")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SavedBareConcreteFunction {
+    #[prost(string, tag = "1")]
+    pub concrete_function_name: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub argument_keywords: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int64, tag = "3")]
+    pub allowed_positional_arguments: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedConcreteFunction {
+    #[prost(int32, repeated, tag = "2")]
+    pub bound_inputs: ::prost::alloc::vec::Vec<i32>,
+    #[prost(message, optional, tag = "3")]
+    pub canonicalized_input_signature: ::core::option::Option<StructuredValue>,
+    #[prost(message, optional, tag = "4")]
+    pub output_signature: ::core::option::Option<StructuredValue>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StructuredValue {
+    #[prost(oneof = "structured_value::Kind", tags = "33, 52, 53")]
+    pub kind: ::core::option::Option<structured_value::Kind>,
+}
+/// Nested message and enum types in `StructuredValue`.
+pub mod structured_value {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "33")]
+        TensorSpecValue(super::TensorSpecProto),
+        #[prost(message, tag = "52")]
+        TupleValue(super::TupleValue),
+        #[prost(message, tag = "53")]
+        DictValue(super::DictValue),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TensorSpecProto {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub shape: ::core::option::Option<TensorShapeProto>,
+    #[prost(int32, tag = "3")]
+    pub dtype: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TupleValue {
+    #[prost(message, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<StructuredValue>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DictValue {
+    #[prost(btree_map = "string, message", tag = "1")]
+    pub fields: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, StructuredValue>,
+}
+/// keras_metadata.pb
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SavedMetadata {
+    #[prost(message, repeated, tag = "1")]
+    pub nodes: ::prost::alloc::vec::Vec<KerasObject>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KerasObject {
+    #[prost(int32, tag = "2")]
+    pub node_id: i32,
+    #[prost(string, tag = "3")]
+    pub node_path: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub identifier: ::prost::alloc::string::String,
+    /// JSON.
+    #[prost(string, tag = "5")]
+    pub metadata: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub version: ::core::option::Option<VersionDef>,
+}
+/// fingerprint.pb
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FingerprintDef {
+    #[prost(uint64, tag = "5")]
+    pub checkpoint_hash: u64,
+    #[prost(message, optional, tag = "6")]
+    pub version: ::core::option::Option<VersionDef>,
+    #[prost(string, tag = "7")]
+    pub uuid: ::prost::alloc::string::String,
+}

@@ -11,7 +11,7 @@ use crate::limits;
 use crate::tree::{self, Object, OptimizerState, Variable, WeightSource};
 
 /// An opened checkpoint.
-pub(super) struct Checkpoint {
+pub(in crate::format) struct Checkpoint {
     pub(super) bundle: Bundle,
     /// `None` in checkpoints of TensorFlow 1, which know names only.
     pub(super) graph: Option<Graph>,

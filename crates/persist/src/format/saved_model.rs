@@ -1,0 +1,151 @@
+//! SavedModel directories as tf_keras' `model.save` writes them: `keras_metadata.pb` has the configs, `variables/` is a TensorFlow
+//! checkpoint with weights and optimizer, `saved_model.pb` has the graphs for serving.
+//!
+//! Graphs are programs: they are skipped, never run. Directories that no Keras model is in (of `model.export`, `tf.Module`,
+//! `tf.estimator`) open too, for their arrays; [`SavedFile::no_model`] says what they are.
+
+mod metadata;
+mod objects;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::config::{self, Context, Form};
+use super::tf_checkpoint::{self, Checkpoint};
+use crate::tree::{
+    CompileConfig, Dialect, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable,
+    WeightSource, WriteOptions,
+};
+use crate::{Error, limits};
+
+/// Name of the format.
+pub(crate) const NAME: &str = "saved-model";
+
+const GRAPH: &str = "saved_model.pb";
+const METADATA: &str = "keras_metadata.pb";
+
+/// Prefix of the checkpoint inside.
+fn variables(path: &Path) -> PathBuf {
+    path.join("variables").join("variables")
+}
+
+/// Whether the path is such a directory.
+pub(crate) fn holds(path: &Path) -> bool {
+    path.join(GRAPH).is_file()
+}
+
+/// Opens a directory.
+pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
+    let (weights, resume) = match tf_checkpoint::open(&variables(path)) {
+        Ok((checkpoint, resume)) => (Weights(Some(checkpoint), path.into()), resume),
+        // A graph without variables.
+        Err(Error::Io { source, .. })
+            if source.kind() == std::io::ErrorKind::NotFound && !path.join("variables").exists() =>
+        {
+            (Weights(None, path.into()), None)
+        }
+        Err(other) => return Err(other),
+    };
+    let described = describe(path);
+    let (description, no_model) = match described {
+        Ok(description) => (description, None),
+        Err(error @ Error::Unsupported { .. }) => (Description::default(), Some(error)),
+        Err(other) => return Err(other),
+    };
+    Ok(SavedFile {
+        format: NAME,
+        dialect: description.model.is_some().then_some(Dialect::TfKeras),
+        keras_version: description.version,
+        model: description.model,
+        no_model,
+        compile: description.compile,
+        resume,
+        weights: Box::new(weights),
+    })
+}
+
+/// Writes a directory.
+pub(crate) fn write(path: &Path, _tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
+    Err(Error::Usage {
+        what: format!("{}: SavedModel is read only so far", path.display()),
+        advice: "write `.keras`".into(),
+    })
+}
+
+/// What the configs say.
+#[derive(Default)]
+struct Description {
+    version: Option<String>,
+    model: Option<ModelConfig>,
+    compile: Option<CompileConfig>,
+}
+
+fn describe(path: &Path) -> Result<Description, Error> {
+    let found = match bytes(&path.join(METADATA))? {
+        Some(bytes) => metadata::read(&path.join(METADATA), &bytes)?,
+        None => objects::metadata(path)?,
+    };
+    let context = Context { path, dialect: Dialect::TfKeras, form: Form::H5 };
+    let model = config::read_model(&context, &found.model)?;
+    let compile = config::read_compile(&context, &found.training, &model)?;
+    Ok(Description { version: found.version, model: Some(model), compile })
+}
+
+/// A file of the directory; `None` where it is not there.
+fn bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let error = |source| Error::Io { action: "read", path: path.into(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(error(e)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limits::SAVED_MODEL_BYTES + 1).read_to_end(&mut bytes).map_err(error)?;
+    if bytes.len() as u64 > limits::SAVED_MODEL_BYTES {
+        return Err(Error::Format {
+            path: path.into(),
+            place: "the whole".into(),
+            found: format!("more than {} bytes", limits::SAVED_MODEL_BYTES),
+            expected: "a smaller file".into(),
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// The arrays in `variables/`; none where there is no such folder.
+struct Weights(Option<Checkpoint>, PathBuf);
+
+impl WeightSource for Weights {
+    fn stored(&self) -> Result<Vec<Stored>, Error> {
+        self.0.as_ref().map_or(Ok(Vec::new()), WeightSource::stored)
+    }
+
+    fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
+        match &self.0 {
+            Some(checkpoint) => checkpoint.fill(skeleton),
+            None => Err(Error::Format {
+                path: self.1.clone(),
+                place: "variables".into(),
+                found: "no such folder".into(),
+                expected: "the checkpoint with the weights".into(),
+            }),
+        }
+    }
+
+    fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {
+        self.0.as_ref().map_or(Ok(None), |checkpoint| checkpoint.optimizer(class_name, trainable))
+    }
+}
+
+/// What the metadata of the Keras objects say, in tf_keras' dialect.
+struct Metadata {
+    /// Version of Keras.
+    version: Option<String>,
+    /// `{"class_name", "config"}` of the model.
+    model: Value,
+    /// `training_config` as in `.h5`; null for a model that was not compiled.
+    training: Value,
+}

@@ -1,0 +1,91 @@
+//! `keras_metadata.pb`: the JSON of every Keras object, by its path of edges from the model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prost::Message;
+use serde_json::{Map, Value, json};
+
+use super::Metadata;
+use crate::Error;
+use crate::container::protobuf::SavedMetadata;
+
+/// Path of the model.
+pub(super) const ROOT: &str = "root";
+
+/// Reads the file.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Metadata, Error> {
+    let decoded = SavedMetadata::decode(bytes)
+        .map_err(|e| bad(path, "the whole", &e.to_string(), "serialized metadata of Keras objects"))?;
+    let nodes = decoded.nodes.into_iter().map(|node| (node.node_path, node.metadata));
+    of_objects(path, nodes.collect())
+}
+
+/// What the objects' JSON, by their paths, says of the model.
+pub(super) fn of_objects(path: &Path, objects: Vec<(String, String)>) -> Result<Metadata, Error> {
+    let mut root = None;
+    let mut layers = Layers::default();
+    for (place, text) in objects {
+        let json: Value =
+            serde_json::from_str(&text).map_err(|e| bad(path, &place, &e.to_string(), "JSON"))?;
+        if place == ROOT {
+            root = Some(json);
+        } else if let (Some((parent, _)), Some(name)) =
+            (place.rsplit_once('.'), json.get("name").and_then(Value::as_str))
+        {
+            let shape = json.get("build_input_shape").filter(|s| !s.is_null()).cloned().map(plain);
+            layers.0.entry(parent.into()).or_default().insert(name.into(), (place.clone(), shape));
+        }
+    }
+    let Some(Value::Object(mut root)) = root else {
+        return Err(bad(path, ROOT, "no metadata of the model", "an object"));
+    };
+    let version = root.get("keras_version").and_then(Value::as_str).map(str::to_owned);
+    let mut take = |key: &str| plain(root.remove(key).unwrap_or_default());
+    let (class, mut config, training) = (take("class_name"), take("config"), take("training_config"));
+    layers.add_shapes(ROOT, &mut config);
+    Ok(Metadata { version, model: json!({"class_name": class, "config": config}), training })
+}
+
+/// Names of layers by the path of the model that they are in: their own path, and the shape that they were built for.
+#[derive(Default)]
+struct Layers(BTreeMap<String, BTreeMap<String, (String, Option<Value>)>>);
+
+impl Layers {
+    /// Puts the shapes where the other formats have them: `build_config` of a layer.
+    fn add_shapes(&self, path: &str, config: &mut Value) {
+        let Some(here) = self.0.get(path) else { return };
+        let layers = config.get_mut("layers").and_then(Value::as_array_mut);
+        for layer in layers.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let name = layer.get("config").and_then(|c| c.get("name")).and_then(Value::as_str);
+            let Some((path, shape)) = name.and_then(|name| here.get(name)) else { continue };
+            if let Some(config) = layer.get_mut("config") {
+                self.add_shapes(path, config);
+            }
+            if let Some(shape) = shape {
+                layer.insert("build_config".into(), json!({"input_shape": shape}));
+            }
+        }
+    }
+}
+
+/// Lists in place of what stands for tuples and shapes here alone.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(mut map) => {
+            let class = map.get("class_name").and_then(Value::as_str);
+            if matches!(class, Some("__tuple__" | "TensorShape"))
+                && let Some(items @ Value::Array(_)) = map.remove("items")
+            {
+                return plain(items);
+            }
+            Value::Object(map.into_iter().map(|(k, v)| (k, plain(v))).collect::<Map<_, _>>())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(plain).collect()),
+        other => other,
+    }
+}
+
+pub(super) fn bad(path: &Path, place: &str, found: &str, expected: &str) -> Error {
+    Error::Format { path: path.into(), place: place.into(), found: found.into(), expected: expected.into() }
+}
