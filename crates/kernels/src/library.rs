@@ -9,6 +9,7 @@ pub const COMMON: &[(&str, &str)] = &[
     ("math", include_str!("../../../shaders/common/math.wgsl")),
     ("philox", include_str!("../../../shaders/common/philox.wgsl")),
     ("reduce", include_str!("../../../shaders/common/reduce.wgsl")),
+    ("tiles", include_str!("../../../shaders/common/tiles.wgsl")),
 ];
 
 /// A declaration at the top level of a file.
@@ -17,16 +18,17 @@ struct Item {
     text: &'static str,
 }
 
-/// The top-level items of a file: each starts at the beginning of a line with `fn` or an attribute and ends before the
+/// The top-level items of a file: each starts at the beginning of a line with `fn`, `const`, `var` or an attribute and ends before the
 /// next blank line that is followed by an unindented one. Comments before it are left out.
 fn items(file: &'static str) -> impl Iterator<Item = Item> {
     file.split("\n\n").filter_map(|block| {
         let start = block.lines().find(|l| !l.starts_with("//"))?;
         let at = block.find(start)?;
         let text = block[at..].trim_end();
-        let name = match text.strip_prefix("fn ") {
-            Some(rest) => rest.split('(').next()?,
-            None => text.split("> ").nth(1)?.split(':').next()?,
+        let name = match (text.strip_prefix("fn "), text.strip_prefix("const ")) {
+            (Some(rest), _) => rest.split('(').next()?,
+            (_, Some(rest)) => rest.split(':').next()?,
+            _ => text.split("> ").nth(1)?.split(':').next()?,
         };
         Some(Item { name, text })
     })

@@ -85,16 +85,19 @@ impl OpDef for MatMul {
         let (b_row, b_col) = if self.transpose_b { (1, k) } else { (n, 1) };
         let a = Strided { data: a.f32(), offset: tile.row * a_row, row: a_row, col: a_col };
         let b = Strided { data: b.f32(), offset: tile.col * b_col, row: b_row, col: b_col };
-        gemm(tile.rows, k, tile.cols, &a, &b, out);
+        gemm(tile.rows, k, tile.cols, &a, &b, out, false);
     }
 }
 
 /// A matrix inside a slice.
-struct Strided<'a> {
-    data: &'a [f32],
-    offset: usize,
-    row: usize,
-    col: usize,
+pub(super) struct Strided<'a> {
+    pub data: &'a [f32],
+    /// Of the first element.
+    pub offset: usize,
+    /// From one row to the next.
+    pub row: usize,
+    /// From one column to the next.
+    pub col: usize,
 }
 
 impl Strided<'_> {
@@ -105,14 +108,25 @@ impl Strided<'_> {
     }
 }
 
-/// out = a · b on one thread; the only place that calls the library. Shapes are checked here, so it is safe.
-fn gemm(m: usize, k: usize, n: usize, a: &Strided, b: &Strided, out: &mut [f32]) {
+/// out = a · b, or out += a · b, on one thread; the only place that calls the library. Shapes are checked here, so it is safe.
+pub(super) fn gemm(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: &Strided,
+    b: &Strided,
+    out: &mut [f32],
+    accumulate: bool,
+) {
     if m == 0 || n == 0 {
         return;
     }
     let out = &mut out[..m * n];
     if k == 0 {
-        return out.fill(0.0);
+        if !accumulate {
+            out.fill(0.0);
+        }
+        return;
     }
     let (a_part, b_part) = (a.part(m, k), b.part(k, n));
     let step = |s: usize| isize::try_from(s).unwrap_or(isize::MAX);
@@ -126,14 +140,14 @@ fn gemm(m: usize, k: usize, n: usize, a: &Strided, b: &Strided, out: &mut [f32])
             out.as_mut_ptr(),
             1,
             step(n),
-            false,
+            accumulate,
             a_part.as_ptr(),
             step(a.col),
             step(a.row),
             b_part.as_ptr(),
             step(b.col),
             step(b.row),
-            0.0,
+            if accumulate { 1.0 } else { 0.0 },
             1.0,
             false,
             false,
