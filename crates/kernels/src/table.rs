@@ -64,6 +64,7 @@ macro_rules! kernels {
 
 const TRANSPOSED: &[&[(&str, u32)]] =
     &[&[], &[("TRANSPOSE_A", 1)], &[("TRANSPOSE_B", 1)], &[("TRANSPOSE_A", 1), ("TRANSPOSE_B", 1)]];
+const FORMS: &[&[(&str, u32)]] = &[&[], &[("FORM", 1)], &[("FORM", 2)]];
 const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
     &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 0), ("WORKGROUP", 8)]];
@@ -86,6 +87,14 @@ kernels! {
     MATMUL_TILED "matmul_tiled" ("a", "b") ["TRANSPOSE_A" = 0, "TRANSPOSE_B" = 0] {"m", "n", "k"} TRANSPOSED;
     /// Matrix product by tiles of 16 x 16.
     MATMUL_SMALL "matmul_small" ("a", "b") ["TRANSPOSE_A" = 0, "TRANSPOSE_B" = 0] {"m", "n", "k"} TRANSPOSED;
+    /// Convolution without workgroup memory.
+    CONV2D_DIRECT "conv2d_direct" ("a", "b") ["WORKGROUP" = 8, "FORM" = 0]
+        {"m", "n", "k", "part", "parts", "in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels", "kernel_width", "stride_y",
+         "stride_x", "dilation_y", "dilation_x", "padding_y", "padding_x"} FORMS;
+    /// Convolution by tiles of 64 x 64.
+    CONV2D_TILED "conv2d_tiled" ("a", "b") ["FORM" = 0]
+        {"m", "n", "k", "part", "parts", "in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels", "kernel_width", "stride_y",
+         "stride_x", "dilation_y", "dilation_x", "padding_y", "padding_x"} FORMS;
     /// Reduction, one result an invocation.
     REDUCE_EACH "reduce_each" ("input") ["WORKGROUP" = 64, "KIND" = 0] {"outputs", "length", "inner"} KINDS;
     /// Reduction, one result a workgroup.

@@ -42,7 +42,7 @@ pub(super) fn yes() -> bool {
     true
 }
 
-fn glorot() -> Named<dyn Initializer> {
+pub(super) fn glorot() -> Named<dyn Initializer> {
     GlorotUniform::new().into()
 }
 

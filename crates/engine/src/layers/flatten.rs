@@ -22,7 +22,7 @@ pub struct Flatten {
     data_format: DataFormat,
 }
 
-fn or_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DataFormat, D::Error> {
+pub(super) fn or_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DataFormat, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

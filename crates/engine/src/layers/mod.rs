@@ -4,6 +4,7 @@
 
 mod activation;
 mod activity;
+mod conv2d;
 mod dense;
 mod dropout;
 mod flatten;
@@ -19,6 +20,7 @@ mod rescaling;
 mod reshape;
 mod softmax;
 mod unit_normalization;
+mod windows;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -26,6 +28,7 @@ use serde_json::{Map, Value};
 
 pub use activation::{Activation, Identity};
 pub use activity::ActivityRegularization;
+pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::{DataFormat, Flatten};
@@ -41,6 +44,7 @@ pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use softmax::Softmax;
 pub use unit_normalization::UnitNormalization;
+pub use windows::{Padding, Size2D};
 
 use crate::Error;
 use crate::graph::{DynLayer, Layer};
@@ -65,6 +69,7 @@ pub static LAYERS: &[Class] = &[
     row::<Add>(&[]),
     row::<Average>(&[]),
     row::<Concatenate>(&[]),
+    row::<Conv2D>(&[]),
     row::<Dense>(&[]),
     row::<Dropout>(&[]),
     row::<ELU>(&[]),

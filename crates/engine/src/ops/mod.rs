@@ -6,6 +6,7 @@
 mod argmax;
 pub mod cases;
 mod concat;
+mod conv;
 mod cross_entropy;
 mod matmul;
 mod packed_sums;
@@ -16,6 +17,7 @@ mod slice;
 mod softmax;
 mod transpose;
 
+pub use conv::Windows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
 
@@ -32,6 +34,7 @@ pub struct Row {
 /// Every op that is not elementwise.
 pub static OPS: &[Row] = &[
     Row { name: "matmul", cases: matmul::cases },
+    Row { name: "conv2d", cases: conv::cases },
     Row { name: "reduce", cases: reduce::cases },
     Row { name: "softmax", cases: softmax::cases },
     Row { name: "sparse_cross_entropy", cases: cross_entropy::cases },

@@ -61,7 +61,10 @@ fn layers_by_constructor() {
         .kernel_regularizer("l2")
         .bias_regularizer(L1::new(0.5))
         .kernel_initializer(HeNormal::new().seed(3));
+    let conv = k::Conv2D::new(4, (2, 3)).strides([2, 1]).padding(k::Padding::Same).groups(2).use_bias(false);
     let made: Vec<LayerRef> = vec![
+        k::Conv2D::new(3, 3).into(),
+        conv.activation("relu").into(),
         k::Dense::new(3).into(),
         dense.into(),
         k::Dropout::new(0.5).into(),

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use rhyton_engine::Error;
-use rhyton_engine::graph::{CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, TensorType, trace};
+use rhyton_engine::graph::{
+    CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, TensorType, Variable, trace,
+};
 use rhyton_engine::layers::{
-    Add, Concatenate, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise, Permute, RepeatVector,
-    Reshape, Subtract,
+    Add, Concatenate, Conv2D, DataFormat, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise, Padding,
+    Permute, RepeatVector, Reshape, Subtract,
 };
 use rhyton_engine::models::registry;
 use rhyton_engine::oracle::{self, Given, value};
@@ -78,6 +80,32 @@ fn equal_keras() {
             close(&[loss], &[wanted], 1e-7, &format!("loss of {what}"));
         }
     }
+}
+
+/// Channels first is channels last between two transposes; softmax is along the last axis as it comes out.
+#[test]
+fn channels_first() {
+    let x: Vec<f64> = (0..2 * 3 * 4 * 5).map(|i| (f64::from(i) * 0.7).sin()).collect();
+    let conv = |format, shape: [usize; 4], x: Vec<f64>| {
+        let layer: LayerRef =
+            Conv2D::new(2, [2, 3]).padding(Padding::Same).data_format(format).activation("tanh").into();
+        build(&layer, &[shape.to_vec()]).unwrap();
+        let weight = |v: &Variable| (0..v.len()).map(|i| (i as f64).cos()).collect();
+        let variables = layer.own_variables().iter().map(|v| (v.id(), weight(v))).collect();
+        run(&layer, &[(shape.to_vec(), x)], variables, CallContext::new(false)).unwrap()
+    };
+    // [2, 4, 5, 3] from [2, 3, 4, 5].
+    let moved = |x: &[f64], channels: usize| -> Vec<f64> {
+        let at = |i: usize, p: usize, c: usize| x[(i * channels + c) * 20 + p];
+        (0..2)
+            .flat_map(|i| (0..20).flat_map(move |p| (0..channels).map(move |c| (i, p, c))))
+            .map(|(i, p, c)| at(i, p, c))
+            .collect()
+    };
+    let (shape, first, _) = conv(DataFormat::ChannelsFirst, [2, 3, 4, 5], x.clone());
+    let (_, last, _) = conv(DataFormat::ChannelsLast, [2, 4, 5, 3], moved(&x, 3));
+    assert_eq!(shape, [2, 2, 4, 5]);
+    close(&moved(&first, 2), &last, 1e-12, "channels first");
 }
 
 fn training() -> CallContext {

@@ -6,7 +6,7 @@ use crate::dispatch::{Dispatch, Lowered};
 use crate::table::{MATMUL_DIRECT, MATMUL_SMALL, MATMUL_TILED};
 
 /// From this many 64 x 64 tiles on a GPU is filled by them.
-const MANY_TILES: usize = 64;
+pub(super) const MANY_TILES: usize = 64;
 
 /// `In(0)` · `In(1)`: `[m, k]` · `[k, n]`, either stored transposed, to `[m, n]`. All f32, row-major.
 pub fn matmul(m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool, caps: &Caps) -> Lowered {

@@ -2,6 +2,7 @@
 //!
 //! Variants are chosen by rule, never by a timing: the same caps and shapes always give the same kernels and bits.
 
+mod conv;
 mod copy;
 mod cross_entropy;
 mod matmul;
@@ -10,6 +11,7 @@ mod pointwise;
 mod reduce;
 mod softmax;
 
+pub use conv::{ConvForm, ConvSizes, conv2d};
 pub use copy::{concat, copy_axis, slice, transpose};
 pub use cross_entropy::{sparse_cross_entropy, sparse_cross_entropy_grad};
 pub use matmul::matmul;

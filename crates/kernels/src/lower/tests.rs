@@ -4,6 +4,21 @@ use super::*;
 use crate::program::{Program, Scalar};
 use crate::table::kernel;
 
+/// `n` images of 6 x 5 pixels under windows of 3 x 2.
+fn convolution(n: usize) -> ConvSizes {
+    ConvSizes {
+        batch: n,
+        input: [6, 5],
+        channels: 3,
+        output: [4, 4],
+        filters: 7,
+        kernel: [3, 2],
+        strides: [1, 1],
+        dilation: [1, 1],
+        padding: [0, 0],
+    }
+}
+
 fn lowerings(caps: &Caps) -> Vec<Lowered> {
     let mut all = Vec::new();
     for n in [1, 10, 63, 64, 513, 70_000] {
@@ -26,6 +41,9 @@ fn lowerings(caps: &Caps) -> Vec<Lowered> {
                 matmul(3, n, 5, ta, tb, caps),
                 matmul(3, 5, n, ta, tb, caps),
             ]);
+        }
+        for form in [ConvForm::Output, ConvForm::Input, ConvForm::Kernel] {
+            all.push(conv2d(form, &convolution(n), caps));
         }
         all.extend([
             slice(n, 7, 2, 3, true, caps),
@@ -84,4 +102,20 @@ fn transposes_join_axes() {
     // [2, 3, 4] with the last two kept together: rows of 12 stay whole.
     assert_eq!(words(&[2, 3, 4], &[1, 2, 0])[..8], [24, 2, 0, 0, 2, 12, 12, 1]);
     assert_eq!(words(&[5, 1, 4], &[0, 1, 2])[..6], [20, 1, 0, 0, 20, 1]);
+}
+
+/// Each element of a kernel's gradient is a long sum: parts of it fill a GPU.
+#[test]
+fn the_sum_of_a_kernel_gradient_is_cut() {
+    let caps = Caps::portable();
+    let long = conv2d(ConvForm::Kernel, &convolution(1024), &caps);
+    let parts = 1024 * 16 / 512;
+    let kernels: Vec<&str> = long.dispatches.iter().map(|d| d.kernel).collect();
+    assert_eq!(kernels, ["conv2d_tiled", "reduce_each"]);
+    assert_eq!(
+        (long.scratch.as_slice(), long.dispatches[0].workgroups[0]),
+        (&[parts * 18 * 7][..], parts as u32)
+    );
+    let short = conv2d(ConvForm::Kernel, &convolution(4), &caps);
+    assert_eq!((short.dispatches.len(), short.scratch.len()), (1, 0));
 }

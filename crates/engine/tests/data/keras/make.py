@@ -284,6 +284,14 @@ def layers():
         ("Dropout", {"rate": 0.3}, [x]), ("GaussianNoise", {"stddev": 0.3}, [x]), ("GaussianDropout", {"rate": 0.3}, [x]),
         ("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, [x]),
     ]
+    image = np.random.default_rng(11).normal(size=(2, 6, 7, 4))
+    cases += [
+        ("Conv2D", {"filters": 3, "kernel_size": 3}, [image]),
+        ("Conv2D", {"filters": 5, "kernel_size": [2, 3], "strides": 2, "padding": "same", "activation": "tanh"}, [image]),
+        ("Conv2D", {"filters": 2, "kernel_size": 2, "strides": [1, 3], "padding": "SAME", "use_bias": False}, [image]),
+        ("Conv2D", {"filters": 3, "kernel_size": [3, 2], "dilation_rate": [2, 3], "padding": "same"}, [image]),
+        ("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 2}, [image]),
+    ]
     out = []
     for name, args, inputs in cases:
         kwargs = dict(args)
@@ -309,7 +317,8 @@ def configs():
     keras.utils.clear_session()
     K = keras.layers
     made = {
-        "layers": [K.Dense(3), K.Dense(3, "relu", kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.5),
+        "layers": [K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
+                   K.Dense(3), K.Dense(3, "relu", kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.5),
                    kernel_initializer=keras.initializers.HeNormal(seed=3)), K.Dropout(0.5), K.Flatten(), K.Activation("relu"),
                    K.InputLayer(shape=(4,)), K.Reshape((6, 2)), K.ReLU(), K.LeakyReLU(), K.ELU(), K.PReLU(), K.Softmax(), K.Add(),
                    K.Subtract(), K.Multiply(), K.Average(), K.Maximum(), K.Minimum(), K.Concatenate(), K.Rescaling(0.5),

@@ -1,0 +1,395 @@
+//! Convolution in two dimensions and its gradients, as matrix products whose windows are gathered as they are read.
+
+use std::cell::RefCell;
+
+use rhyton_kernels::caps::Caps;
+use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::lower::{ConvForm, ConvSizes};
+
+use super::cases::Case;
+use super::matmul::{Strided, gemm};
+use crate::Error;
+use crate::graph::{
+    Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, fail, node,
+};
+use crate::types::TensorType;
+
+/// How a window moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// Pixels from one window to the next, along height and width.
+    pub strides: [usize; 2],
+    /// Pixels from one tap to the next.
+    pub dilation: [usize; 2],
+    /// Zeros before and after the input.
+    pub padding: [[usize; 2]; 2],
+}
+
+impl Windows {
+    /// Windows along an axis of `input` pixels; `None` where not one fits.
+    fn count(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
+        let span = (kernel.checked_sub(1)?).checked_mul(self.dilation[axis])?.checked_add(1)?;
+        let padded = input.checked_add(self.padding[axis][0])?.checked_add(self.padding[axis][1])?;
+        Some(padded.checked_sub(span)? / self.strides[axis].max(1) + 1)
+    }
+}
+
+/// A convolution or one of its gradients: input `[n, h, w, c]`, kernel `[kh, kw, c, filters]`, output `[n, oh, ow, filters]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conv2D {
+    windows: Windows,
+    form: ConvForm,
+    /// Height and width of what the operands do not tell: the input in its gradient, the kernel in its.
+    size: [usize; 2],
+}
+
+impl Conv2D {
+    fn sizes(&self, a: &[usize], b: &[usize]) -> Result<ConvSizes, String> {
+        let unfit = || format!("a convolution cannot have operands of shapes {a:?} and {b:?}");
+        let (&[batch, a0, a1, a2], &[b0, b1, b2, b3]) = (a, b) else { return Err(unfit()) };
+        let (input, channels, output, filters, kernel) = match self.form {
+            ConvForm::Output => ([a0, a1], a2, None, b3, [b0, b1]),
+            ConvForm::Input => (self.size, b2, Some([a0, a1]), a2, [b0, b1]),
+            ConvForm::Kernel => ([a0, a1], a2, Some([b1, b2]), b3, self.size),
+        };
+        let fits = match self.form {
+            ConvForm::Output => b2 == channels,
+            ConvForm::Input => b3 == filters,
+            ConvForm::Kernel => b0 == batch,
+        };
+        let count = |axis: usize| self.windows.count(axis, input[axis], kernel[axis]);
+        let (Some(height), Some(width)) = (count(0), count(1)) else {
+            return Err(format!("a window of {kernel:?} does not fit into an input of {input:?}"));
+        };
+        if !fits || output.is_some_and(|o| o != [height, width]) {
+            return Err(unfit());
+        }
+        let Windows { strides, dilation, padding } = self.windows;
+        let padding = padding.map(|[before, _]| before);
+        Ok(ConvSizes {
+            batch,
+            input,
+            channels,
+            output: [height, width],
+            filters,
+            kernel,
+            strides,
+            dilation,
+            padding,
+        })
+    }
+
+    /// Sizes of operands that `infer` has taken.
+    fn known(&self, a: &[usize], b: &[usize]) -> ConvSizes {
+        self.sizes(a, b).unwrap_or(ConvSizes {
+            batch: 0,
+            input: [0; 2],
+            channels: 0,
+            output: [0; 2],
+            filters: 0,
+            kernel: [0; 2],
+            strides: [1; 2],
+            dilation: [1; 2],
+            padding: [0; 2],
+        })
+    }
+
+    fn with(self, form: ConvForm, size: [usize; 2]) -> Self {
+        Conv2D { form, size, ..self }
+    }
+}
+
+/// The input pixel, along one axis, under a tap of the window at an output pixel.
+fn under(s: &ConvSizes, axis: usize, output: usize, tap: usize) -> Option<usize> {
+    let at = (output * s.strides[axis] + tap * s.dilation[axis]).checked_sub(s.padding[axis])?;
+    (at < s.input[axis]).then_some(at)
+}
+
+/// Calls `f` with the offsets of the first channels of input, kernel and output for every tap of every window.
+fn each_tap(s: &ConvSizes, mut f: impl FnMut(usize, usize, usize)) {
+    for image in 0..s.batch {
+        for oy in 0..s.output[0] {
+            for ox in 0..s.output[1] {
+                let out = ((image * s.output[0] + oy) * s.output[1] + ox) * s.filters;
+                for ky in 0..s.kernel[0] {
+                    for kx in 0..s.kernel[1] {
+                        if let (Some(y), Some(x)) = (under(s, 0, oy, ky), under(s, 1, ox, kx)) {
+                            let input = ((image * s.input[0] + y) * s.input[1] + x) * s.channels;
+                            f(input, (ky * s.kernel[1] + kx) * s.channels * s.filters, out);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl OpDef for Conv2D {
+    const NAME: &'static str = "conv2d";
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        let s = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
+        TensorType::f32(match self.form {
+            ConvForm::Output => [s.batch, s.output[0], s.output[1], s.filters],
+            ConvForm::Input => [s.batch, s.input[0], s.input[1], s.channels],
+            ConvForm::Kernel => [s.kernel[0], s.kernel[1], s.channels, s.filters],
+        })
+        .addressable()
+    }
+
+    fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
+        let (a, b) = (inputs[0], inputs[1]);
+        let s = self.known(a.shape, b.shape);
+        out.fill(F::zero());
+        each_tap(&s, |input, kernel, output| {
+            for c in 0..s.channels {
+                for f in 0..s.filters {
+                    let (i, k, o) = (input + c, kernel + c * s.filters + f, output + f);
+                    match self.form {
+                        ConvForm::Output => out[o] += a.data[i] * b.data[k],
+                        ConvForm::Input => out[i] += a.data[o] * b.data[k],
+                        ConvForm::Kernel => out[k] += a.data[i] * b.data[o],
+                    }
+                }
+            }
+        });
+    }
+
+    fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
+        let sizes = self.known(&inputs[0].shape, &inputs[1].shape);
+        rhyton_kernels::lower::conv2d(self.form, &sizes, caps)
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        let (a, b, g) = (cx.inputs[0], cx.inputs[1], cx.grad);
+        let s = self.known(&a.shape(), &b.shape());
+        let make = |form, size, x: Tensor, y: Tensor| Some(apply(self.with(form, size), x, y));
+        let output = |x, k| make(ConvForm::Output, [0; 2], x, k);
+        let input = |g, k| make(ConvForm::Input, s.input, g, k);
+        let kernel = |x, g| make(ConvForm::Kernel, s.kernel, x, g);
+        let needs = |i: usize, f: &dyn Fn() -> Option<Tensor>| if cx.needs[i] { f() } else { None };
+        Ok(match self.form {
+            ConvForm::Output => vec![needs(0, &|| input(g, b)), needs(1, &|| kernel(a, g))],
+            ConvForm::Input => vec![needs(0, &|| output(g, b)), needs(1, &|| kernel(g, a))],
+            ConvForm::Kernel => vec![needs(0, &|| input(b, g)), needs(1, &|| output(a, g))],
+        })
+    }
+
+    fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
+        let (m, k, n) = self.known(&inputs[0].shape, &inputs[1].shape).product(ConvForm::Output);
+        2 * m as u64 * k as u64 * n as u64
+    }
+
+    fn tiling(&self, inputs: &[TensorType], _output: &TensorType) -> Option<Tiling> {
+        let s = self.known(&inputs[0].shape, &inputs[1].shape);
+        let (rows, k, cols) = s.product(self.form);
+        let (tile_rows, tile_cols) = match self.form {
+            // Windows of a tile lie in the second-level cache.
+            ConvForm::Output => ((WINDOWS / k.max(1)).clamp(16, 512), cols),
+            // An image, since windows overlap.
+            ConvForm::Input => (s.input[0] * s.input[1], cols),
+            // Whole taps; where those are few, columns too, so that there is work for several threads.
+            ConvForm::Kernel => {
+                let taps = 32_usize.div_ceil(s.channels.max(1)).min(s.kernel[0] * s.kernel[1]);
+                let few = (s.kernel[0] * s.kernel[1]).div_ceil(taps.max(1)) < 4;
+                (taps * s.channels, if few { cols.min(16) } else { cols })
+            }
+        };
+        Some(Tiling { rows, cols, tile_rows: tile_rows.max(1), tile_cols: tile_cols.max(1) })
+    }
+
+    fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
+        let s = self.known(&inputs[0].ty.shape, &inputs[1].ty.shape);
+        let (a, b) = (inputs[0].f32(), inputs[1].f32());
+        PATCHES.with_borrow_mut(|patches| match self.form {
+            ConvForm::Output => output_tile(&s, a, b, tile, out, patches),
+            ConvForm::Input => input_tile(&s, a, b, tile, out, patches),
+            ConvForm::Kernel => kernel_tile(&s, a, b, tile, out, patches),
+        });
+    }
+}
+
+/// Elements of the gathered windows that a thread works on at a time.
+const WINDOWS: usize = 65_536;
+
+thread_local! {
+    static PATCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Visits the rows of windows of `taps` (from the first to the last) at these output pixels: the place of the row in the
+/// gathered matrix, the offset of its first input element, and its number of elements that lie inside.
+fn each_run(
+    s: &ConvSizes,
+    pixels: std::ops::Range<usize>,
+    taps: std::ops::Range<usize>,
+    mut f: impl FnMut(usize, usize, usize),
+) {
+    let (c, width) = (s.channels, taps.len() * s.channels);
+    for (row, pixel) in pixels.enumerate() {
+        let (line, ox) = (pixel / s.output[1], pixel % s.output[1]);
+        let (image, oy) = (line / s.output[0], line % s.output[0]);
+        let mut tap = taps.start;
+        while tap < taps.end {
+            let (ky, kx) = (tap / s.kernel[1], tap % s.kernel[1]);
+            let n = (s.kernel[1] - kx).min(taps.end - tap);
+            let to = row * width + (tap - taps.start) * c;
+            if let Some(y) = under(s, 0, oy, ky) {
+                let line = (image * s.input[0] + y) * s.input[1];
+                if s.dilation[1] == 1 {
+                    // Neighbouring taps lie over neighbouring pixels.
+                    let first = (ox * s.strides[1] + kx) as isize - s.padding[1] as isize;
+                    let skip = (-first).clamp(0, n as isize) as usize;
+                    let end = (s.input[1] as isize - first).clamp(skip as isize, n as isize) as usize;
+                    if skip < end {
+                        let at = (first + skip as isize) as usize;
+                        f(to + skip * c, (line + at) * c, (end - skip) * c);
+                    }
+                } else {
+                    for k in 0..n {
+                        if let Some(x) = under(s, 1, ox, kx + k) {
+                            f(to + k * c, (line + x) * c, c);
+                        }
+                    }
+                }
+            }
+            tap += n;
+        }
+    }
+}
+
+/// The windows of these taps at these output pixels as a matrix `[pixels, taps · channels]`, zero beyond the edges.
+fn gather<'p>(
+    s: &ConvSizes,
+    x: &[f32],
+    pixels: std::ops::Range<usize>,
+    taps: std::ops::Range<usize>,
+    patches: &'p mut Vec<f32>,
+) -> &'p [f32] {
+    patches.clear();
+    patches.resize(pixels.len() * taps.len() * s.channels, 0.0);
+    each_run(s, pixels, taps, |to, from, n| patches[to..to + n].copy_from_slice(&x[from..from + n]));
+    patches
+}
+
+fn taps(s: &ConvSizes) -> usize {
+    s.kernel[0] * s.kernel[1]
+}
+
+fn output_tile(
+    s: &ConvSizes,
+    x: &[f32],
+    kernel: &[f32],
+    tile: Tile,
+    out: &mut [f32],
+    patches: &mut Vec<f32>,
+) {
+    let k = taps(s) * s.channels;
+    let windows = gather(s, x, tile.row..tile.row + tile.rows, 0..taps(s), patches);
+    let a = Strided { data: windows, offset: 0, row: k, col: 1 };
+    let b = Strided { data: kernel, offset: tile.col, row: s.filters, col: 1 };
+    gemm(tile.rows, k, tile.cols, &a, &b, out, false);
+}
+
+/// Tiles are whole images: each output pixel adds to all pixels under its window.
+fn input_tile(s: &ConvSizes, g: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+    out.fill(0.0);
+    let (pixels, k) = (s.output[0] * s.output[1], taps(s) * s.channels);
+    let image = tile.row / (s.input[0] * s.input[1]).max(1);
+    let origin = tile.row * s.channels;
+    let step = (WINDOWS / k.max(1)).clamp(1, pixels.max(1));
+    for first in (0..pixels).step_by(step) {
+        let n = step.min(pixels - first);
+        let first = image * pixels + first;
+        patches.resize(n * k, 0.0);
+        let a = Strided { data: g, offset: first * s.filters, row: s.filters, col: 1 };
+        let b = Strided { data: kernel, offset: 0, row: 1, col: s.filters };
+        gemm(n, s.filters, k, &a, &b, patches, false);
+        each_run(s, first..first + n, 0..taps(s), |from, to, n| {
+            let to = to - origin;
+            out[to..to + n].iter_mut().zip(&patches[from..from + n]).for_each(|(o, p)| *o += *p);
+        });
+    }
+}
+
+/// Tiles are whole taps.
+fn kernel_tile(s: &ConvSizes, x: &[f32], g: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+    out.fill(0.0);
+    let pixels = s.batch * s.output[0] * s.output[1];
+    let taps = tile.row / s.channels..(tile.row + tile.rows) / s.channels;
+    let step = (WINDOWS / 2 / tile.rows.max(1)).clamp(1, pixels.max(1));
+    for first in (0..pixels).step_by(step) {
+        let n = step.min(pixels - first);
+        let windows = gather(s, x, first..first + n, taps.clone(), patches);
+        let a = Strided { data: windows, offset: 0, row: 1, col: tile.rows };
+        let b = Strided { data: g, offset: first * s.filters + tile.col, row: s.filters, col: 1 };
+        gemm(tile.rows, n, tile.cols, &a, &b, out, true);
+    }
+}
+
+fn apply(op: Conv2D, a: Tensor, b: Tensor) -> Tensor {
+    node(Kind::Op(std::sync::Arc::new(op)), &[a, b], |t| op.infer(t).map(|t| vec![t]))
+}
+
+impl Tensor {
+    /// Convolution (cross-correlation, as Keras') of `[n, h, w, c]` with a kernel `[kh, kw, c / groups, filters]`, to
+    /// `[n, oh, ow, filters]`. Channels and filters are cut into groups that do not see each other.
+    pub fn conv2d(self, kernel: impl IntoTensor, windows: Windows, groups: usize) -> Tensor {
+        let kernel = kernel.into_tensor();
+        let op = Conv2D { windows, form: ConvForm::Output, size: [0; 2] };
+        if groups <= 1 {
+            return apply(op, self, kernel);
+        }
+        let (channels, filters) = match (self.shape().as_slice(), kernel.shape().as_slice()) {
+            (&[_, _, _, c], &[_, _, k, f]) if k * groups == c && f % groups == 0 => (k, f / groups),
+            (x, k) => {
+                let what = format!("{x:?} and a kernel {k:?} cannot be cut into {groups} groups");
+                fail(Error::Shape { layer: String::new(), what });
+                return self;
+            }
+        };
+        let parts: Vec<Tensor> = (0..groups)
+            .map(|i| apply(op, self.slice(3, i * channels, channels), kernel.slice(3, i * filters, filters)))
+            .collect();
+        Tensor::concat(&parts, 3)
+    }
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let plain = Windows { strides: [1, 1], dilation: [1, 1], padding: [[0, 0], [0, 0]] };
+    let same = Windows { padding: [[1, 1], [1, 1]], ..plain };
+    let of = |windows: Windows, x: [usize; 4], k: [usize; 4]| {
+        let count = |axis: usize| windows.count(axis, x[axis + 1], k[axis]).unwrap_or(0);
+        let g = [x[0], count(0), count(1), k[3]];
+        let op = |form, size| Conv2D { windows, form, size };
+        let case = |op, a: &[usize], b: &[usize], sum: usize| {
+            Case::new(
+                op,
+                &[a, b],
+                4e-6 * (sum as f64).sqrt(),
+                "f32 rounding grows with the square root of the terms",
+            )
+        };
+        let taps = k[0] * k[1];
+        [
+            case(op(ConvForm::Output, [0; 2]), &x, &k, taps * k[2]),
+            case(op(ConvForm::Input, [x[1], x[2]]), &g, &k, taps * k[3]),
+            case(op(ConvForm::Kernel, [k[0], k[1]]), &x, &g, g[0] * g[1] * g[2]),
+        ]
+    };
+    let cases = [
+        of(plain, [1, 1, 1, 1], [1, 1, 1, 1]),
+        of(plain, [2, 5, 7, 3], [1, 1, 3, 4]),
+        of(same, [3, 6, 5, 2], [3, 3, 2, 9]),
+        of(plain, [2, 28, 28, 1], [3, 3, 1, 5]),
+        // 1200 output pixels: on a GPU the sum of the kernel's gradient is cut into parts.
+        of(same, [12, 10, 10, 3], [3, 3, 3, 17]),
+        of(Windows { strides: [2, 3], padding: [[0, 1], [1, 1]], ..plain }, [2, 7, 9, 2], [3, 2, 2, 5]),
+        of(Windows { strides: [3, 1], ..plain }, [1, 8, 6, 4], [2, 5, 4, 3]),
+        of(Windows { dilation: [2, 3], padding: [[2, 2], [3, 3]], ..plain }, [2, 8, 9, 2], [3, 3, 2, 3]),
+        // Pixels under no window; windows in the padding alone.
+        of(Windows { strides: [4, 4], ..plain }, [1, 9, 9, 2], [2, 2, 2, 3]),
+        of(Windows { padding: [[3, 0], [0, 3]], ..plain }, [1, 3, 3, 2], [2, 2, 2, 2]),
+        of(plain, [1, 9, 9, 40], [3, 3, 40, 70]),
+    ];
+    cases.into_iter().flatten().collect()
+}
