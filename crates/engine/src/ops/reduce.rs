@@ -1,13 +1,24 @@
 //! Reductions over axes.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
-use rhyton_kernels::lower::Reduction;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::{REDUCE_EACH, REDUCE_GROUP};
 
 use super::cases::Case;
 use crate::Error;
 use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
+
+/// What a reduction does with two elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// Adds them.
+    Sum,
+    /// Takes the larger.
+    Max,
+    /// Takes the smaller.
+    Min,
+}
 
 /// Reduces neighbouring axes `first..first + count`; they stay with length 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +89,7 @@ impl OpDef for Reduce {
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
         let (outer, len, inner) = self.split(&inputs[0].shape);
-        rhyton_kernels::lower::reduce(self.kind, outer, len, inner, caps)
+        lower(self.kind, outer, len, inner, caps)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -141,6 +152,29 @@ impl OpDef for Reduce {
             }
         }
     }
+}
+
+/// `In(0)`: `[outer, len, inner]`, to `[outer, inner]`, in a fixed order.
+pub(super) fn lower(kind: Reduction, outer: usize, len: usize, inner: usize, caps: &Caps) -> Lowered {
+    let outputs = outer * inner;
+    let words = words(&[outputs, len, inner]);
+    // Neighbouring invocations read neighbours only where the rows are columns (inner > 1).
+    let tree = match (caps.software, inner) {
+        (true, _) => outputs < 4 && len >= 16_384,
+        (false, 1) => len >= 64,
+        (false, _) => outputs < 1024 && len >= 256,
+    };
+    let dispatch = if tree {
+        Dispatch::new(&REDUCE_GROUP, caps, outputs, words, &[0]).because("long: a workgroup a result")
+    } else {
+        Dispatch::linear(&REDUCE_EACH, caps, outputs, 1, words, &[0]).because("an invocation a result")
+    };
+    let dispatch = match kind {
+        Reduction::Sum => dispatch,
+        Reduction::Max => dispatch.with("KIND", 1),
+        Reduction::Min => dispatch.with("KIND", 2),
+    };
+    Lowered::one(outputs, dispatch)
 }
 
 fn reduce(kind: Reduction, x: Tensor, first: usize, count: usize) -> Tensor {
