@@ -50,6 +50,7 @@ fn ops(n: usize) {
     let _ = (rows.slice(1, 2, 3), Tensor::concat(&[rows, rows], 1), rows.transpose(&[1, 0]));
     let image = input(6, &[n, 6, 5, 3]);
     let _ = image.conv2d(input(7, &[3, 2, 3, 7]), windows([1, 1]), 1);
+    let _ = (image.max_pool2d([2, 3], windows([2, 2])), image.average_pool2d([2, 3], windows([2, 2])));
     let entries: Vec<Entry> =
         (0..20).map(|i| Entry { tensor: (i % 3 != 0).then_some(rows), scale: 0.5 }).collect();
     let _ = packed_sums(&entries);

@@ -13,6 +13,7 @@ mod layer_normalization;
 mod merge;
 mod noise;
 mod permute;
+mod pooling;
 mod prelu;
 mod rectified;
 mod repeat;
@@ -71,6 +72,7 @@ layers! {
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
     noise: GaussianDropout, GaussianNoise;
     permute: Permute;
+    pooling: AveragePooling2D, MaxPooling2D;
     prelu: PReLU;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;

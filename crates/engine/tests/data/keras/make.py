@@ -8,6 +8,7 @@ import os
 import pathlib
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import keras
@@ -291,6 +292,9 @@ def layers():
         ("Conv2D", {"filters": 2, "kernel_size": 2, "strides": [1, 3], "padding": "SAME", "use_bias": False}, [image]),
         ("Conv2D", {"filters": 3, "kernel_size": [3, 2], "dilation_rate": [2, 3], "padding": "same"}, [image]),
         ("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 2}, [image]),
+        ("MaxPooling2D", {}, [image]), ("MaxPooling2D", {"pool_size": [3, 2], "strides": [2, 3], "padding": "same"}, [image]),
+        ("AveragePooling2D", {"pool_size": 2}, [image]),
+        ("AveragePooling2D", {"pool_size": [3, 4], "strides": 2, "padding": "same"}, [image]),
     ]
     out = []
     for name, args, inputs in cases:
@@ -302,7 +306,7 @@ def layers():
         layer = getattr(K, name)(**kwargs)
         y = layer(inputs if len(inputs) > 1 else inputs[0])
         for w in layer.weights:
-            w.assign(rng.normal(size=w.shape))
+            w.assign(np.abs(rng.normal(size=w.shape)) if w.name == "moving_variance" else rng.normal(size=w.shape))
         y = layer(inputs if len(inputs) > 1 else inputs[0])
         out.append({"name": name, "args": args, "config": layer.get_config(),
                     "x": [{"shape": list(i.shape), "data": numbers(i)} for i in inputs],
@@ -317,7 +321,8 @@ def configs():
     keras.utils.clear_session()
     K = keras.layers
     made = {
-        "layers": [K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
+        "layers": [K.MaxPooling2D(), K.AveragePooling2D((2, 3), strides=1, padding="same"),
+                   K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
                    K.Dense(3), K.Dense(3, "relu", kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.5),
                    kernel_initializer=keras.initializers.HeNormal(seed=3)), K.Dropout(0.5), K.Flatten(), K.Activation("relu"),
                    K.InputLayer(shape=(4,)), K.Reshape((6, 2)), K.ReLU(), K.LeakyReLU(), K.ELU(), K.PReLU(), K.Softmax(), K.Add(),
