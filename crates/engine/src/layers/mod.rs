@@ -8,6 +8,7 @@ mod conv2d;
 mod dense;
 mod dropout;
 mod flatten;
+mod global_pooling;
 mod input;
 mod layer_normalization;
 mod merge;
@@ -67,6 +68,7 @@ layers! {
     dense: Dense;
     dropout: Dropout;
     flatten: Flatten;
+    global_pooling: GlobalAveragePooling2D, GlobalMaxPooling2D;
     input: InputLayer("batch_input_shape" = "batch_shape");
     layer_normalization: LayerNormalization;
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;

@@ -65,6 +65,8 @@ fn layers_by_constructor() {
     let made: Vec<LayerRef> = vec![
         k::MaxPooling2D::new(2).into(),
         k::AveragePooling2D::new([2, 3]).strides(1).padding(k::Padding::Same).into(),
+        k::GlobalAveragePooling2D::new().into(),
+        k::GlobalMaxPooling2D::new().keepdims(true).into(),
         k::Conv2D::new(3, 3).into(),
         conv.activation("relu").into(),
         k::Dense::new(3).into(),

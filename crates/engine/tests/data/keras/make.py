@@ -295,6 +295,8 @@ def layers():
         ("MaxPooling2D", {}, [image]), ("MaxPooling2D", {"pool_size": [3, 2], "strides": [2, 3], "padding": "same"}, [image]),
         ("AveragePooling2D", {"pool_size": 2}, [image]),
         ("AveragePooling2D", {"pool_size": [3, 4], "strides": 2, "padding": "same"}, [image]),
+        ("GlobalAveragePooling2D", {}, [image]), ("GlobalAveragePooling2D", {"data_format": "channels_first", "keepdims": True}, [image]),
+        ("GlobalMaxPooling2D", {}, [image]), ("GlobalMaxPooling2D", {"keepdims": True}, [image]),
     ]
     out = []
     for name, args, inputs in cases:
@@ -322,7 +324,7 @@ def configs():
     K = keras.layers
     made = {
         "layers": [K.MaxPooling2D(), K.AveragePooling2D((2, 3), strides=1, padding="same"),
-                   K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
+                   K.GlobalAveragePooling2D(), K.GlobalMaxPooling2D(keepdims=True), K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
                    K.Dense(3), K.Dense(3, "relu", kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.5),
                    kernel_initializer=keras.initializers.HeNormal(seed=3)), K.Dropout(0.5), K.Flatten(), K.Activation("relu"),
                    K.InputLayer(shape=(4,)), K.Reshape((6, 2)), K.ReLU(), K.LeakyReLU(), K.ELU(), K.PReLU(), K.Softmax(), K.Add(),
