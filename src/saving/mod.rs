@@ -193,6 +193,7 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
     let mut model = Model::of(from_tree::network(config, path)?);
+    model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
         compile_from(&mut model, config)?;
     }

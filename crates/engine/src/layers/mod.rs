@@ -4,6 +4,7 @@
 
 mod activation;
 mod activity;
+mod batch_normalization;
 mod conv2d;
 mod dense;
 mod dropout;
@@ -64,6 +65,7 @@ macro_rules! layers {
 layers! {
     activation: Activation, Identity;
     activity: ActivityRegularization;
+    batch_normalization: BatchNormalization;
     conv2d: Conv2D;
     dense: Dense;
     dropout: Dropout;
