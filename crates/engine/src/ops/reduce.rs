@@ -132,25 +132,40 @@ impl OpDef for Reduce {
             out.fill(self.start());
             let base = (tile.row + r) * len * inner + tile.col;
             if inner == 1 {
-                // Eight sums side by side, joined in a fixed order.
-                let row = &data[base..base + len];
-                let mut lanes = [self.start::<f32>(); 8];
-                let mut chunks = row.chunks_exact(8);
-                for chunk in &mut chunks {
-                    lanes.iter_mut().zip(chunk).for_each(|(l, x)| *l = self.join(*l, *x));
-                }
-                let whole = lanes.into_iter().reduce(|a, b| self.join(a, b)).unwrap_or(self.start());
-                out[0] = chunks.remainder().iter().fold(whole, |a, x| self.join(a, *x));
+                out[0] = self.row(&data[base..base + len]);
                 continue;
             }
-            for l in 0..len {
-                let row = &data[base + l * inner..base + l * inner + tile.cols];
-                match self.kind {
-                    Reduction::Sum => out.iter_mut().zip(row).for_each(|(o, x)| *o += *x),
-                    _ => out.iter_mut().zip(row).for_each(|(o, x)| *o = self.join(*o, *x)),
+            let mut part = vec![0.0; tile.cols];
+            for first in (0..len).step_by(BLOCK) {
+                part.fill(self.start());
+                for l in first..len.min(first + BLOCK) {
+                    let row = &data[base + l * inner..base + l * inner + tile.cols];
+                    match self.kind {
+                        Reduction::Sum => part.iter_mut().zip(row).for_each(|(o, x)| *o += *x),
+                        _ => part.iter_mut().zip(row).for_each(|(o, x)| *o = self.join(*o, *x)),
+                    }
                 }
+                out.iter_mut().zip(&part).for_each(|(o, p)| *o = self.join(*o, *p));
             }
         }
+    }
+}
+
+/// Elements that are joined before they join the others: a long sum's rounding error grows with the number of blocks, not of elements.
+const BLOCK: usize = 32;
+
+impl Reduce {
+    /// One result: by blocks of eight times [`BLOCK`] elements, whose lanes are joined in a fixed order.
+    fn row(self, row: &[f32]) -> f32 {
+        row.chunks(8 * BLOCK).fold(self.start(), |sum, block| {
+            let mut lanes = [self.start::<f32>(); 8];
+            let mut chunks = block.chunks_exact(8);
+            for chunk in &mut chunks {
+                lanes.iter_mut().zip(chunk).for_each(|(l, x)| *l = self.join(*l, *x));
+            }
+            let whole = lanes.into_iter().reduce(|a, b| self.join(a, b)).unwrap_or(self.start());
+            self.join(sum, chunks.remainder().iter().fold(whole, |a, x| self.join(a, *x)))
+        })
     }
 }
 
