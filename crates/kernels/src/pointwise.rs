@@ -128,6 +128,8 @@ table! {
     SIGN "sign", ANY, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { F::zero() }, "sign({0})", |_, _| vec![None];
     /// Largest whole number not above.
     FLOOR "floor", ANY, |a| a.floor(), "floor({0})", |_, _| vec![None];
+    /// a, with a derivative of zero.
+    STOP_GRADIENT "stop_gradient", ANY, |a| a, "{0}", |_, _| vec![None];
     /// eᵃ.
     EXP "exp", ANY, |a| a.exp(), "exp({0})", |_, y| vec![Some(y.clone())];
     /// eᵃ - 1, exact near 0.

@@ -259,7 +259,8 @@ impl Layer for BatchNormalization {
             let others: Vec<isize> =
                 (0..shape.len()).filter(|i| *i != channels).map(|i| i as isize).collect();
             let mean = x.mean_keep(&others);
-            let variance = (x - mean).square().mean_keep(&others);
+            // The variance's derivative by the mean is the sum of the distances from it: zero.
+            let variance = (x - mean.stop_gradient()).square().mean_keep(&others);
             let n = shape.iter().product::<usize>() as f64 / shape[channels].max(1) as f64;
             let unbiased = if fused && n > 1.0 { variance * (n / (n - 1.0)) } else { variance };
             self.update(mean, unbiased);
