@@ -188,7 +188,8 @@ fn convert(folder: &Path, out: &Path, report: &mut Report) -> Result<()> {
     for (key, entry) in files.clone() {
         let path = entry["path"].as_str().ok_or("a file without a path")?.to_string();
         let place = format!("{}/{key}", folder.display());
-        if matches!(key.as_str(), "saved_model" | "export") {
+        // No model is in it.
+        if key == "export" {
             continue;
         }
         if let Err(error) =
@@ -209,7 +210,7 @@ fn one_file(
     place: &str,
     report: &mut Report,
 ) -> Result<()> {
-    let whole = matches!(key, "keras" | "h5");
+    let whole = matches!(key, "keras" | "h5" | "saved_model");
     let optimizer = entry["optimizer"].as_bool().unwrap_or(true);
     let mut model = if whole {
         load_model(path)?

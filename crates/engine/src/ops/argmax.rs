@@ -4,6 +4,7 @@ use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Lowered;
 
 use super::cases::Case;
+use crate::export::{Attribute, Element, Exporter, Source};
 use crate::graph::{Kind, OpDef, Real, Tensor, View, node};
 use crate::types::TensorType;
 
@@ -31,6 +32,14 @@ impl OpDef for ArgMax {
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
         rhyton_kernels::lower::argmax(output.len(), inputs[0].len() / output.len().max(1), caps)
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let axis = cx.nodes.int(-1);
+        let types =
+            vec![("Tidx", Attribute::Type(Element::I32)), ("output_type", Attribute::Type(Element::I32))];
+        let index = cx.nodes.float("ArgMax", "output", &[cx.inputs.first()?.source, axis], types);
+        Some(cx.nodes.cast(index, Element::I32, Element::F32))
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
