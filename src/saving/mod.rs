@@ -145,14 +145,8 @@ fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
     }
     match rhyton_persist::formats::by_ending(path, true)? {
         format if format.whole_model => Ok(format.name),
-        format => {
-            let what = format!("the ending names the format {}, which holds weights only", format.name);
-            Err(Error::usage(
-                path,
-                &what,
-                "leave it out for a SavedModel, use `.keras` or `.h5`, or call save_weights",
-            ))
-        }
+        // Of a checkpoint's ending Keras makes a folder of that name.
+        _ => Ok("saved-model"),
     }
 }
 
@@ -214,6 +208,7 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         let advice = "make the model and call load_weights";
         return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
+    from_tree::check_classes(config)?;
     let mut model = Model::of(from_tree::network(config, path)?);
     if let (true, Some(config)) = (compile, &file.compile) {
         compile_from(&mut model, config)?;

@@ -4,8 +4,8 @@
 //! rename; then the folder is synced. A crash at any point leaves the older file as it was. Temporary files that a
 //! crashed program left behind are removed by the next save into the same folder.
 //!
-//! [`write_file`] saves one file; [`Group`] saves formats of several files, whose last file makes the others visible; [`Folder`] saves a
-//! folder whose files have fixed names.
+//! [`write_file`] saves one file; [`Group`] saves formats of several files, whose last file makes the others visible; [`write_folder`]
+//! saves a folder whose files have fixed names.
 //!
 //! [`Error::Io`] from here means: not saved, the older file is still there. [`Error::Durability`] means: saved, and every
 //! reader sees the new file, but a power failure may still undo it.
@@ -22,7 +22,7 @@ pub(crate) mod testing;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-pub use folder::Folder;
+pub use folder::{unsaved, write_folder};
 pub use group::Group;
 use staged::Staged;
 

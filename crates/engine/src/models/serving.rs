@@ -46,7 +46,7 @@ pub struct Serving {
 /// The serving graph of a network.
 ///
 /// # Errors
-/// Why there is none: it is not built, an op has no TensorFlow nodes, or the graph depends on the batch size.
+/// Why there is none: it is not built, an op has no TensorFlow nodes, or the graph depends on the lengths of axes that data decide.
 pub fn serving(root: &LayerRef) -> Result<Serving, String> {
     let held = root.layer();
     let network = held.as_any().downcast_ref::<Network>().ok_or("it is no network of layers")?;
@@ -67,7 +67,7 @@ pub fn serving(root: &LayerRef) -> Result<Serving, String> {
     });
     let ((a, outputs), (b, others)) = (a?, b?);
     if outputs != others {
-        return Err("its outputs depend on the batch size".into());
+        return Err("its outputs depend on the lengths of axes that data decide".into());
     }
     let mut walk = Walk {
         a: &a,
@@ -155,7 +155,7 @@ impl Walk<'_> {
     fn node(&mut self, number: usize) -> Result<(), String> {
         let (a, b) = (self.a, self.b);
         let (node, other) = (&a.nodes[number], b.nodes.get(number));
-        let depends = || format!("{} computes something that depends on the batch size", layer(a, number));
+        let depends = || format!("{} computes with the length of an axis that data decide", layer(a, number));
         let other = other.filter(|other| other.inputs == node.inputs).ok_or_else(depends)?;
         self.nodes.enter(&a.scopes[node.scope]);
         let edge = Edge { node: number, output: 0 };

@@ -14,14 +14,35 @@ const OLD: &str = "old";
 /// Between the name and the number of a folder that is being written.
 const NEW: &str = "new";
 
-/// A folder that is filled under a temporary name beside its place.
+/// Saves a folder: `fill` puts files into an empty one, and syncs them; then it takes the place of `target` at once.
 ///
-/// [`publish`](Self::publish) exchanges it with the folder that is there, in one step of the file system (Linux and Apple's; elsewhere the old
-/// one is renamed away first, and a crash between the two renames leaves it under its other name, from where the next save brings
-/// it back). Files of the old folder that are not the format's own move over to the new one.
+/// It is exchanged with the folder that is there, in one step of the file system (Linux and Apple's; elsewhere the old one is renamed away
+/// first, and a crash between the two renames leaves it under its other name, from where the next save brings it back). What is in
+/// the old folder and has a name that is not the format's own, as `own` says, moves over to the new one.
 ///
-/// Dropped without being published, it is removed.
-pub struct Folder {
+/// # Errors
+/// What `fill` returns, [`Error::Io`], or [`Error::Usage`] where the target is a file: the old folder is as it was. [`Error::Durability`]: the
+/// new one is there, but a power failure may undo it.
+pub fn write_folder(
+    target: &Path,
+    own: fn(&OsStr) -> bool,
+    fill: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let folder = Folder::new(target, own)?;
+    fill(&folder.temporary).map_err(unsaved)?;
+    folder.publish()
+}
+
+/// What an error means for a file that others must follow before anything is saved.
+pub fn unsaved(error: Error) -> Error {
+    match error {
+        Error::Durability { path, source } => Error::Io { action: "make durable", path, source },
+        other => other,
+    }
+}
+
+/// A folder under a temporary name beside its place. Dropped without being published, it is removed.
+struct Folder {
     temporary: PathBuf,
     target: PathBuf,
     /// Whether a name in the folder is the format's own.
@@ -32,11 +53,7 @@ pub struct Folder {
 
 impl Folder {
     /// An empty folder that is to become `target`, whose parent exists. Tidies what crashed saves of the same target left behind.
-    /// `own` knows the names that the format gives to what is in its folders.
-    ///
-    /// # Errors
-    /// [`Error::Io`]; [`Error::Usage`] where the target is a file.
-    pub fn new(target: &Path, own: fn(&OsStr) -> bool) -> Result<Self, Error> {
+    fn new(target: &Path, own: fn(&OsStr) -> bool) -> Result<Self, Error> {
         let target = resolve(target)?;
         if target.exists() && !target.is_dir() {
             return Err(Error::Usage {
@@ -58,16 +75,8 @@ impl Folder {
         Ok(made)
     }
 
-    /// Where to write. Whoever writes there syncs files and inner folders.
-    pub fn path(&self) -> &Path {
-        &self.temporary
-    }
-
     /// Puts it in its place.
-    ///
-    /// # Errors
-    /// [`Error::Io`]: the old folder is as it was. [`Error::Durability`]: the new one is there, but a power failure may undo it.
-    pub fn publish(mut self) -> Result<(), Error> {
+    fn publish(mut self) -> Result<(), Error> {
         let parent = folder_of(&self.target).to_path_buf();
         for folder in [&self.temporary, &parent] {
             disk::sync_folder(folder).map_err(|e| failed("sync the folder", folder, e))?;

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::{GRAPH, METADATA, describe, graph};
 use crate::Error;
-use crate::commit::{self, Folder};
+use crate::commit;
 use crate::container::bundle;
 use crate::container::protobuf::{
     FingerprintDef, MetaGraphDef, SavedBareConcreteFunction, SavedModel, SavedObject, SavedObjectGraph,
@@ -53,9 +53,7 @@ pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
         // Nothing to protect: the graph, which comes last, makes a folder of other things a SavedModel.
         return fill(path, &tree, options, &metadata, &saved);
     }
-    let folder = Folder::new(path, own)?;
-    fill(folder.path(), &tree, options, &metadata, &saved)?;
-    folder.publish()
+    commit::write_folder(path, own, |folder| fill(folder, &tree, options, &metadata, &saved))
 }
 
 /// Writes all files, each durable before the next.
@@ -70,17 +68,17 @@ fn fill(
         commit::create_folder(&folder.join(inner))?;
     }
     let prefix = folder.join(VARIABLES).join(VARIABLES);
-    tf_checkpoint::write_inside(&prefix, tree, options.shards)?;
+    tf_checkpoint::write_inside(&prefix, tree, options.shards).map_err(commit::unsaved)?;
     let put = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         commit::write_file(&path, |file| {
             file.write_all(bytes).map_err(|source| Error::Io { action: "write", path: path.clone(), source })
         })
     };
-    put(METADATA, metadata)?;
+    put(METADATA, metadata).map_err(commit::unsaved)?;
     let index = bundle::index_path(&prefix);
     let index = std::fs::read(&index).map_err(|source| Error::Io { action: "read", path: index, source })?;
-    put(FINGERPRINT, &fingerprint(&[saved, metadata, &index]))?;
+    put(FINGERPRINT, &fingerprint(&[saved, metadata, &index])).map_err(commit::unsaved)?;
     put(GRAPH, saved)
 }
 

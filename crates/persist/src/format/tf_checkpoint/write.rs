@@ -268,7 +268,8 @@ impl Writer<'_> {
             }
         }
         if class == "Nadam" {
-            let product = self.scalar("u_product").unwrap_or(1.0);
+            let computed = || optimizer::nadam_product(self.state.iteration, self.config.as_ref());
+            let product = self.scalar("u_product").unwrap_or_else(computed);
             let product = values::float32("u_product", product);
             self.draft.variable(self.node, "_u_product", "Variable".into(), product);
         }
