@@ -1,5 +1,5 @@
-//! `cargo bench`: matrix products, softmax with cross-entropy, and the guide's training step, on the CPU and on a GPU (software Vulkan
-//! where nothing better is there), with FLOP/s or bytes/s. `RHYTON_DEVICE` picks one device.
+//! `cargo bench`: matrix products, convolutions, softmax with cross-entropy, and training steps of the guide's model and of a convnet, on the
+//! CPU and on a GPU (software Vulkan where nothing better is there), with FLOP/s or bytes/s. `RHYTON_DEVICE` picks one device.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,10 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
     measurement::WallTime,
 };
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, ArrayD};
 use rhyton::device::{Backend, Device, StepRow};
 use rhyton::graph::{DType, Tensor, TensorType, trace};
+use rhyton::ops::Windows;
 use rhyton::plan::{Arenas, Plan, Role, plan};
 use rhyton::prelude::*;
 use rhyton_kernels::dispatch::STEP_WORDS;
@@ -95,6 +96,26 @@ fn matmul(c: &mut Criterion) {
     }
 }
 
+/// The second convolution of a convnet, and its two gradients.
+fn convolution(c: &mut Criterion) {
+    for (name, device) in devices() {
+        let mut group = c.benchmark_group(format!("conv2d/{name}"));
+        settings(&mut group);
+        let (x, kernel) = (TensorType::f32([64, 13, 13, 32]), TensorType::f32([3, 3, 32, 64]));
+        let windows = Windows { strides: [1, 1], dilation: [1, 1], padding: [[0, 0]; 2] };
+        let types = [x, kernel];
+        let forward = Runner::new(&device, &types, |x| x[0].conv2d(x[1], windows, 1));
+        bench(&mut group, "forward 64x13x13x32 by 3x3x64", forward, true);
+        for (i, by) in ["input", "kernel"].into_iter().enumerate() {
+            let backward = Runner::new(&device, &types, |x| {
+                let loss = x[0].conv2d(x[1], windows, 1).sum(&[]);
+                rhyton::graph::gradients(loss, &[x[i]]).expect("has a gradient")[0].expect("depends on it")
+            });
+            bench(&mut group, &format!("gradient of the {by}"), backward, true);
+        }
+    }
+}
+
 fn softmax_cross_entropy(c: &mut Criterion) {
     for (name, device) in devices() {
         let mut group = c.benchmark_group(format!("softmax_cross_entropy/{name}"));
@@ -113,16 +134,35 @@ fn softmax_cross_entropy(c: &mut Criterion) {
     }
 }
 
-/// The guide's model in `fit`, per step: feeding, shuffling and metrics included.
+/// `fit` of a model, per step: feeding, shuffling and metrics included. `flops` are those of one example.
+fn fit(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    mut model: Model,
+    shape: &[usize],
+    batch: usize,
+    steps: usize,
+    flops: u64,
+) {
+    let shape: Vec<usize> = std::iter::once(batch * steps).chain(shape.iter().copied()).collect();
+    let pixel = |i: usize| ((i * 31 + i / 784 * 7) % 256) as f32 / 255.0;
+    let x = ArrayD::from_shape_vec(shape.clone(), (0..shape.iter().product()).map(pixel).collect())
+        .expect("fits");
+    let y = Array1::from_shape_fn(batch * steps, |i| (i % 10) as i32);
+    let loss = SparseCategoricalCrossentropy::new().from_logits(true);
+    model.compile(Adam::new(), loss, [SparseCategoricalAccuracy::new()]);
+    group.throughput(Throughput::Elements(flops * (batch * steps) as u64));
+    group.bench_function(BenchmarkId::new(name, format!("{steps} steps of fit")), |b| {
+        b.iter(|| model.fit(&x, &y).batch_size(batch).verbose(0).run().expect("trains"));
+    });
+}
+
 fn training_step(c: &mut Criterion) {
     for (name, device) in devices() {
         let mut group = c.benchmark_group(format!("training_step/{name}"));
         settings(&mut group);
         for batch in [32usize, 512] {
             let steps = if name == "cpu" { 2048 / batch.min(256) } else { 8 };
-            let x =
-                Array2::from_shape_fn((batch * steps, 784), |(i, j)| ((i * 31 + j * 7) % 256) as f32 / 255.0);
-            let y = Array1::from_shape_fn(batch * steps, |i| (i % 10) as i32);
             let mut model = Sequential::new((
                 Dense::new(512).activation("relu").input_shape([784]),
                 Dropout::new(0.2),
@@ -130,23 +170,25 @@ fn training_step(c: &mut Criterion) {
             ))
             .expect("fits");
             model.to(&device).expect("moves");
-            model.compile(
-                Adam::new(),
-                SparseCategoricalCrossentropy::new().from_logits(true),
-                [SparseCategoricalAccuracy::new()],
-            );
             // Two passes over the kernels forward, and nearly two back.
-            let flops = 2 * batch as u64 * (784 * 512 * 2 + 512 * 10 * 3);
-            group.throughput(Throughput::Elements(flops * steps as u64));
-            group.bench_function(
-                BenchmarkId::new(format!("batch {batch}"), format!("{steps} steps of fit")),
-                |b| {
-                    b.iter(|| model.fit(&x, &y).batch_size(batch).verbose(0).run().expect("trains"));
-                },
-            );
+            let flops = 2 * (784 * 512 * 2 + 512 * 10 * 3);
+            fit(&mut group, &format!("batch {batch}"), model, &[784], batch, steps, flops);
         }
+        let mut model = Sequential::new((
+            Conv2D::new(32, 3).activation("relu").input_shape([28, 28, 1]),
+            MaxPooling2D::new(2),
+            Conv2D::new(64, 3).activation("relu"),
+            MaxPooling2D::new(2),
+            Flatten::new(),
+            Dense::new(10),
+        ))
+        .expect("fits");
+        model.to(&device).expect("moves");
+        let steps = if name == "cpu" { 32 } else { 2 };
+        let flops = 2 * (26 * 26 * 32 * 9 * 2 + 11 * 11 * 64 * 288 * 3 + 1600 * 10 * 3);
+        fit(&mut group, "convnet, batch 64", model, &[28, 28, 1], 64, steps, flops);
     }
 }
 
-criterion_group!(benches, matmul, softmax_cross_entropy, training_step);
+criterion_group!(benches, matmul, convolution, softmax_cross_entropy, training_step);
 criterion_main!(benches);

@@ -10,12 +10,8 @@ pub use crate::saving::{
 pub use crate::{Error, set_random_seed};
 pub use rhyton_engine::device::Device;
 pub use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
-pub use rhyton_engine::layers::{
-    Activation, ActivityRegularization, Add, Average, Concatenate, Conv2D, DataFormat, Dense, Dropout, ELU,
-    Flatten, GaussianDropout, GaussianNoise, Identity, InputLayer, LayerNormalization, LeakyReLU, Maximum,
-    Minimum, Multiply, PReLU, Padding, Permute, ReLU, RepeatVector, Rescaling, Reshape, Softmax, Subtract,
-    UnitNormalization,
-};
+pub use rhyton_engine::layers::classes::*;
+pub use rhyton_engine::layers::{DataFormat, Padding};
 pub use rhyton_engine::losses::{
     BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError,
     SparseCategoricalCrossentropy,

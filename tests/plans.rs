@@ -25,6 +25,27 @@ fn guide() -> Model {
     model
 }
 
+/// The network of examples/mnist_convnet.rs, with a normalized layer.
+fn convnet() -> Model {
+    let mut model = Sequential::named(
+        "convnet",
+        (
+            Conv2D::new(32, 3).activation("relu").named("conv2d").input_shape([28, 28, 1]),
+            MaxPooling2D::new(2).named("max_pooling2d"),
+            Conv2D::new(64, 3).use_bias(false).named("conv2d_1"),
+            BatchNormalization::new().named("batch_normalization"),
+            ReLU::new().named("re_lu"),
+            MaxPooling2D::new(2).named("max_pooling2d_1"),
+            Flatten::new().named("flatten"),
+            Dropout::new(0.5).named("dropout"),
+            Dense::new(10).activation("softmax").named("dense"),
+        ),
+    )
+    .expect("fits");
+    model.compile("adam", "categorical_crossentropy", ["accuracy"]);
+    model
+}
+
 fn snapshot(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
     if std::env::var_os("RHYTON_UPDATE_SNAPSHOTS").is_some() {
@@ -48,6 +69,18 @@ fn training_step_of_the_guide() {
 fn prediction_of_the_guide() {
     let plan = guide().plan_prediction(32, &Caps::portable()).expect("plans");
     snapshot("guide_predict_32.txt", &plan.report());
+}
+
+#[test]
+fn training_step_of_a_convnet() {
+    let plan = convnet().plan_training(128, &Caps::portable()).expect("plans");
+    snapshot("convnet_train_128.txt", &plan.report());
+}
+
+#[test]
+fn prediction_of_a_convnet() {
+    let plan = convnet().plan_prediction(128, &Caps::portable()).expect("plans");
+    snapshot("convnet_predict_128.txt", &plan.report());
 }
 
 /// Both products of a gradient reach the tiled kernel.

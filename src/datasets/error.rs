@@ -30,6 +30,16 @@ pub enum DatasetError {
         /// What went wrong.
         cause: String,
     },
+    /// A label is no class.
+    #[error("label {index} is {label}, but the classes are 0 to {} (num_classes = {num_classes})", num_classes.saturating_sub(1))]
+    Class {
+        /// Which example.
+        index: usize,
+        /// Its label.
+        label: i64,
+        /// Number of classes.
+        num_classes: usize,
+    },
     /// The system refused to read or write a file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

@@ -13,7 +13,7 @@
 //!
 //! * [`mnist`]: handwritten digits.
 //! * [`npy`]: `numpy.load` for `.npy` and `.npz`.
-//! * [`Examples`]: the first examples of an array, and images as rows of `f32`.
+//! * [`Examples`]: the first examples of an array, and images as rows of `f32`; [`to_categorical`]: class numbers as rows of 0 and 1.
 
 pub mod mnist;
 pub mod npy;
@@ -26,7 +26,7 @@ mod idx;
 
 pub use error::DatasetError;
 
-use ndarray::{Array2, ArrayBase, ArrayView, Axis, Data, RemoveAxis, Slice};
+use ndarray::{Array2, ArrayBase, ArrayView, Axis, Data, Ix1, RemoveAxis, Slice};
 
 /// What NumPy's slices and `reshape` do in Keras' guides, for arrays whose first axis counts the examples.
 pub trait Examples {
@@ -69,9 +69,26 @@ impl<A, S: Data<Elem = A>, D: RemoveAxis> Examples for ArrayBase<S, D> {
     }
 }
 
+/// Class numbers as rows with a 1 at the class and 0 elsewhere: `keras.utils.to_categorical`. Shape (examples, `num_classes`).
+///
+/// # Errors
+/// [`DatasetError::Class`]: a number is negative, or not below `num_classes`.
+pub fn to_categorical<A: Copy + Into<i64>, S: Data<Elem = A>>(
+    labels: &ArrayBase<S, Ix1>,
+    num_classes: usize,
+) -> Result<Array2<f32>, DatasetError> {
+    let mut rows = Array2::zeros((labels.len(), num_classes));
+    for (index, (mut row, label)) in rows.outer_iter_mut().zip(labels).enumerate() {
+        let label: i64 = (*label).into();
+        let class = usize::try_from(label).ok().and_then(|class| row.get_mut(class));
+        *class.ok_or(DatasetError::Class { index, label, num_classes })? = 1.0;
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Examples;
+    use super::{Examples, to_categorical};
     use ndarray::{Array, Array1, Array3, array};
 
     #[test]
@@ -81,6 +98,19 @@ mod tests {
         assert_eq!(labels.first(9), labels);
         assert_eq!(labels.first(0).len(), 0);
         assert_eq!(Array3::<u8>::zeros((5, 2, 2)).first(3).shape(), [3, 2, 2]);
+    }
+
+    #[test]
+    fn categories_are_ones_in_their_columns() {
+        let rows = to_categorical(&array![2_u8, 0], 3).expect("classes");
+        assert_eq!(rows, array![[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]);
+        for (labels, label) in [(array![0_i32, -1], -1), (array![1, 3], 3)] {
+            let error = to_categorical(&labels, 3).expect_err("no class");
+            assert_eq!(
+                error.to_string(),
+                format!("label 1 is {label}, but the classes are 0 to 2 (num_classes = 3)")
+            );
+        }
     }
 
     #[test]

@@ -210,6 +210,7 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
     };
     from_tree::check_classes(config)?;
     let mut model = Model::of(from_tree::network(config, path)?);
+    model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
         compile_from(&mut model, config)?;
     }

@@ -1,6 +1,7 @@
 //! What Rhyton needs to go on exactly and Keras' formats have no place for.
 
 use rhyton_engine::train::{Model, Snapshot};
+use rhyton_persist::tree::{Dialect, SavedFile};
 use serde_json::{Map, Value, json};
 
 /// Version of this record.
@@ -9,7 +10,12 @@ const VERSION: u64 = 1;
 /// As files carry it. The learning rate and the optimizer's numbers on the host (Nadam's product of momenta) are here too, since
 /// tf_keras' formats do not hold them all.
 pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool) -> Value {
-    let mut record = json!({"version": VERSION, "seed": snapshot.seed, "steps": snapshot.steps});
+    let mut record = json!({
+        "version": VERSION,
+        "seed": snapshot.seed,
+        "steps": snapshot.steps,
+        "keras2": snapshot.root.settings().keras2,
+    });
     if let Some(optimizer) = snapshot.optimizer.as_ref().filter(|_| include_optimizer) {
         let host: Map<String, Value> =
             optimizer.host.iter().map(|(name, value)| (name.clone(), f64::from(*value).into())).collect();
@@ -20,6 +26,12 @@ pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool) -> Value {
         });
     }
     record
+}
+
+/// Whether a model from this file trains as in Keras 2: as it did before Rhyton wrote the file, else as the library that wrote it.
+pub(super) fn keras2(file: &SavedFile) -> bool {
+    let recorded = file.resume.as_ref().and_then(|r| r.get("keras2")).and_then(Value::as_bool);
+    recorded.unwrap_or(file.dialect == Some(Dialect::TfKeras))
 }
 
 /// Puts it into a model, whose optimizer's state was read if `optimizer`; a record of another version, or a damaged one, is left

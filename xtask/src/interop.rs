@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The models that are exchanged, and the formats.
-const CASES: &str = "mlp,mlp_deep,two_branch,custom";
+const CASES: &str = "mlp,mlp_deep,conv,two_branch,custom";
 const FORMATS: &str = "ckpt,ckpt_sharded,keras,h5,weights_legacy,weights_h5,saved_model";
 /// Variant 0 has the guide's widths, the others draw widths, names, activations and depth.
 const SETS: &[&str] = &["0:1234", "1:7", "2:8", "3:9"];

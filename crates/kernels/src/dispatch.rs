@@ -10,6 +10,9 @@
 //! Every kernel ends in `store(i, value)`: the fusion point. The fused [`Program`](crate::program::Program) takes `value` as its `Root`; the
 //! identity program stores it.
 
+use crate::caps::Caps;
+use crate::table::{Kernel, POINTWISE};
+
 /// Words of a row of the step table: 256 bytes, the largest offset alignment that a device may ask for.
 pub const STEP_WORDS: usize = 64;
 /// First word of a step row that holds an f32 column; before it: word 0 the step, words 1 and 2 the seed.
@@ -59,4 +62,78 @@ pub struct Lowered {
     pub dispatches: Vec<Dispatch>,
     /// Words of each scratch.
     pub scratch: Vec<usize>,
+}
+
+/// A number as a uniform word. Counts beyond u32 cannot occur: no binding is that large.
+pub fn word(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Numbers as uniform words.
+pub fn words(numbers: &[usize]) -> Vec<u32> {
+    numbers.iter().copied().map(word).collect()
+}
+
+impl Dispatch {
+    /// `groups` workgroups along one dimension, as many as the caps allow; the kernel walks the rest. `inputs` are bound in the order of
+    /// the kernel's row.
+    pub fn new(kernel: &Kernel, caps: &Caps, groups: usize, words: Vec<u32>, inputs: &[usize]) -> Self {
+        Dispatch {
+            kernel: kernel.name,
+            overrides: Vec::new(),
+            words,
+            workgroups: [word(groups).clamp(1, caps.workgroups), 1, 1],
+            bindings: inputs.iter().map(|k| Slot::In(*k)).collect(),
+            stores: Store::Program,
+            why: "",
+        }
+    }
+
+    /// For a kernel that walks `count` items in steps of the grid: each invocation at least `per_invocation` items on a software adapter,
+    /// where an invocation costs more than an item.
+    pub fn linear(
+        kernel: &Kernel,
+        caps: &Caps,
+        count: usize,
+        per_invocation: usize,
+        words: Vec<u32>,
+        inputs: &[usize],
+    ) -> Self {
+        let default =
+            kernel.overrides.iter().find(|(n, _)| *n == "WORKGROUP").map_or(1, |(_, w)| *w as usize);
+        if !caps.software {
+            return Dispatch::new(kernel, caps, count.div_ceil(default), words, inputs);
+        }
+        // Eight invocations are what such an adapter runs at once, in one vector.
+        let workgroup = if count >= 8192 { default.min(64) } else { 8 };
+        let groups = count.div_ceil(workgroup * per_invocation);
+        let dispatch = Dispatch::new(kernel, caps, groups, words, inputs);
+        if workgroup == default { dispatch } else { dispatch.with("WORKGROUP", word(workgroup)) }
+    }
+
+    /// With this value of an overridable constant.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: u32) -> Self {
+        self.overrides.push((name, value));
+        self
+    }
+
+    /// Says why this variant.
+    #[must_use]
+    pub fn because(self, why: &'static str) -> Self {
+        Dispatch { why, ..self }
+    }
+}
+
+impl Lowered {
+    /// One dispatch, without scratch, for `count` results; none where there is nothing to compute.
+    pub fn one(count: usize, dispatch: Dispatch) -> Self {
+        Lowered { dispatches: if count == 0 { vec![] } else { vec![dispatch] }, scratch: vec![] }
+    }
+
+    /// A program over `count` elements, without a root.
+    pub fn pointwise(count: usize, caps: &Caps) -> Self {
+        let dispatch = Dispatch::linear(&POINTWISE, caps, count, 16, words(&[count]), &[]);
+        Lowered::one(count, dispatch.because(if caps.software { "16 elements an invocation" } else { "" }))
+    }
 }

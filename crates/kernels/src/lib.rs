@@ -4,14 +4,12 @@
 //! * [`program`]: expressions as one straight-line program.
 //! * [`philox`]: the random generator.
 //! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
-//! * [`lower`]: what ops dispatch.
 //! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
 
 pub mod caps;
 pub mod dispatch;
 pub mod expr;
 pub mod library;
-pub mod lower;
 pub mod philox;
 pub mod pointwise;
 pub mod program;

@@ -157,6 +157,8 @@ table! {
     SIGN "sign", ANY, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { F::zero() }, "sign({0})", tf("Sign", "y"), |_, _| vec![None];
     /// Largest whole number not above.
     FLOOR "floor", ANY, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
+    /// a, with a derivative of zero.
+    STOP_GRADIENT "stop_gradient", ANY, |a| a, "{0}", tf("StopGradient", "output"), |_, _| vec![None];
     /// eᵃ.
     EXP "exp", ANY, |a| a.exp(), "exp({0})", tf("Exp", "y"), |_, y| vec![Some(y.clone())];
     /// eᵃ - 1, exact near 0.

@@ -65,6 +65,7 @@ macro_rules! kernels {
 const TRANSPOSED: &[&[(&str, u32)]] =
     &[&[], &[("TRANSPOSE_A", 1)], &[("TRANSPOSE_B", 1)], &[("TRANSPOSE_A", 1), ("TRANSPOSE_B", 1)]];
 const FORMS: &[&[(&str, u32)]] = &[&[], &[("FORM", 1)], &[("FORM", 2)]];
+const POOLINGS: &[&[(&str, u32)]] = &[&[], &[("KIND", 1)], &[("WORKGROUP", 8)]];
 const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
     &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 0), ("WORKGROUP", 8)]];
@@ -95,6 +96,14 @@ kernels! {
     CONV2D_TILED "conv2d_tiled" ("a", "b") ["FORM" = 0]
         {"m", "n", "k", "part", "parts", "in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels", "kernel_width", "stride_y",
          "stride_x", "dilation_y", "dilation_x", "padding_y", "padding_x"} FORMS;
+    /// Pooling, one result an invocation.
+    POOL2D "pool2d" ("input") ["WORKGROUP" = 256, "KIND" = 0]
+        {"count", "in_height", "in_width", "out_height", "out_width", "channels", "size_y", "size_x", "stride_y", "stride_x", "padding_y",
+         "padding_x"} POOLINGS;
+    /// Gradient of a pooling, one input pixel an invocation.
+    POOL2D_GRAD "pool2d_grad" ("gradient", "input", "output") ["WORKGROUP" = 256, "KIND" = 0]
+        {"count", "in_height", "in_width", "out_height", "out_width", "channels", "size_y", "size_x", "stride_y", "stride_x", "padding_y",
+         "padding_x"} POOLINGS;
     /// Reduction, one result an invocation.
     REDUCE_EACH "reduce_each" ("input") ["WORKGROUP" = 64, "KIND" = 0] {"outputs", "length", "inner"} KINDS;
     /// Reduction, one result a workgroup.

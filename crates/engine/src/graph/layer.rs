@@ -128,7 +128,13 @@ pub struct CallContext {
     /// Training step with random layers acting as at inference.
     pub no_dropout: bool,
     losses: RefCell<Vec<Tensor>>,
-    trainable: RefCell<Vec<bool>>,
+    calls: RefCell<Vec<Called>>,
+}
+
+/// A layer that is being called.
+struct Called {
+    trainable: bool,
+    keras2: bool,
 }
 
 impl CallContext {
@@ -149,7 +155,12 @@ impl CallContext {
 
     /// Whether the layer that is being called, and all around it, are trainable.
     pub fn layer_is_trainable(&self) -> bool {
-        self.trainable.borrow().iter().all(|t| *t)
+        self.calls.borrow().iter().all(|c| c.trainable)
+    }
+
+    /// Whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`].
+    pub fn layer_is_keras2(&self) -> bool {
+        self.calls.borrow().last().is_some_and(|c| c.keras2)
     }
 }
 
@@ -229,6 +240,8 @@ pub struct LayerSettings {
     pub dtype: Option<Json>,
     /// `Package>Class` of a registered custom class.
     pub registered: Option<String>,
+    /// Whether it trains as in Keras 2 (`tf_keras`) where Keras 3 does otherwise: so that a model from a file of Keras 2 goes on as there.
+    pub keras2: bool,
 }
 
 #[derive(Default)]
@@ -338,6 +351,14 @@ impl LayerRef {
         self.0.layer.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes this layer and those inside train as Keras 2 does, or as Keras 3: see [`LayerSettings::keras2`].
+    pub fn set_keras2(&self, keras2: bool) {
+        self.configure(|s| s.keras2 = keras2);
+        for (_, inner) in self.layer().inner() {
+            inner.set_keras2(keras2);
+        }
+    }
+
     /// Its own variables, trainable first, as Keras lists them; empty before it is built.
     pub fn own_variables(&self) -> Vec<Variable> {
         let built = lock(&self.0.built);
@@ -398,9 +419,10 @@ impl LayerRef {
     pub fn call(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
         let name = self.name();
         scoped(&name, || {
-            cx.trainable.borrow_mut().push(self.is_trainable());
+            let keras2 = self.settings().keras2;
+            cx.calls.borrow_mut().push(Called { trainable: self.is_trainable(), keras2 });
             let out = self.layer().call_all(xs, cx);
-            cx.trainable.borrow_mut().pop();
+            cx.calls.borrow_mut().pop();
             out
         })
     }

@@ -197,11 +197,14 @@ pub fn fail(error: Error) {
 
 /// Gives a variable its next value. Reads in this step see the value from the step's start.
 ///
-/// A value of another shape is an error of the trace.
+/// The last of several assignments holds. A value of another shape is an error of the trace.
 pub fn assign(variable: &Variable, value: Tensor) {
     let Some(edge) = value.edge() else { return };
     with_open(|g| match variable.ty() {
-        Some(ty) if ty == *g.edge_type(edge) => g.assigns.push((variable.clone(), edge)),
+        Some(ty) if ty == *g.edge_type(edge) => {
+            g.assigns.retain(|(v, _)| v != variable);
+            g.assigns.push((variable.clone(), edge));
+        }
         Some(ty) => {
             let what =
                 format!("variable {} is {ty:?}, but is assigned {:?}", variable.name(), g.edge_type(edge));
@@ -209,4 +212,10 @@ pub fn assign(variable: &Variable, value: Tensor) {
         }
         None => g.fail(Error::State { what: "a variable was assigned before its layer was built".into() }),
     });
+}
+
+/// What a variable is assigned so far in this step: what a layer that is called again goes on from. Else its value from the step's start.
+pub fn assigned(variable: &Variable) -> Tensor {
+    let edge = with_open(|g| g.assigns.iter().find(|(v, _)| v == variable).map(|(_, e)| *e)).flatten();
+    edge.map_or_else(|| variable.into_tensor(), tensor_of)
 }

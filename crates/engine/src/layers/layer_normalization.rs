@@ -45,10 +45,10 @@ pub struct LayerNormalization {
 fn last() -> Axes {
     Axes::One(-1)
 }
-fn epsilon() -> f64 {
+pub(super) fn epsilon() -> f64 {
     0.001
 }
-fn ones() -> Named<dyn Initializer> {
+pub(super) fn ones() -> Named<dyn Initializer> {
     Ones::default().into()
 }
 

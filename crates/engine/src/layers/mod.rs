@@ -1,18 +1,21 @@
 //! Layers: one file each. A layer is a serde struct of its config, in Keras' names and defaults.
 //!
-//! To add one: a file with `impl Layer`, and a row of [`LAYERS`].
+//! To add one: a file with `impl Layer`, and a row of `layers!` below.
 
 mod activation;
 mod activity;
+mod batch_normalization;
 mod conv2d;
 mod dense;
 mod dropout;
 mod flatten;
+mod global_pooling;
 mod input;
 mod layer_normalization;
 mod merge;
 mod noise;
 mod permute;
+mod pooling;
 mod prelu;
 mod rectified;
 mod repeat;
@@ -26,24 +29,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-pub use activation::{Activation, Identity};
-pub use activity::ActivityRegularization;
-pub use conv2d::Conv2D;
-pub use dense::Dense;
-pub use dropout::Dropout;
-pub use flatten::{DataFormat, Flatten};
-pub use input::InputLayer;
-pub use layer_normalization::LayerNormalization;
-pub use merge::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
-pub use noise::{GaussianDropout, GaussianNoise};
-pub use permute::Permute;
-pub use prelu::PReLU;
-pub use rectified::{ELU, LeakyReLU, ReLU};
-pub use repeat::RepeatVector;
-pub use rescaling::Rescaling;
-pub use reshape::Reshape;
-pub use softmax::Softmax;
-pub use unit_normalization::UnitNormalization;
+pub use flatten::DataFormat;
 pub use windows::{Padding, Size2D};
 
 use crate::Error;
@@ -62,37 +48,43 @@ pub struct Class {
     pub renamed: &'static [(&'static str, &'static str)],
 }
 
-/// Keras' layers.
-pub static LAYERS: &[Class] = &[
-    row::<Activation>(&[]),
-    row::<ActivityRegularization>(&[]),
-    row::<Add>(&[]),
-    row::<Average>(&[]),
-    row::<Concatenate>(&[]),
-    row::<Conv2D>(&[]),
-    row::<Dense>(&[]),
-    row::<Dropout>(&[]),
-    row::<ELU>(&[]),
-    row::<Flatten>(&[]),
-    row::<GaussianDropout>(&[]),
-    row::<GaussianNoise>(&[]),
-    row::<Identity>(&[]),
-    row::<InputLayer>(&[("batch_input_shape", "batch_shape")]),
-    row::<LayerNormalization>(&[]),
-    row::<LeakyReLU>(&[("alpha", "negative_slope")]),
-    row::<Maximum>(&[]),
-    row::<Minimum>(&[]),
-    row::<Multiply>(&[]),
-    row::<PReLU>(&[]),
-    row::<Permute>(&[]),
-    row::<ReLU>(&[]),
-    row::<RepeatVector>(&[]),
-    row::<Rescaling>(&[]),
-    row::<Reshape>(&[]),
-    row::<Softmax>(&[]),
-    row::<Subtract>(&[]),
-    row::<UnitNormalization>(&[]),
-];
+macro_rules! layers {
+    ($( $file:ident: $( $class:ident $( ( $( $there:literal = $here:literal ),+ ) )? ),+; )*) => {
+        /// Every class: what a prelude takes.
+        pub mod classes {
+            $( pub use super::$file::{$($class),+}; )*
+        }
+        pub use classes::*;
+
+        /// Keras' layers.
+        pub static LAYERS: &[Class] = &[ $($( row::<$class>(&[$($( ($there, $here) ),+)?]) ),+),* ];
+    };
+}
+
+// File, classes, and in brackets keys of their configs that Keras 2 has another name for.
+layers! {
+    activation: Activation, Identity;
+    activity: ActivityRegularization;
+    batch_normalization: BatchNormalization;
+    conv2d: Conv2D;
+    dense: Dense;
+    dropout: Dropout;
+    flatten: Flatten;
+    global_pooling: GlobalAveragePooling2D, GlobalMaxPooling2D;
+    input: InputLayer("batch_input_shape" = "batch_shape");
+    layer_normalization: LayerNormalization;
+    merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
+    noise: GaussianDropout, GaussianNoise;
+    permute: Permute;
+    pooling: AveragePooling2D, MaxPooling2D;
+    prelu: PReLU;
+    rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
+    repeat: RepeatVector;
+    rescaling: Rescaling;
+    reshape: Reshape;
+    softmax: Softmax;
+    unit_normalization: UnitNormalization;
+}
 
 const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'static str)]) -> Class {
     Class { name: L::CLASS, make: make::<L>, renamed }

@@ -53,6 +53,10 @@ impl Size2D {
         Size2D([1; 2])
     }
 
+    pub(super) fn two() -> Self {
+        Size2D([2; 2])
+    }
+
     /// # Errors
     /// One of the numbers is zero.
     pub(super) fn positive(self, name: &str) -> Result<[usize; 2], Error> {

@@ -179,6 +179,7 @@ pub fn layer(
         input_shape: config.get("batch_input_shape").and_then(shape_without_batch),
         dtype,
         registered,
+        ..LayerSettings::default()
     };
     let layer = LayerRef::new(boxed, settings);
     if trainable == Some(Value::Bool(false)) {

@@ -1,7 +1,8 @@
 //! Index of the largest element along the last axis.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::ARGMAX;
 
 use super::cases::Case;
 use crate::export::{Attribute, Element, Exporter, Source};
@@ -31,7 +32,9 @@ impl OpDef for ArgMax {
     }
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
-        rhyton_kernels::lower::argmax(output.len(), inputs[0].len() / output.len().max(1), caps)
+        let (rows, len) = (output.len(), inputs[0].len() / output.len().max(1));
+        let dispatch = Dispatch::linear(&ARGMAX, caps, rows, 1, words(&[rows, len]), &[0]);
+        Lowered::one(rows, dispatch.because("an invocation a row"))
     }
 
     fn export(&self, cx: &mut Exporter) -> Option<Source> {

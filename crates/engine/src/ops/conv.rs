@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
-use rhyton_kernels::lower::{ConvForm, ConvSizes};
+use rhyton_kernels::dispatch::{Dispatch, Lowered, Slot, Store, words};
+use rhyton_kernels::table::{CONV2D_DIRECT, CONV2D_TILED};
 
 use super::cases::Case;
-use super::matmul::{Strided, gemm};
+use super::matmul::{MANY_TILES, Strided, gemm};
+use super::reduce::{self, Reduction};
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{
@@ -28,7 +29,7 @@ pub struct Windows {
 
 impl Windows {
     /// Windows along an axis of `input` pixels; `None` where not one fits.
-    fn count(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
+    pub(super) fn count(&self, axis: usize, input: usize, kernel: usize) -> Option<usize> {
         let span = (kernel.checked_sub(1)?).checked_mul(self.dilation[axis])?.checked_add(1)?;
         let padded = input.checked_add(self.padding[axis][0])?.checked_add(self.padding[axis][1])?;
         Some(padded.checked_sub(span)? / self.strides[axis].max(1) + 1)
@@ -45,14 +46,60 @@ impl Windows {
             return "VALID";
         }
         let same = |axis: usize| {
-            let (input, size) = input[axis].zip(size[axis])?;
-            let span = size.checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
-            let last =
-                input.div_ceil(self.strides[axis].max(1)).checked_sub(1)?.checked_mul(self.strides[axis])?;
-            let missing = last.checked_add(span)?.saturating_sub(input);
+            let span = size[axis]?.checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
+            let missing = match (input[axis], self.strides[axis]) {
+                // The same for every size.
+                (_, 1) => span - 1,
+                (Some(input), stride) => {
+                    let last = input.div_ceil(stride.max(1)).checked_sub(1)?.checked_mul(stride)?;
+                    last.checked_add(span)?.saturating_sub(input)
+                }
+                (None, _) => return None,
+            };
             Some([missing / 2, missing - missing / 2])
         };
         if [same(0), same(1)] == self.padding.map(Some) { "SAME" } else { "EXPLICIT" }
+    }
+}
+
+/// Which of the three is made of the two others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The output, of input and kernel.
+    Output,
+    /// The gradient of the input, of the output's and the kernel.
+    Input,
+    /// The gradient of the kernel, of the input and the output's.
+    Kernel,
+}
+
+/// Sizes of a convolution: input `[batch, input.., channels]`, kernel `[kernel.., channels, filters]`, output
+/// `[batch, output.., filters]`, all f32, row-major. Tap t of the window of output pixel o lies over input pixel
+/// o · stride + t · dilation - padding, along each axis.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    batch: usize,
+    input: [usize; 2],
+    channels: usize,
+    output: [usize; 2],
+    filters: usize,
+    kernel: [usize; 2],
+    strides: [usize; 2],
+    dilation: [usize; 2],
+    /// Zeros before the first pixel.
+    padding: [usize; 2],
+}
+
+impl Sizes {
+    /// (m, k, n) of the matrix product that makes this form.
+    fn product(&self, form: Form) -> (usize, usize, usize) {
+        let taps = self.kernel[0] * self.kernel[1];
+        let (inputs, outputs) = (self.input[0] * self.input[1], self.output[0] * self.output[1]);
+        match form {
+            Form::Output => (self.batch * outputs, taps * self.channels, self.filters),
+            Form::Input => (self.batch * inputs, taps * self.filters, self.channels),
+            Form::Kernel => (taps * self.channels, self.batch * outputs, self.filters),
+        }
     }
 }
 
@@ -60,24 +107,24 @@ impl Windows {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conv2D {
     windows: Windows,
-    form: ConvForm,
+    form: Form,
     /// Height and width of what the operands do not tell: the input in its gradient, the kernel in its.
     size: [usize; 2],
 }
 
 impl Conv2D {
-    fn sizes(&self, a: &[usize], b: &[usize]) -> Result<ConvSizes, String> {
+    fn sizes(&self, a: &[usize], b: &[usize]) -> Result<Sizes, String> {
         let unfit = || format!("a convolution cannot have operands of shapes {a:?} and {b:?}");
         let (&[batch, a0, a1, a2], &[b0, b1, b2, b3]) = (a, b) else { return Err(unfit()) };
         let (input, channels, output, filters, kernel) = match self.form {
-            ConvForm::Output => ([a0, a1], a2, None, b3, [b0, b1]),
-            ConvForm::Input => (self.size, b2, Some([a0, a1]), a2, [b0, b1]),
-            ConvForm::Kernel => ([a0, a1], a2, Some([b1, b2]), b3, self.size),
+            Form::Output => ([a0, a1], a2, None, b3, [b0, b1]),
+            Form::Input => (self.size, b2, Some([a0, a1]), a2, [b0, b1]),
+            Form::Kernel => ([a0, a1], a2, Some([b1, b2]), b3, self.size),
         };
         let fits = match self.form {
-            ConvForm::Output => b2 == channels,
-            ConvForm::Input => b3 == filters,
-            ConvForm::Kernel => b0 == batch,
+            Form::Output => b2 == channels,
+            Form::Input => b3 == filters,
+            Form::Kernel => b0 == batch,
         };
         let count = |axis: usize| self.windows.count(axis, input[axis], kernel[axis]);
         let (Some(height), Some(width)) = (count(0), count(1)) else {
@@ -88,7 +135,7 @@ impl Conv2D {
         }
         let Windows { strides, dilation, padding } = self.windows;
         let padding = padding.map(|[before, _]| before);
-        Ok(ConvSizes {
+        Ok(Sizes {
             batch,
             input,
             channels,
@@ -102,33 +149,23 @@ impl Conv2D {
     }
 
     /// Sizes of operands that `infer` has taken.
-    fn known(&self, a: &[usize], b: &[usize]) -> ConvSizes {
-        self.sizes(a, b).unwrap_or(ConvSizes {
-            batch: 0,
-            input: [0; 2],
-            channels: 0,
-            output: [0; 2],
-            filters: 0,
-            kernel: [0; 2],
-            strides: [1; 2],
-            dilation: [1; 2],
-            padding: [0; 2],
-        })
+    fn known(&self, a: &[usize], b: &[usize]) -> Sizes {
+        self.sizes(a, b).unwrap_or_default()
     }
 
-    fn with(self, form: ConvForm, size: [usize; 2]) -> Self {
+    fn with(self, form: Form, size: [usize; 2]) -> Self {
         Conv2D { form, size, ..self }
     }
 }
 
 /// The input pixel, along one axis, under a tap of the window at an output pixel.
-fn under(s: &ConvSizes, axis: usize, output: usize, tap: usize) -> Option<usize> {
+fn under(s: &Sizes, axis: usize, output: usize, tap: usize) -> Option<usize> {
     let at = (output * s.strides[axis] + tap * s.dilation[axis]).checked_sub(s.padding[axis])?;
     (at < s.input[axis]).then_some(at)
 }
 
 /// Calls `f` with the offsets of the first channels of input, kernel and output for every tap of every window.
-fn each_tap(s: &ConvSizes, mut f: impl FnMut(usize, usize, usize)) {
+fn each_tap(s: &Sizes, mut f: impl FnMut(usize, usize, usize)) {
     for image in 0..s.batch {
         for oy in 0..s.output[0] {
             for ox in 0..s.output[1] {
@@ -152,9 +189,9 @@ impl OpDef for Conv2D {
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let s = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
         TensorType::f32(match self.form {
-            ConvForm::Output => [s.batch, s.output[0], s.output[1], s.filters],
-            ConvForm::Input => [s.batch, s.input[0], s.input[1], s.channels],
-            ConvForm::Kernel => [s.kernel[0], s.kernel[1], s.channels, s.filters],
+            Form::Output => [s.batch, s.output[0], s.output[1], s.filters],
+            Form::Input => [s.batch, s.input[0], s.input[1], s.channels],
+            Form::Kernel => [s.kernel[0], s.kernel[1], s.channels, s.filters],
         })
         .addressable()
     }
@@ -168,9 +205,9 @@ impl OpDef for Conv2D {
                 for f in 0..s.filters {
                     let (i, k, o) = (input + c, kernel + c * s.filters + f, output + f);
                     match self.form {
-                        ConvForm::Output => out[o] += a.data[i] * b.data[k],
-                        ConvForm::Input => out[i] += a.data[o] * b.data[k],
-                        ConvForm::Kernel => out[k] += a.data[i] * b.data[o],
+                        Form::Output => out[o] += a.data[i] * b.data[k],
+                        Form::Input => out[i] += a.data[o] * b.data[k],
+                        Form::Kernel => out[k] += a.data[i] * b.data[o],
                     }
                 }
             }
@@ -178,27 +215,56 @@ impl OpDef for Conv2D {
     }
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
-        let sizes = self.known(&inputs[0].shape, &inputs[1].shape);
-        rhyton_kernels::lower::conv2d(self.form, &sizes, caps)
+        let s = self.known(&inputs[0].shape, &inputs[1].shape);
+        let (m, k, n) = s.product(self.form);
+        let tile = if caps.software { 8 } else { 64 };
+        let tiles = m.div_ceil(tile) * n.div_ceil(tile);
+        // A kernel's gradient has few elements, each a long sum.
+        let most = if self.form == Form::Kernel { k.div_ceil(PART) } else { 1 };
+        let parts = MANY_TILES.div_ceil(tiles.max(1)).clamp(1, most.max(1));
+        let part = k.div_ceil(parts).next_multiple_of(16);
+        let parts = k.div_ceil(part).max(1);
+        let [ih, iw, oh, ow] = [s.input[0], s.input[1], s.output[0], s.output[1]];
+        let mut numbers = vec![m, n, k, part, parts, ih, iw, s.channels, oh, ow, s.filters, s.kernel[1]];
+        numbers.extend([s.strides, s.dilation, s.padding].concat());
+        let (kernel, groups, why) = if caps.software {
+            (&CONV2D_DIRECT, (tiles * parts).div_ceil(8), "software adapter: registers only, no barriers")
+        } else {
+            (&CONV2D_TILED, tiles * parts, "tiles of 64 x 64")
+        };
+        let product = Dispatch::new(kernel, caps, groups, words(&numbers), &[0, 1]).because(why);
+        let product = match self.form {
+            Form::Output => product,
+            Form::Input => product.with("FORM", 1),
+            Form::Kernel => product.with("FORM", 2),
+        };
+        if parts == 1 {
+            return Lowered::one(m * n, product);
+        }
+        let product = Dispatch { stores: Store::Scratch(0), ..product };
+        let sum = reduce::lower(Reduction::Sum, 1, parts, m * n, caps).dispatches.into_iter();
+        let sum = sum.map(|d| Dispatch { bindings: vec![Slot::Scratch(0)], ..d }.because("sum of the parts"));
+        let product = product.because("few results: the sum is cut into parts");
+        Lowered { dispatches: std::iter::once(product).chain(sum).collect(), scratch: vec![parts * m * n] }
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         let (a, b, g) = (cx.inputs[0], cx.inputs[1], cx.grad);
         let s = self.known(&a.shape(), &b.shape());
         let make = |form, size, x: Tensor, y: Tensor| Some(apply(self.with(form, size), x, y));
-        let output = |x, k| make(ConvForm::Output, [0; 2], x, k);
-        let input = |g, k| make(ConvForm::Input, s.input, g, k);
-        let kernel = |x, g| make(ConvForm::Kernel, s.kernel, x, g);
+        let output = |x, k| make(Form::Output, [0; 2], x, k);
+        let input = |g, k| make(Form::Input, s.input, g, k);
+        let kernel = |x, g| make(Form::Kernel, s.kernel, x, g);
         let needs = |i: usize, f: &dyn Fn() -> Option<Tensor>| if cx.needs[i] { f() } else { None };
         Ok(match self.form {
-            ConvForm::Output => vec![needs(0, &|| input(g, b)), needs(1, &|| kernel(a, g))],
-            ConvForm::Input => vec![needs(0, &|| output(g, b)), needs(1, &|| kernel(g, a))],
-            ConvForm::Kernel => vec![needs(0, &|| input(b, g)), needs(1, &|| output(a, g))],
+            Form::Output => vec![needs(0, &|| input(g, b)), needs(1, &|| kernel(a, g))],
+            Form::Input => vec![needs(0, &|| output(g, b)), needs(1, &|| kernel(g, a))],
+            Form::Kernel => vec![needs(0, &|| input(b, g)), needs(1, &|| output(a, g))],
         })
     }
 
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
-        let (ConvForm::Output, [x, kernel]) = (self.form, cx.inputs) else { return None };
+        let (Form::Output, [x, kernel]) = (self.form, cx.inputs) else { return None };
         let Windows { strides, dilation, .. } = self.windows;
         let ints = |all: &[usize]| -> Option<Attribute> {
             Some(Attribute::Ints(all.iter().map(|n| i64::try_from(*n).ok()).collect::<Option<_>>()?))
@@ -218,7 +284,7 @@ impl OpDef for Conv2D {
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
-        let (m, k, n) = self.known(&inputs[0].shape, &inputs[1].shape).product(ConvForm::Output);
+        let (m, k, n) = self.known(&inputs[0].shape, &inputs[1].shape).product(Form::Output);
         2 * m as u64 * k as u64 * n as u64
     }
 
@@ -227,11 +293,11 @@ impl OpDef for Conv2D {
         let (rows, k, cols) = s.product(self.form);
         let (tile_rows, tile_cols) = match self.form {
             // Windows of a tile lie in the second-level cache.
-            ConvForm::Output => ((WINDOWS / k.max(1)).clamp(16, 512), cols),
+            Form::Output => ((WINDOWS / k.max(1)).clamp(16, 512), cols),
             // An image, since windows overlap.
-            ConvForm::Input => (s.input[0] * s.input[1], cols),
+            Form::Input => (s.input[0] * s.input[1], cols),
             // Whole taps; where those are few, columns too, so that there is work for several threads.
-            ConvForm::Kernel => {
+            Form::Kernel => {
                 let taps = 32_usize.div_ceil(s.channels.max(1)).min(s.kernel[0] * s.kernel[1]);
                 let few = (s.kernel[0] * s.kernel[1]).div_ceil(taps.max(1)) < 4;
                 (taps * s.channels, if few { cols.min(16) } else { cols })
@@ -244,12 +310,15 @@ impl OpDef for Conv2D {
         let s = self.known(&inputs[0].ty.shape, &inputs[1].ty.shape);
         let (a, b) = (inputs[0].f32(), inputs[1].f32());
         PATCHES.with_borrow_mut(|patches| match self.form {
-            ConvForm::Output => output_tile(&s, a, b, tile, out, patches),
-            ConvForm::Input => input_tile(&s, a, b, tile, out, patches),
-            ConvForm::Kernel => kernel_tile(&s, a, b, tile, out, patches),
+            Form::Output => output_tile(&s, a, b, tile, out, patches),
+            Form::Input => input_tile(&s, a, b, tile, out, patches),
+            Form::Kernel => kernel_tile(&s, a, b, tile, out, patches),
         });
     }
 }
+
+/// Pixels of a part of the sum of a kernel's gradient on a GPU: a multiple of the depth of a tile, and enough work to be worth storing.
+const PART: usize = 512;
 
 /// Elements of the gathered windows that a thread works on at a time.
 const WINDOWS: usize = 65_536;
@@ -261,7 +330,7 @@ thread_local! {
 /// Visits the rows of windows of `taps` (from the first to the last) at these output pixels: the place of the row in the
 /// gathered matrix, the offset of its first input element, and its number of elements that lie inside.
 fn each_run(
-    s: &ConvSizes,
+    s: &Sizes,
     pixels: std::ops::Range<usize>,
     taps: std::ops::Range<usize>,
     mut f: impl FnMut(usize, usize, usize),
@@ -301,7 +370,7 @@ fn each_run(
 
 /// The windows of these taps at these output pixels as a matrix `[pixels, taps · channels]`, zero beyond the edges.
 fn gather<'p>(
-    s: &ConvSizes,
+    s: &Sizes,
     x: &[f32],
     pixels: std::ops::Range<usize>,
     taps: std::ops::Range<usize>,
@@ -313,18 +382,11 @@ fn gather<'p>(
     patches
 }
 
-fn taps(s: &ConvSizes) -> usize {
+fn taps(s: &Sizes) -> usize {
     s.kernel[0] * s.kernel[1]
 }
 
-fn output_tile(
-    s: &ConvSizes,
-    x: &[f32],
-    kernel: &[f32],
-    tile: Tile,
-    out: &mut [f32],
-    patches: &mut Vec<f32>,
-) {
+fn output_tile(s: &Sizes, x: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
     let k = taps(s) * s.channels;
     let windows = gather(s, x, tile.row..tile.row + tile.rows, 0..taps(s), patches);
     let a = Strided { data: windows, offset: 0, row: k, col: 1 };
@@ -333,7 +395,7 @@ fn output_tile(
 }
 
 /// Tiles are whole images: each output pixel adds to all pixels under its window.
-fn input_tile(s: &ConvSizes, g: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+fn input_tile(s: &Sizes, g: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
     out.fill(0.0);
     let (pixels, k) = (s.output[0] * s.output[1], taps(s) * s.channels);
     let image = tile.row / (s.input[0] * s.input[1]).max(1);
@@ -354,7 +416,7 @@ fn input_tile(s: &ConvSizes, g: &[f32], kernel: &[f32], tile: Tile, out: &mut [f
 }
 
 /// Tiles are whole taps.
-fn kernel_tile(s: &ConvSizes, x: &[f32], g: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+fn kernel_tile(s: &Sizes, x: &[f32], g: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
     out.fill(0.0);
     let pixels = s.batch * s.output[0] * s.output[1];
     let taps = tile.row / s.channels..(tile.row + tile.rows) / s.channels;
@@ -377,7 +439,7 @@ impl Tensor {
     /// `[n, oh, ow, filters]`. Channels and filters are cut into groups that do not see each other.
     pub fn conv2d(self, kernel: impl IntoTensor, windows: Windows, groups: usize) -> Tensor {
         let kernel = kernel.into_tensor();
-        let op = Conv2D { windows, form: ConvForm::Output, size: [0; 2] };
+        let op = Conv2D { windows, form: Form::Output, size: [0; 2] };
         if groups <= 1 {
             return apply(op, self, kernel);
         }
@@ -413,9 +475,9 @@ pub(super) fn cases() -> Vec<Case> {
         };
         let taps = k[0] * k[1];
         [
-            case(op(ConvForm::Output, [0; 2]), &x, &k, taps * k[2]),
-            case(op(ConvForm::Input, [x[1], x[2]]), &g, &k, taps * k[3]),
-            case(op(ConvForm::Kernel, [k[0], k[1]]), &x, &g, g[0] * g[1] * g[2]),
+            case(op(Form::Output, [0; 2]), &x, &k, taps * k[2]),
+            case(op(Form::Input, [x[1], x[2]]), &g, &k, taps * k[3]),
+            case(op(Form::Kernel, [k[0], k[1]]), &x, &g, g[0] * g[1] * g[2]),
         ]
     };
     let cases = [

@@ -1,12 +1,14 @@
 //! Cross-entropy of logits with class numbers, and its gradient.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::{CROSS_ENTROPY_EACH, CROSS_ENTROPY_GROUP};
 
 use super::cases::Case;
+use super::softmax::LONG_ROW;
 use crate::Error;
 use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
-use crate::types::TensorType;
+use crate::types::{DType, TensorType};
 
 /// log(sum(exp(logits))) - logits[label], per row. A label out of range gives NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +28,26 @@ fn check(inputs: &[TensorType]) -> Result<(usize, usize), String> {
         }
         _ => Err(format!("labels of shape {:?} do not fit logits of shape {:?}", labels.shape, logits.shape)),
     }
+}
+
+/// The losses of the rows, or their gradients by the logits. Nothing is read at a label that is no class.
+fn lower(inputs: &[TensorType], rows: usize, gradient: bool, caps: &Caps) -> Lowered {
+    let classes = inputs[0].len() / rows.max(1);
+    let words = words(&[rows, classes]);
+    let mut dispatch = if !caps.software && classes >= LONG_ROW {
+        let dispatch = Dispatch::new(&CROSS_ENTROPY_GROUP, caps, rows, words, &[0, 1]);
+        dispatch.because("many classes: a workgroup a row")
+    } else {
+        let dispatch = Dispatch::linear(&CROSS_ENTROPY_EACH, caps, rows, 1, words, &[0, 1]);
+        dispatch.because("an invocation a row")
+    };
+    if gradient {
+        dispatch = dispatch.with("GRADIENT", 1);
+    }
+    if inputs[1].dtype == DType::F32 {
+        dispatch = dispatch.with("FLOAT_LABELS", 1);
+    }
+    Lowered::one(rows * classes, dispatch)
 }
 
 /// Largest logit and the sum of exponentials relative to it.
@@ -55,8 +77,7 @@ impl OpDef for SparseCrossEntropy {
     }
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
-        let (rows, labels) = (output.len(), inputs[1].dtype.scalar());
-        rhyton_kernels::lower::sparse_cross_entropy(rows, inputs[0].len() / rows.max(1), labels, caps)
+        lower(inputs, output.len(), false, caps)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -105,9 +126,7 @@ impl OpDef for SparseCrossEntropyGrad {
     }
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
-        let rows = inputs[1].len();
-        let labels = inputs[1].dtype.scalar();
-        rhyton_kernels::lower::sparse_cross_entropy_grad(rows, inputs[0].len() / rows.max(1), labels, caps)
+        lower(inputs, inputs[1].len(), true, caps)
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {

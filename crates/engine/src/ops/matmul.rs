@@ -1,13 +1,17 @@
 //! Matrix product.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::{MATMUL_DIRECT, MATMUL_SMALL, MATMUL_TILED};
 
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
+
+/// From this many 64 x 64 tiles on a GPU is filled by them.
+pub(super) const MANY_TILES: usize = 64;
 
 /// a · b, either of them transposed as stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +54,25 @@ impl OpDef for MatMul {
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
         let (m, k, n) = self.sizes(&inputs[0].shape, &inputs[1].shape).unwrap_or((0, 0, 0));
-        rhyton_kernels::lower::matmul(m, k, n, self.transpose_a, self.transpose_b, caps)
+        if caps.software {
+            let (a_row, a_k) = if self.transpose_a { (1, m) } else { (k, 1) };
+            let (b_k, b_column) = if self.transpose_b { (1, k) } else { (n, 1) };
+            let words = words(&[m, n, k, a_row, a_k, b_k, b_column]);
+            let groups = (m.div_ceil(8) * n.div_ceil(8)).div_ceil(8);
+            let dispatch = Dispatch::new(&MATMUL_DIRECT, caps, groups, words, &[0, 1]);
+            return Lowered::one(m * n, dispatch.because("software adapter: registers only, no barriers"));
+        }
+        let large = m.div_ceil(64) * n.div_ceil(64);
+        let (kernel, groups, why) = if large >= MANY_TILES {
+            (&MATMUL_TILED, large, "enough 64 x 64 tiles to fill a GPU")
+        } else {
+            (&MATMUL_SMALL, m.div_ceil(16) * n.div_ceil(16), "few elements: 16 x 16 tiles")
+        };
+        let mut dispatch = Dispatch::new(kernel, caps, groups, words(&[m, n, k]), &[0, 1]).because(why);
+        for (name, on) in [("TRANSPOSE_A", self.transpose_a), ("TRANSPOSE_B", self.transpose_b)] {
+            dispatch = if on { dispatch.with(name, 1) } else { dispatch };
+        }
+        Lowered::one(m * n, dispatch)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {

@@ -11,6 +11,7 @@ mod cross_entropy;
 mod matmul;
 mod packed_sums;
 mod pointwise;
+mod pool;
 mod reduce;
 mod reshape;
 mod slice;
@@ -35,6 +36,8 @@ pub struct Row {
 pub static OPS: &[Row] = &[
     Row { name: "matmul", cases: matmul::cases },
     Row { name: "conv2d", cases: conv::cases },
+    Row { name: "pool2d", cases: pool::cases },
+    Row { name: "pool2d_grad", cases: pool::grad_cases },
     Row { name: "reduce", cases: reduce::cases },
     Row { name: "softmax", cases: softmax::cases },
     Row { name: "sparse_cross_entropy", cases: cross_entropy::cases },

@@ -1,8 +1,8 @@
 //! Sums of several tensors, scaled, side by side in one small vector: what metrics add up, in one dispatch.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
-use rhyton_kernels::lower::PackedEntry;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, word};
+use rhyton_kernels::table::{CONSTANTS, PACKED_SUMS};
 
 use super::cases::Case;
 use crate::graph::{Kind, OpDef, Real, Tensor, View, node};
@@ -41,18 +41,59 @@ impl OpDef for PackedSums {
     }
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
-        let entry = |(input, scale): &(Option<usize>, f64)| PackedEntry {
-            input: *input,
-            len: input.map_or(0, |i| inputs[i].len()),
-            scale: *scale as f32,
-        };
-        let entries: Vec<PackedEntry> = self.entries.iter().map(entry).collect();
-        rhyton_kernels::lower::packed_sums(&entries, caps)
+        let mut lowered = Lowered::default();
+        let mut first = 0;
+        while first < self.entries.len() {
+            let (mut bound, mut end) = (Vec::new(), first);
+            while end < self.entries.len() && end - first < ENTRIES {
+                match self.entries[end].0 {
+                    Some(k) if !bound.contains(&k) && bound.len() == INPUTS => break,
+                    Some(k) if !bound.contains(&k) => bound.push(k),
+                    _ => {}
+                }
+                end += 1;
+            }
+            lowered.dispatches.push(chunk(&self.entries[first..end], first, bound, inputs, caps));
+            first = end;
+        }
+        lowered
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
         inputs.iter().map(|t| t.len() as u64).sum()
     }
+}
+
+/// Entries that one dispatch can hold.
+const ENTRIES: usize = 8;
+/// Inputs that one dispatch can bind: two bindings are left for the fused program.
+const INPUTS: usize = 6;
+
+/// Entries from number `first` on, which read these of the inputs.
+fn chunk(
+    entries: &[(Option<usize>, f64)],
+    first: usize,
+    mut bound: Vec<usize>,
+    inputs: &[TensorType],
+    caps: &Caps,
+) -> Dispatch {
+    let scale = |scale: &f64| (*scale as f32).to_bits();
+    let mut words = vec![word(entries.len()), word(first), 0, 0];
+    let Some(&filler) = bound.first() else {
+        words.extend(entries.iter().map(|(_, s)| scale(s)));
+        words.resize(4 + ENTRIES, 0);
+        return Dispatch::new(&CONSTANTS, caps, entries.len(), words, &[]).because("numbers only");
+    };
+    for (input, s) in entries {
+        let binding = input.and_then(|k| bound.iter().position(|i| *i == k));
+        let len = input.map_or(0, |k| inputs[k].len());
+        words.extend([binding.map_or(0, |n| word(n + 1)), word(len), scale(s), 0]);
+    }
+    words.resize(4 + 4 * ENTRIES, 0);
+    bound.resize(INPUTS, filler);
+    let dispatch =
+        Dispatch::new(&PACKED_SUMS, caps, entries.len(), words, &bound).because("a workgroup a sum");
+    if caps.software { dispatch.with("WORKGROUP", 8) } else { dispatch }
 }
 
 /// The sums of these entries, in order.

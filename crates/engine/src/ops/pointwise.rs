@@ -96,6 +96,8 @@ unary!(
     sign SIGN,
     /// Largest whole number not above; its gradient is zero.
     floor FLOOR,
+    /// It, as a constant to the gradient.
+    stop_gradient STOP_GRADIENT,
     /// e to the power of it.
     exp EXP,
     /// e to the power of it, minus 1.

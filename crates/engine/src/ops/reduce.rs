@@ -1,14 +1,25 @@
 //! Reductions over axes.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
-use rhyton_kernels::lower::Reduction;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::{REDUCE_EACH, REDUCE_GROUP};
 
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
+
+/// What a reduction does with two elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// Adds them.
+    Sum,
+    /// Takes the larger.
+    Max,
+    /// Takes the smaller.
+    Min,
+}
 
 /// Reduces neighbouring axes `first..first + count`; they stay with length 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,7 +90,7 @@ impl OpDef for Reduce {
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
         let (outer, len, inner) = self.split(&inputs[0].shape);
-        rhyton_kernels::lower::reduce(self.kind, outer, len, inner, caps)
+        lower(self.kind, outer, len, inner, caps)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -132,26 +143,64 @@ impl OpDef for Reduce {
             out.fill(self.start());
             let base = (tile.row + r) * len * inner + tile.col;
             if inner == 1 {
-                // Eight sums side by side, joined in a fixed order.
-                let row = &data[base..base + len];
-                let mut lanes = [self.start::<f32>(); 8];
-                let mut chunks = row.chunks_exact(8);
-                for chunk in &mut chunks {
-                    lanes.iter_mut().zip(chunk).for_each(|(l, x)| *l = self.join(*l, *x));
-                }
-                let whole = lanes.into_iter().reduce(|a, b| self.join(a, b)).unwrap_or(self.start());
-                out[0] = chunks.remainder().iter().fold(whole, |a, x| self.join(a, *x));
+                out[0] = self.row(&data[base..base + len]);
                 continue;
             }
-            for l in 0..len {
-                let row = &data[base + l * inner..base + l * inner + tile.cols];
-                match self.kind {
-                    Reduction::Sum => out.iter_mut().zip(row).for_each(|(o, x)| *o += *x),
-                    _ => out.iter_mut().zip(row).for_each(|(o, x)| *o = self.join(*o, *x)),
+            let mut part = vec![0.0; tile.cols];
+            for first in (0..len).step_by(BLOCK) {
+                part.fill(self.start());
+                for l in first..len.min(first + BLOCK) {
+                    let row = &data[base + l * inner..base + l * inner + tile.cols];
+                    match self.kind {
+                        Reduction::Sum => part.iter_mut().zip(row).for_each(|(o, x)| *o += *x),
+                        _ => part.iter_mut().zip(row).for_each(|(o, x)| *o = self.join(*o, *x)),
+                    }
                 }
+                out.iter_mut().zip(&part).for_each(|(o, p)| *o = self.join(*o, *p));
             }
         }
     }
+}
+
+/// Elements that are joined before they join the others: a long sum's rounding error grows with the number of blocks, not of elements.
+const BLOCK: usize = 32;
+
+impl Reduce {
+    /// One result: by blocks of eight times [`BLOCK`] elements, whose lanes are joined in a fixed order.
+    fn row(self, row: &[f32]) -> f32 {
+        row.chunks(8 * BLOCK).fold(self.start(), |sum, block| {
+            let mut lanes = [self.start::<f32>(); 8];
+            let mut chunks = block.chunks_exact(8);
+            for chunk in &mut chunks {
+                lanes.iter_mut().zip(chunk).for_each(|(l, x)| *l = self.join(*l, *x));
+            }
+            let whole = lanes.into_iter().reduce(|a, b| self.join(a, b)).unwrap_or(self.start());
+            self.join(sum, chunks.remainder().iter().fold(whole, |a, x| self.join(a, *x)))
+        })
+    }
+}
+
+/// `In(0)`: `[outer, len, inner]`, to `[outer, inner]`, in a fixed order.
+pub(super) fn lower(kind: Reduction, outer: usize, len: usize, inner: usize, caps: &Caps) -> Lowered {
+    let outputs = outer * inner;
+    let words = words(&[outputs, len, inner]);
+    // Neighbouring invocations read neighbours only where the rows are columns (inner > 1).
+    let tree = match (caps.software, inner) {
+        (true, _) => outputs < 4 && len >= 16_384,
+        (false, 1) => len >= 64,
+        (false, _) => outputs < 1024 && len >= 256,
+    };
+    let dispatch = if tree {
+        Dispatch::new(&REDUCE_GROUP, caps, outputs, words, &[0]).because("long: a workgroup a result")
+    } else {
+        Dispatch::linear(&REDUCE_EACH, caps, outputs, 1, words, &[0]).because("an invocation a result")
+    };
+    let dispatch = match kind {
+        Reduction::Sum => dispatch,
+        Reduction::Max => dispatch.with("KIND", 1),
+        Reduction::Min => dispatch.with("KIND", 2),
+    };
+    Lowered::one(outputs, dispatch)
 }
 
 fn reduce(kind: Reduction, x: Tensor, first: usize, count: usize) -> Tensor {

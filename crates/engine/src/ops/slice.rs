@@ -1,7 +1,8 @@
 //! A part of a tensor along one axis, and its reverse: a tensor padded with zeros.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::COPY_AXIS;
 
 use super::cases::Case;
 use crate::Error;
@@ -57,7 +58,9 @@ impl OpDef for Slice {
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
         let (outer, inner) = self.split(&inputs[0].shape);
         let (part, whole, start) = (self.len * inner, self.whole * inner, self.start * inner);
-        rhyton_kernels::lower::slice(outer, whole, start, part, self.pad, caps)
+        let (from, to) = if self.pad { ((part, 0), (whole, start)) } else { ((whole, start), (part, 0)) };
+        let dispatch = copy(0, outer, from, to, part, self.pad, caps);
+        Lowered::one(outer * if self.pad { whole } else { part }, dispatch)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -84,6 +87,24 @@ impl OpDef for Slice {
         let types = vec![("Index", Attribute::Type(Element::I32))];
         Some(cx.nodes.float("Slice", "output", &[x.source, begin, size], types))
     }
+}
+
+/// Copies `length` elements of each of `outer` rows of `In(input)` to `In`'s: from rows of one length, at an offset, to rows of another.
+/// With `fill` every other element of the target is stored as zero; else only the stretch is stored.
+pub(super) fn copy(
+    input: usize,
+    outer: usize,
+    (source_length, source_offset): (usize, usize),
+    (target_length, target_offset): (usize, usize),
+    length: usize,
+    fill: bool,
+    caps: &Caps,
+) -> Dispatch {
+    let (first, span) = if fill { (0, target_length) } else { (target_offset, length) };
+    let count = outer * span;
+    let words =
+        words(&[count, 1, source_length, target_length, source_offset, target_offset, length, first, span]);
+    Dispatch::linear(&COPY_AXIS, caps, count, 16, words, &[input])
 }
 
 fn make(op: Slice, x: Tensor) -> Tensor {

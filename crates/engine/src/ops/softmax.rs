@@ -1,7 +1,8 @@
 //! Softmax and its logarithm along the last axis.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::table::{SOFTMAX_EACH, SOFTMAX_GROUP};
 
 use super::cases::Case;
 use crate::Error;
@@ -10,6 +11,9 @@ use crate::graph::{
     Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node, tensor_of, with_open,
 };
 use crate::types::TensorType;
+
+/// Rows from this length on are worth a workgroup each on a GPU.
+pub(super) const LONG_ROW: usize = 64;
 
 /// exp(x - max) / sum, or its logarithm, along the last axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +44,13 @@ impl OpDef for Softmax {
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
         let n = inputs[0].shape.last().copied().unwrap_or(1);
-        rhyton_kernels::lower::softmax(output.len() / n, n, self.log, caps)
+        let (rows, words) = (output.len() / n, words(&[output.len() / n, n]));
+        let dispatch = if !caps.software && n >= LONG_ROW {
+            Dispatch::new(&SOFTMAX_GROUP, caps, rows, words, &[0]).because("long rows: a workgroup a row")
+        } else {
+            Dispatch::linear(&SOFTMAX_EACH, caps, rows, 1, words, &[0]).because("an invocation a row")
+        };
+        Lowered::one(output.len(), if self.log { dispatch.with("LOG", 1) } else { dispatch })
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {

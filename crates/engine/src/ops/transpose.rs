@@ -1,7 +1,8 @@
 //! Axes in another order.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
+use rhyton_kernels::dispatch::{Dispatch, Lowered, word};
+use rhyton_kernels::table::STRIDED_COPY;
 
 use super::cases::Case;
 use crate::Error;
@@ -42,7 +43,24 @@ impl OpDef for Transpose {
     }
 
     fn lower(&self, inputs: &[TensorType], _output: &TensorType, caps: &Caps) -> Lowered {
-        rhyton_kernels::lower::transpose(&inputs[0].shape, &self.order, caps)
+        let (shape, count) = (&inputs[0].shape, inputs[0].len());
+        let step = |axis: usize| shape[axis + 1..].iter().product::<usize>();
+        // (length, step) of the result's axes; an axis that continues the one before in the input is one with it.
+        let mut axes: Vec<(usize, usize)> = Vec::new();
+        for &axis in self.order.iter().filter(|a| shape[**a] != 1) {
+            match axes.last_mut() {
+                Some((len, last)) if *last == step(axis) * shape[axis] => {
+                    *len *= shape[axis];
+                    *last = step(axis);
+                }
+                _ => axes.push((shape[axis], step(axis))),
+            }
+        }
+        let mut words = vec![word(count), word(axes.len()), 0, 0];
+        words.extend(axes.iter().rev().flat_map(|(len, step)| [word(*len), word(*step)]));
+        // 32 axes at most: more, none of length 1, would be more elements than a word can count.
+        words.resize(4 + 2 * 32, 0);
+        Lowered::one(count, Dispatch::linear(&STRIDED_COPY, caps, count, 16, words, &[0]))
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {

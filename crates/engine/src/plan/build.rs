@@ -272,7 +272,7 @@ impl Planner<'_> {
         };
         let lowered = match &root {
             Some(root) => root.op.lower(&root.inputs, &root.output, self.caps),
-            None => rhyton_kernels::lower::pointwise(count, &program, self.caps),
+            None => Lowered::pointwise(count, self.caps),
         };
         let label = self.label(&group.nodes);
         let words = group.reads.iter().flat_map(|r| r.words.clone()).collect();
@@ -332,7 +332,7 @@ impl Planner<'_> {
             let scalar = fuse::dtype(self.graph, source).scalar();
             let id = program.operand(Operand { scalar, map: IndexMap::Same });
             program.output(id, None);
-            let lowered = rhyton_kernels::lower::pointwise(to.words, &program, self.caps);
+            let lowered = Lowered::pointwise(to.words, self.caps);
             self.push(
                 "copy".into(),
                 None,
@@ -361,7 +361,7 @@ fn merge_updates(steps: &mut Vec<Step>, caps: &Caps) {
             before.operands.iter_mut().for_each(grow);
             before.outputs.iter_mut().for_each(grow);
             before.count = count;
-            before.dispatches = rhyton_kernels::lower::pointwise(count, &before.program, caps).dispatches;
+            before.dispatches = Lowered::pointwise(count, caps).dispatches;
             continue;
         }
         merged.push(step);

@@ -63,6 +63,11 @@ fn layers_by_constructor() {
         .kernel_initializer(HeNormal::new().seed(3));
     let conv = k::Conv2D::new(4, (2, 3)).strides([2, 1]).padding(k::Padding::Same).groups(2).use_bias(false);
     let made: Vec<LayerRef> = vec![
+        k::BatchNormalization::new().into(),
+        k::MaxPooling2D::new(2).into(),
+        k::AveragePooling2D::new([2, 3]).strides(1).padding(k::Padding::Same).into(),
+        k::GlobalAveragePooling2D::new().into(),
+        k::GlobalMaxPooling2D::new().keepdims(true).into(),
         k::Conv2D::new(3, 3).into(),
         conv.activation("relu").into(),
         k::Dense::new(3).into(),

@@ -9,3 +9,4 @@ mod losses;
 mod metrics;
 mod optimizers;
 mod registry;
+mod training;

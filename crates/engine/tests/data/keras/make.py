@@ -1,6 +1,6 @@
 """Reference numbers and configs of the real Keras 3 for crates/engine/tests/keras.
 
-Run with keras 3.15 and tensorflow-cpu: `python make.py`; writes the .json files beside it. Computed in float64 where Keras can.
+Run with keras 3.15, tf_keras 2.21 and tensorflow-cpu: `python make.py`; writes the .json files beside it. Computed in float64 where Keras can.
 """
 
 import json
@@ -8,6 +8,7 @@ import os
 import pathlib
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import keras
@@ -291,6 +292,13 @@ def layers():
         ("Conv2D", {"filters": 2, "kernel_size": 2, "strides": [1, 3], "padding": "SAME", "use_bias": False}, [image]),
         ("Conv2D", {"filters": 3, "kernel_size": [3, 2], "dilation_rate": [2, 3], "padding": "same"}, [image]),
         ("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 2}, [image]),
+        ("MaxPooling2D", {}, [image]), ("MaxPooling2D", {"pool_size": [3, 2], "strides": [2, 3], "padding": "same"}, [image]),
+        ("AveragePooling2D", {"pool_size": 2}, [image]),
+        ("AveragePooling2D", {"pool_size": [3, 4], "strides": 2, "padding": "same"}, [image]),
+        ("GlobalAveragePooling2D", {}, [image]), ("GlobalAveragePooling2D", {"data_format": "channels_first", "keepdims": True}, [image]),
+        ("GlobalMaxPooling2D", {}, [image]), ("GlobalMaxPooling2D", {"keepdims": True}, [image]),
+        ("BatchNormalization", {}, [image]), ("BatchNormalization", {"axis": 1, "epsilon": 0.1, "scale": False}, [x]),
+        ("BatchNormalization", {"center": False}, [flat]),
     ]
     out = []
     for name, args, inputs in cases:
@@ -302,7 +310,7 @@ def layers():
         layer = getattr(K, name)(**kwargs)
         y = layer(inputs if len(inputs) > 1 else inputs[0])
         for w in layer.weights:
-            w.assign(rng.normal(size=w.shape))
+            w.assign(np.abs(rng.normal(size=w.shape)) if w.name == "moving_variance" else rng.normal(size=w.shape))
         y = layer(inputs if len(inputs) > 1 else inputs[0])
         out.append({"name": name, "args": args, "config": layer.get_config(),
                     "x": [{"shape": list(i.shape), "data": numbers(i)} for i in inputs],
@@ -317,7 +325,8 @@ def configs():
     keras.utils.clear_session()
     K = keras.layers
     made = {
-        "layers": [K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
+        "layers": [K.BatchNormalization(), K.MaxPooling2D(), K.AveragePooling2D((2, 3), strides=1, padding="same"),
+                   K.GlobalAveragePooling2D(), K.GlobalMaxPooling2D(keepdims=True), K.Conv2D(3, 3), K.Conv2D(4, (2, 3), strides=(2, 1), padding="same", groups=2, use_bias=False, activation="relu"),
                    K.Dense(3), K.Dense(3, "relu", kernel_regularizer="l2", bias_regularizer=keras.regularizers.L1(0.5),
                    kernel_initializer=keras.initializers.HeNormal(seed=3)), K.Dropout(0.5), K.Flatten(), K.Activation("relu"),
                    K.InputLayer(shape=(4,)), K.Reshape((6, 2)), K.ReLU(), K.LeakyReLU(), K.ELU(), K.PReLU(), K.Softmax(), K.Add(),
@@ -349,9 +358,37 @@ def configs():
         {"name": n, "args": a, "value": float(getattr(keras.regularizers, n)(**a)(tf.constant(x, "float32")))} for n, a in cases]})
 
 
+def training():
+    """Three epochs of a small convnet, whose last batch is smaller, in both libraries. (Keras 2's kernel for images knows float32 only.)"""
+    keras.config.set_floatx("float64")
+    import tf_keras
+    local = np.random.default_rng(23)
+    x = local.normal(size=(10, 6, 5, 2)).astype("float32")
+    y = local.normal(size=(10, 2)).astype("float32")
+    cases, start = [], None
+    for library in (keras, tf_keras):
+        for frozen in ([], [1], [1, 6]):
+            K = library.layers
+            layers = [K.Conv2D(3, 2), K.BatchNormalization(momentum=0.8), K.ReLU(), K.MaxPooling2D(2, strides=1, padding="same"),
+                      K.AveragePooling2D(2), K.Flatten(), K.BatchNormalization(momentum=0.6, epsilon=0.1), K.Dense(2)]
+            model = library.Sequential([K.Input((6, 5, 2))] + layers)
+            if start is None:
+                start = [np.float32(local.uniform(0.5, 1.5, w.shape) if "variance" in w.name else local.normal(size=w.shape) / 2) for w in model.weights]
+            model.set_weights(start)
+            for i in frozen:
+                layers[i].trainable = False
+            model.compile(optimizer=library.optimizers.SGD(0.05), loss="mse")
+            history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"]
+            cases.append({"library": library.__name__, "frozen": frozen, "losses": history,
+                          "evaluation": model.evaluate(x, y, batch_size=4, verbose=0), "predictions": numbers(model.predict(x, verbose=0)),
+                          "weights": [{"name": w.name.split("/")[-1].split(":")[0], "data": numbers(w)} for l in layers for w in l.weights]})
+    write("training.json", {"x": numbers(x), "y": numbers(y), "start": [numbers(w) for w in start], "cases": cases})
+
+
 activations()
 losses()
 metrics()
 optimizers()
 layers()
 configs()
+training()

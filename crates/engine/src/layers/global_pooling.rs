@@ -1,0 +1,64 @@
+//! Layers that leave one number of each channel of an image.
+
+use serde::{Deserialize, Serialize};
+
+use super::flatten::{DataFormat, or_default};
+use super::windows::channels;
+use crate::Error;
+use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+
+macro_rules! global_pooling {
+    ($(#[$doc:meta])* $name:ident $class:literal $gone:ident $kept:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+        pub struct $name {
+            #[serde(default, deserialize_with = "or_default")]
+            data_format: DataFormat,
+            #[serde(default)]
+            keepdims: bool,
+        }
+
+        impl $name {
+            /// With Keras' defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// Where the channels are.
+            #[must_use]
+            pub fn data_format(mut self, format: DataFormat) -> Self {
+                self.data_format = format;
+                self
+            }
+
+            /// Whether height and width stay, with length 1.
+            #[must_use]
+            pub fn keepdims(mut self, keepdims: bool) -> Self {
+                self.keepdims = keepdims;
+                self
+            }
+        }
+
+        impl Layer for $name {
+            const CLASS: &'static str = $class;
+
+            fn build(&mut self, _builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+                channels(Self::CLASS, self.data_format, input).map(|_| ())
+            }
+
+            fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+                let axes = if self.data_format == DataFormat::ChannelsFirst { [2, 3] } else { [1, 2] };
+                if self.keepdims { x.$kept(&axes) } else { x.$gone(&axes) }
+            }
+        }
+    };
+}
+
+global_pooling! {
+    /// The mean of each channel, `[n, h, w, c]` to `[n, c]`.
+    GlobalAveragePooling2D "GlobalAveragePooling2D" mean mean_keep
+}
+global_pooling! {
+    /// The largest pixel of each channel, `[n, h, w, c]` to `[n, c]`.
+    GlobalMaxPooling2D "GlobalMaxPooling2D" max max_keep
+}
