@@ -178,7 +178,7 @@ fn signatures_are_named_after_layers() {
     let (a, b) = (input([5]), input([None, Some(3)]));
     let (x, y) = (Dense::new(4).named("first").on(&a), Dense::new(5).named("steps").on(&b));
     let again = Dense::new(4).named("again");
-    let twice = again.clone().on(&again.clone().on(&x));
+    let twice = again.clone().on(again.clone().on(&x));
     let once = again.on(&x);
     let model = Model::new([&a, &b], [&x, &y, &twice, &once]).expect("fits");
     let serving = rhyton::models::serving(model.as_layer()).expect("there is one");

@@ -244,7 +244,7 @@ fn what_is_written_is_read_again() {
     file.weights.fill(&mut root).unwrap();
     for (found, wanted) in common::variables(&root).iter().zip(common::variables(&tree.root)) {
         let bytes = |v: &Variable| v.value.as_ref().unwrap().read().unwrap();
-        assert_eq!(bytes(found), bytes(&wanted));
+        assert_eq!(bytes(found), bytes(wanted));
     }
     let state = file.weights.optimizer("SGD", &trainable(&root)).unwrap().unwrap();
     assert_eq!(state.iteration, tree.optimizer.unwrap().iteration);
