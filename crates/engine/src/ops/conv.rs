@@ -10,6 +10,7 @@ use super::cases::Case;
 use super::matmul::MANY_TILES;
 use super::reduce::{self, Reduction};
 use crate::Error;
+use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{
     Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, fail, node,
 };
@@ -32,6 +33,32 @@ impl Windows {
         let span = (kernel.checked_sub(1)?).checked_mul(self.dilation[axis])?.checked_add(1)?;
         let padded = input.checked_add(self.padding[axis][0])?.checked_add(self.padding[axis][1])?;
         Some(padded.checked_sub(span)? / self.strides[axis].max(1) + 1)
+    }
+
+    /// What TensorFlow calls the padding, for an input and windows of these sizes (`None`: data decide): `VALID`, `SAME`, or `EXPLICIT`, where
+    /// neither says it.
+    pub(super) fn tensorflow_padding(
+        &self,
+        input: [Option<usize>; 2],
+        size: [Option<usize>; 2],
+    ) -> &'static str {
+        if self.padding == [[0; 2]; 2] {
+            return "VALID";
+        }
+        let same = |axis: usize| {
+            let span = size[axis]?.checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
+            let missing = match (input[axis], self.strides[axis]) {
+                // The same for every size.
+                (_, 1) => span - 1,
+                (Some(input), stride) => {
+                    let last = input.div_ceil(stride.max(1)).checked_sub(1)?.checked_mul(stride)?;
+                    last.checked_add(span)?.saturating_sub(input)
+                }
+                (None, _) => return None,
+            };
+            Some([missing / 2, missing - missing / 2])
+        };
+        if [same(0), same(1)] == self.padding.map(Some) { "SAME" } else { "EXPLICIT" }
     }
 }
 
@@ -234,6 +261,26 @@ impl OpDef for Conv2D {
             Form::Input => vec![needs(0, &|| output(g, b)), needs(1, &|| kernel(g, a))],
             Form::Kernel => vec![needs(0, &|| input(b, g)), needs(1, &|| output(a, g))],
         })
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let (Form::Output, [x, kernel]) = (self.form, cx.inputs) else { return None };
+        let Windows { strides, dilation, .. } = self.windows;
+        let ints = |all: &[usize]| -> Option<Attribute> {
+            Some(Attribute::Ints(all.iter().map(|n| i64::try_from(*n).ok()).collect::<Option<_>>()?))
+        };
+        let mut attributes = vec![("strides", ints(&[1, strides[0], strides[1], 1])?)];
+        if dilation != [1, 1] {
+            attributes.push(("dilations", ints(&[1, dilation[0], dilation[1], 1])?));
+        }
+        let size = |shape: &[Option<usize>], first: usize| Some([*shape.get(first)?, *shape.get(first + 1)?]);
+        let padding = self.windows.tensorflow_padding(size(&x.shape, 1)?, size(&kernel.shape, 0)?);
+        attributes.push(("padding", Attribute::Text(padding)));
+        if padding == "EXPLICIT" {
+            let [[top, bottom], [left, right]] = self.windows.padding;
+            attributes.push(("explicit_paddings", ints(&[0, 0, top, bottom, left, right, 0, 0])?));
+        }
+        Some(cx.over_inputs("Conv2D", "output", attributes))
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {

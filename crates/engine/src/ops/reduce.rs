@@ -6,6 +6,7 @@ use rhyton_kernels::table::{REDUCE_EACH, REDUCE_GROUP};
 
 use super::cases::Case;
 use crate::Error;
+use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
 
@@ -107,6 +108,16 @@ impl OpDef for Reduce {
 
     fn takes_narrow_gradient(&self) -> bool {
         true
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let op = match self.kind {
+            Reduction::Sum => "Sum",
+            Reduction::Max => "Max",
+            Reduction::Min => "Min",
+        };
+        let axes: Vec<usize> = (self.first..self.first + self.count).collect();
+        cx.with_ints(op, "output", &axes, "Tidx", vec![("keep_dims", Attribute::Bool(true))])
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
