@@ -90,19 +90,20 @@ macro_rules! table {
         /// Every row.
         pub static POINTWISE: &[&Func] = &[$(&$id),*];
     };
-    (@slices $a:ident) => { |out, a, _, _| wide().dispatch(|| out.iter_mut().zip(a).for_each(|(o, &x)| *o = scalar(x))) };
+    (@slices $a:ident) => { |out, a, _, _| vectorized(#[inline(always)] || out.iter_mut().zip(a).for_each(|(o, &x)| *o = scalar(x))) };
     (@slices $a:ident, $b:ident) => {
-        |out, a, b, _| wide().dispatch(|| out.iter_mut().zip(a).zip(b).for_each(|((o, &x), &y)| *o = scalar(x, y)))
+        |out, a, b, _| vectorized(#[inline(always)] || out.iter_mut().zip(a).zip(b).for_each(|((o, &x), &y)| *o = scalar(x, y)))
     };
     (@slices $a:ident, $b:ident, $c:ident) => {
-        |out, a, b, d| wide().dispatch(|| out.iter_mut().zip(a).zip(b).zip(d).for_each(|(((o, &x), &y), &z)| *o = scalar(x, y, z)))
+        |out, a, b, d| vectorized(#[inline(always)] || out.iter_mut().zip(a).zip(b).zip(d).for_each(|(((o, &x), &y), &z)| *o = scalar(x, y, z)))
     };
 }
 
-/// The widest vectors that this processor has, for loops that the compiler vectorizes. They change no bits: nothing is
-/// contracted or reordered.
-fn wide() -> pulp::Arch {
-    pulp::Arch::new()
+/// Runs loops that the compiler vectorizes with the widest vectors that this processor has; what they call must be inlined. It changes no
+/// bits: nothing is contracted or reordered.
+#[inline(always)]
+pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
 }
 
 /// The error function, which num-traits lacks.

@@ -127,11 +127,13 @@ impl OpDef for Reduce {
     fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
         let (outer, _, inner) = self.split(&inputs[0].shape);
         debug_assert_eq!(outer * inner, output.len());
+        // Whole lines of the cache, and where they are few, several tiles of them.
+        let tile_cols = if outer < 4 { inner.div_ceil(4).next_multiple_of(16).clamp(16, 256) } else { 256 };
         Some(Tiling {
             rows: outer.max(1),
             cols: inner.max(1),
             tile_rows: if inner == 1 { 64 } else { 1 },
-            tile_cols: 256,
+            tile_cols,
         })
     }
 
