@@ -75,6 +75,18 @@ fn the_format_is_told_as_keras_has_it() {
     assert!(error.contains("ending names no format"), "{error}");
 }
 
+#[test]
+fn a_callback_saves_over_and_over_and_the_last_one_is_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("best");
+    let (x, y) = blobs(60);
+    let mut trained = model(&cpu());
+    let mut checkpoint = ModelCheckpoint::new(&path);
+    trained.fit(&x, &y).epochs(3).verbose(0).callbacks([&mut checkpoint]).run().expect("trains");
+    assert_eq!(list(folder.path()), ["best"]);
+    assert_eq!(bits(&load_model(&path).expect("loads")), bits(&trained));
+}
+
 /// Subtracts the mean of the batch: not the same computation for every batch size.
 #[derive(Serialize, Deserialize)]
 struct CenterBatch {}

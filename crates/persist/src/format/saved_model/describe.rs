@@ -89,6 +89,38 @@ impl Writer<'_> {
                 }
             }
             self.inside(place, child);
+            if layer.class_name == "MultiHeadAttention" {
+                self.attention(place, &path, layer);
+            }
+        }
+    }
+
+    /// The layers inside an attention layer, which tf_keras does not build until it calls them.
+    fn attention(&mut self, node: DraftObject, path: &str, layer: &LayerConfig) {
+        let build = layer.build_config.as_ref();
+        let given = |key: &str| build.and_then(|b| b.pointer(key)).filter(|s| s.is_array()).cloned();
+        let Some(query) = given("/shapes_dict/query_shape").or(given("/input_shape")) else { return };
+        let value = given("/shapes_dict/value_shape").unwrap_or_else(|| query.clone());
+        let key = given("/shapes_dict/key_shape").unwrap_or_else(|| value.clone());
+        let size = |name: &str| layer.config.get(name).filter(|n| !n.is_null()).cloned();
+        let mut heads = query.as_array().cloned().unwrap_or_default();
+        heads.pop();
+        heads.extend([size("num_heads"), size("value_dim").or(size("key_dim"))].into_iter().flatten());
+        for (edge, class, shape) in [
+            ("_query_dense", "EinsumDense", query),
+            ("_key_dense", "EinsumDense", key),
+            ("_value_dense", "EinsumDense", value),
+            ("_softmax", "Softmax", Value::Null),
+            ("_dropout_layer", "Dropout", Value::Null),
+            ("_output_dense", "EinsumDense", heads.into()),
+        ] {
+            let Some(place) = self.draft.at(node, edge) else { continue };
+            let json = json!({"class_name": class, "config": {"name": edge.trim_start_matches('_')}});
+            let mut about = about(&json);
+            if shape.is_array() {
+                about.insert("build_input_shape".into(), shape_json(&shape));
+            }
+            self.add(place, &format!("{path}.{edge}"), "_tf_keras_layer", about);
         }
     }
 
@@ -158,11 +190,15 @@ fn about_layer(layer: &LayerConfig, json: &Value) -> Map<String, Value> {
     about
 }
 
+/// A shape as tf_keras writes it.
+fn shape_json(shape: &Value) -> Value {
+    json!({"class_name": "TensorShape", "items": shape})
+}
+
 /// The shape, or the shapes, that a layer was built for.
 fn built_shape(layer: &LayerConfig) -> Option<Value> {
     let shape = layer.build_config.as_ref()?.get("input_shape")?;
-    let one = |shape: &Value| json!({"class_name": "TensorShape", "items": shape});
     let list = shape.as_array()?;
     let several = !list.is_empty() && list.iter().all(Value::is_array);
-    Some(if several { list.iter().map(one).collect() } else { one(shape) })
+    Some(if several { list.iter().map(shape_json).collect() } else { shape_json(shape) })
 }
