@@ -15,15 +15,17 @@ pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
     let made = models::serving(root).and_then(|serving| converted(root, &serving));
     match made {
         Ok(serving) => Some(serving),
-        Err(why) => {
-            say(&format!(
-                "the model `{}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
-                 alone (TensorFlow Serving) cannot use it.",
-                root.name()
-            ));
-            None
-        }
+        Err(why) => none(&root.name(), &why),
     }
+}
+
+/// Says why a model has no serving graph.
+pub(super) fn none(model: &str, why: &str) -> Option<Serving> {
+    say(&format!(
+        "the model `{model}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
+         alone (TensorFlow Serving) cannot use it."
+    ));
+    None
 }
 
 /// Says something on stderr, once: a callback may save every epoch.

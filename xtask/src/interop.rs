@@ -66,12 +66,14 @@ pub fn run(arguments: &[String]) -> Result {
 
 /// How step F makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
 const CONVERSIONS: &[(&str, &str, &str, &str)] = &[
+    ("model.keras", "saved_model", "keras", "saved_model"),
     ("model.keras", "model.h5", "keras", "model.h5"),
     ("model.h5", "ckpt/cp.ckpt", "h5", "model.keras"),
     ("model.h5", "model.weights.h5", "h5", "model.keras"),
     ("weights_legacy.h5", "model.keras", "h5-weights", "model.keras"),
     ("model.weights.h5", "model.keras", "weights-h5", "model.keras"),
     ("ckpt/cp.ckpt", "model.h5", "tf-checkpoint", "model.h5"),
+    ("saved_model", "model.weights.h5", "saved-model", "model.keras"),
     ("ckpt_sharded/cp.ckpt", "ckpt/cp.ckpt", "tf-checkpoint", "model.h5"),
 ];
 

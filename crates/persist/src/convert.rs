@@ -30,6 +30,8 @@ pub struct Whole {
 /// Reads a file and writes what it says in another format (or dialect). `model` is a file that gives a weights-only one its
 /// architecture and its compile config. Gives the name of the format that was written.
 ///
+/// A SavedModel gets no serving signature: for that, see [`prepare`].
+///
 /// # Errors
 /// A file is damaged, the weights are not those of the architecture, or the target needs something that the source does not have.
 pub fn convert(
@@ -38,6 +40,24 @@ pub fn convert(
     model: Option<&Path>,
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
+    let (tree, format) = prepare(from, to, model, options)?;
+    if let Some(folder) = to.parent() {
+        crate::commit::create_folder(folder)?;
+    }
+    formats::write(to, Some(format.name), &tree, &options.write)?;
+    Ok(format.name)
+}
+
+/// What [`convert`] is to write, and the format: who knows the layers can add [`Tree::serving`] before [`formats::write`].
+///
+/// # Errors
+/// As [`convert`].
+pub fn prepare(
+    from: &Path,
+    to: &Path,
+    model: Option<&Path>,
+    options: &ConvertOptions,
+) -> Result<(Tree, &'static Format), Error> {
     let file = formats::open(from, None)?;
     let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
     let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
@@ -49,11 +69,7 @@ pub fn convert(
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
     }
-    if let Some(folder) = to.parent() {
-        crate::commit::create_folder(folder)?;
-    }
-    formats::write(to, Some(target.name), &tree, &options.write)?;
-    Ok(target.name)
+    Ok((tree, target))
 }
 
 /// Steps that the optimizer whose state is in a file has taken; for files without architecture. `None` where there is none.
