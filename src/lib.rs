@@ -32,11 +32,12 @@
 //! * [`train`]: models, `compile`, `fit`, `evaluate`, `predict`, callbacks. [`layers`], [`losses`], [`metrics`], [`optimizers`].
 //! * [`saving`]: files of Keras and TensorFlow, read and written.
 //! * [`device`] is where models run; [`graph`] and [`plan`] are what is run.
-//! * [`datasets`] has MNIST.
+//! * [`datasets`] has MNIST. [`inspect`] says what is in a file of any model.
 
 pub mod callbacks;
 pub mod datasets;
 mod error;
+pub mod inspect;
 pub mod prelude;
 pub mod saving;
 

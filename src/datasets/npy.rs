@@ -16,9 +16,10 @@ mod header;
 use super::DatasetError;
 use header::Header;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use rhyton_engine::train::{Data, IntoData};
 use rhyton_persist::limits::ZIP_RATIO;
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
@@ -51,6 +52,24 @@ macro_rules! elements {
         }
     )*};
 }
+impl sealed::Sealed for bool {}
+impl Element for bool {
+    const DESCR: &'static str = "|b1";
+    const SIZE: usize = 1;
+
+    fn decode(bytes: &[u8]) -> Vec<Self> {
+        bytes.iter().map(|&byte| byte != 0).collect()
+    }
+}
+impl sealed::Sealed for half::f16 {}
+impl Element for half::f16 {
+    const DESCR: &'static str = "<f2";
+    const SIZE: usize = 2;
+
+    fn decode(bytes: &[u8]) -> Vec<Self> {
+        bytes.as_chunks().0.iter().map(|&chunk| half::f16::from_le_bytes(chunk)).collect()
+    }
+}
 elements!(u8: "|u1", i8: "|i1", u16: "<u2", i16: "<i2", u32: "<u4", i32: "<i4", u64: "<u8", i64: "<i8", f32: "<f4", f64: "<f8");
 
 /// The array of a `.npy` file: `numpy.load(path)`.
@@ -61,6 +80,70 @@ pub fn load<T: Element>(path: impl AsRef<Path>) -> Result<ArrayD<T>, DatasetErro
     let path = path.as_ref();
     let bytes = read(path)?;
     parse(&bytes).map_err(|(found, expected)| DatasetError::format(path, "array", found, expected))
+}
+
+/// The array of a `.npy` file of any type of numbers, as `fit`, `evaluate` and `predict` take them.
+///
+/// # Errors
+/// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is damaged or its elements are no numbers.
+pub fn load_data(path: impl AsRef<Path>) -> Result<Data<'static>, DatasetError> {
+    fn of<T: Element + rhyton_engine::train::Element>(bytes: &[u8]) -> Result<Data<'static>, Fault>
+    where
+        for<'a> &'a ArrayD<T>: IntoData<'a>,
+    {
+        let array = parse::<T>(bytes)?;
+        let data = (&array).into_data().into_iter().next().map(Data::into_owned);
+        data.ok_or_else(|| ("nothing".into(), "an array".into()))
+    }
+    let path = path.as_ref();
+    let bytes = read(path)?;
+    let found = Header::parse(&bytes).and_then(|(header, _)| match header.descr.as_str() {
+        "<f4" => of::<f32>(&bytes),
+        "<f8" => of::<f64>(&bytes),
+        "|u1" => of::<u8>(&bytes),
+        "|i1" => of::<i8>(&bytes),
+        "<u2" => of::<u16>(&bytes),
+        "<i2" => of::<i16>(&bytes),
+        "<u4" => of::<u32>(&bytes),
+        "<i4" => of::<i32>(&bytes),
+        "<u8" => of::<u64>(&bytes),
+        "<i8" => of::<i64>(&bytes),
+        "|b1" => of::<bool>(&bytes),
+        "<f2" => {
+            let array = parse::<half::f16>(&bytes)?.mapv(f32::from);
+            Ok(Data::of(&array).into_owned())
+        }
+        other => Err((format!("elements of type '{other}'"), "little-endian numbers, such as '<f4'".into())),
+    });
+    found.map_err(|(found, expected)| DatasetError::format(path, "array", found, expected))
+}
+
+/// Writes an array as a `.npy` file of float32: `numpy.save(path, array)`. The file is there whole or not at all.
+///
+/// # Errors
+/// The system refuses to write it.
+pub fn save(path: impl AsRef<Path>, array: &ArrayD<f32>) -> Result<(), crate::Error> {
+    let path = path.as_ref();
+    let axes: Vec<String> = array.shape().iter().map(|n| format!("{n},")).collect();
+    let shape = match axes.as_slice() {
+        [one] => one.clone(),
+        many => many.join(" ").trim_end_matches(',').to_owned(),
+    };
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}");
+    // Magic, version, length, header: a multiple of 64 with the line's end.
+    header += &" ".repeat(63 - (10 + header.len()) % 64);
+    header.push('\n');
+    rhyton_persist::commit::write_file(path, |file| {
+        let mut out = BufWriter::new(file);
+        let length = u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes();
+        out.write_all(b"\x93NUMPY\x01\x00")
+            .and_then(|()| out.write_all(&length))
+            .and_then(|()| out.write_all(header.as_bytes()))
+            .and_then(|()| array.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())))
+            .and_then(|()| out.flush())
+            .map_err(|source| rhyton_persist::Error::Io { action: "write", path: path.into(), source })
+    })?;
+    Ok(())
 }
 
 /// A `.npz` file: arrays by name, `numpy.load(path)`.

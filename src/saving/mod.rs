@@ -11,7 +11,7 @@ use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
 pub use rhyton_persist::tree::Dialect;
-use rhyton_persist::tree::{CompileConfig, SavedFile, Tree, WriteOptions};
+use rhyton_persist::tree::{CompileConfig, ModelConfig, SavedFile, Tree, WriteOptions};
 
 use crate::Error;
 
@@ -218,6 +218,11 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         fill(&mut model, &file)?;
     }
     Ok(model)
+}
+
+/// The network that a config describes, for who looks at its shapes.
+pub(crate) fn network_of(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
+    from_tree::network(config, path)
 }
 
 fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {

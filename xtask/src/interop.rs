@@ -52,8 +52,28 @@ pub fn run(arguments: &[String]) -> Result {
         rhyton.serving(&served, device)?;
         shell::run(script(&python, "check_serving.py").arg(&served))?;
     }
-    Ok(())
+    heading("F: rhyton convert makes each file from one of another format");
+    let converted = folder.join("converted");
+    rhyton.convert_files(&written_by_keras, &converted)?;
+    shell::run(
+        script(&python, "check_roundtrip.py")
+            .arg(&converted)
+            .arg("--expected")
+            .arg(&written_by_keras)
+            .arg("--require-all"),
+    )
 }
+
+/// How step F makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
+const CONVERSIONS: &[(&str, &str, &str, &str)] = &[
+    ("model.keras", "model.h5", "keras", "model.h5"),
+    ("model.h5", "ckpt/cp.ckpt", "h5", "model.keras"),
+    ("model.h5", "model.weights.h5", "h5", "model.keras"),
+    ("weights_legacy.h5", "model.keras", "h5-weights", "model.keras"),
+    ("model.weights.h5", "model.keras", "weights-h5", "model.keras"),
+    ("ckpt/cp.ckpt", "model.h5", "tf-checkpoint", "model.h5"),
+    ("ckpt_sharded/cp.ckpt", "ckpt/cp.ckpt", "tf-checkpoint", "model.h5"),
+];
 
 /// `cargo xtask trajectory`.
 pub fn trajectory(arguments: &[String]) -> Result {
@@ -90,19 +110,70 @@ impl Rhyton {
         self.run(&["serving".as_ref(), out], device)
     }
 
+    /// Converts files of each case below `from` to the same tree below `to`, with the command.
+    fn convert_files(&self, from: &Path, to: &Path) -> Result {
+        let program = self.program(&["--bin", "rhyton"], "rhyton")?;
+        let there = |path: &Path| path.exists() || path.with_extension("ckpt.index").exists();
+        for case in cases(from)? {
+            let out = to.join(case.strip_prefix(from).map_err(|e| e.to_string())?);
+            for (target, source, format, model) in CONVERSIONS {
+                let (source, model) = (case.join(source), case.join(model));
+                let done = there(&out.join(target));
+                if done || !there(&case.join(target)) || !there(&source) {
+                    continue;
+                }
+                let mut command = shell::command(&program);
+                command.arg("convert").arg(source).arg(out.join(target));
+                command.args(["--format", format, "--model"]).arg(model);
+                if *format == "tf-checkpoint" {
+                    command.args(["--shards", if target.contains("sharded") { "3" } else { "1" }]);
+                } else {
+                    let keras3 = case.ends_with("keras3");
+                    command.args(["--dialect", if keras3 { "keras3" } else { "tf-keras" }]);
+                }
+                shell::run(&mut command)?;
+            }
+        }
+        Ok(())
+    }
+
     fn run(&self, arguments: &[&Path], device: &str) -> Result {
+        let program = self.program(&["--example", "interop"], "examples/interop")?;
+        shell::run(shell::command(program).args(arguments).args(["--device", device]))
+    }
+
+    /// Builds a program of the workspace; gives its path, which `name` says.
+    fn program(&self, target: &[&str], name: &str) -> Result<PathBuf> {
         // Built with the whole workspace, whose features are those that `cargo test --workspace` has built everything with.
         let mut cargo = shell::cargo();
-        cargo.args(["build", "--quiet", "--workspace", "--example", "interop"]);
+        cargo.args(["build", "--quiet", "--workspace"]).args(target);
         if self.release {
             cargo.arg("--release");
         }
         shell::run(&mut cargo)?;
         let profile = if self.release { "release" } else { "debug" };
-        let name = format!("interop{}", std::env::consts::EXE_SUFFIX);
-        let program = shell::target_dir(profile).join("examples").join(name);
-        shell::run(shell::command(program).args(arguments).args(["--device", device]))
+        Ok(shell::target_dir(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
     }
+}
+
+/// The folders of cases below a folder, sorted.
+fn cases(root: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut open) = (Vec::new(), vec![root.to_path_buf()]);
+    while let Some(folder) = open.pop() {
+        let error = |e: std::io::Error| format!("{}: {e}", folder.display());
+        if folder.join("case.json").is_file() {
+            found.push(folder);
+            continue;
+        }
+        for entry in fs::read_dir(&folder).map_err(error)? {
+            let path = entry.map_err(error)?.path();
+            if path.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The command line of `cargo xtask interop`.

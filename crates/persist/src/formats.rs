@@ -6,12 +6,12 @@ use std::path::Path;
 
 use crate::Error;
 use crate::container::window::Window;
-use crate::format::{keras_h5, keras_v3, saved_model, tf_checkpoint, weights_h5};
-use crate::tree::{Dialect, SavedFile, Tree, WriteOptions};
+use crate::format::{keras_h5, keras_v3, safetensors, saved_model, tf_checkpoint, weights_h5};
+use crate::tree::{Dialect, Gap, SavedFile, Tree, WriteOptions};
 
 /// One row of the table.
 pub struct Format {
-    /// Name: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`, `saved-model`.
+    /// Name: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`, `saved-model`, `safetensors`.
     pub name: &'static str,
     /// Endings of file names that mean this format when writing, longest match first over the whole table.
     pub endings: &'static [&'static str],
@@ -19,6 +19,10 @@ pub struct Format {
     pub whole_model: bool,
     /// Whether a file holds the optimizer's state.
     pub optimizer: bool,
+    /// What it must be told of the layers that nobody knows; see [`Gap`].
+    pub needs: &'static [Gap],
+    /// What it cannot hold, for people.
+    pub lacks: &'static str,
     /// Dialects that can be written, the default first.
     pub dialects: &'static [Dialect],
     /// Whether the path holds this format, by its content. Nothing there, or nothing readable, is `false`.
@@ -36,8 +40,11 @@ pub static FORMATS: &[Format] = &[
         endings: &[".keras"],
         whole_model: true,
         optimizer: true,
+        needs: &[Gap::Order, Gap::Attributes],
+        lacks: "in tf_keras' dialect, Nadam's product and the loss scale",
         dialects: &[Dialect::Keras3, Dialect::TfKeras],
-        holds: |path| begins_with(path, b"PK"),
+        // The length of a header of safetensors may read so too.
+        holds: |path| begins_with(path, b"PK") && !safetensors::holds(path),
         read: keras_v3::read,
         write: keras_v3::write,
     },
@@ -46,6 +53,8 @@ pub static FORMATS: &[Format] = &[
         endings: &[".h5", ".hdf5"],
         whole_model: true,
         optimizer: true,
+        needs: &[Gap::Order],
+        lacks: "in tf_keras' dialect, Nadam's product and the loss scale",
         dialects: &[Dialect::TfKeras, Dialect::Keras3],
         holds: |path| keras_h5::holds(path, true),
         read: keras_h5::read,
@@ -56,6 +65,8 @@ pub static FORMATS: &[Format] = &[
         endings: &[".h5", ".hdf5"],
         whole_model: false,
         optimizer: false,
+        needs: &[Gap::Order],
+        lacks: "architecture, compile config, optimizer",
         dialects: &[Dialect::TfKeras, Dialect::Keras3],
         holds: |path| keras_h5::holds(path, false),
         read: keras_h5::read,
@@ -66,6 +77,8 @@ pub static FORMATS: &[Format] = &[
         endings: &[".weights.h5", ".weights.hdf5"],
         whole_model: false,
         optimizer: true,
+        needs: &[Gap::Order, Gap::Attributes],
+        lacks: "architecture, compile config",
         dialects: &[Dialect::Keras3, Dialect::TfKeras],
         // Any other HDF5 file: what is wrong with it is said when it is read.
         holds: is_hdf5,
@@ -77,6 +90,8 @@ pub static FORMATS: &[Format] = &[
         endings: &[".ckpt"],
         whole_model: false,
         optimizer: true,
+        needs: &[Gap::Names, Gap::Attributes],
+        lacks: "architecture, compile config",
         dialects: &[Dialect::TfKeras],
         holds: tf_checkpoint::holds,
         read: tf_checkpoint::read,
@@ -88,10 +103,24 @@ pub static FORMATS: &[Format] = &[
         endings: &[],
         whole_model: true,
         optimizer: true,
+        needs: &[Gap::Names, Gap::Attributes],
+        lacks: "Keras 3's dialect",
         dialects: &[Dialect::TfKeras],
         holds: saved_model::holds,
         read: saved_model::read,
         write: saved_model::write,
+    },
+    Format {
+        name: safetensors::NAME,
+        endings: &[".safetensors"],
+        whole_model: false,
+        optimizer: false,
+        needs: &[],
+        lacks: "architecture, compile config, optimizer, order of the variables",
+        dialects: &[Dialect::Keras3, Dialect::TfKeras],
+        holds: safetensors::holds,
+        read: safetensors::read,
+        write: safetensors::write,
     },
 ];
 
@@ -156,8 +185,8 @@ pub fn open(path: impl AsRef<Path>, format: Option<&str>) -> Result<SavedFile, E
 /// Writes a model file.
 ///
 /// `format` is a name from [`FORMATS`]; without it the ending of the path decides: `.keras`; `.weights.h5`; `.h5` or
-/// `.hdf5` (the whole model where the tree has one, else weights only); `.ckpt`: TensorFlow checkpoint; none: SavedModel where the tree has
-/// the whole model, else TensorFlow checkpoint.
+/// `.hdf5` (the whole model where the tree has one, else weights only); `.safetensors`; `.ckpt`: TensorFlow checkpoint; none: SavedModel
+/// where the tree has the whole model, else TensorFlow checkpoint.
 ///
 /// # Errors
 /// A format or ending that is not known, a tree that lacks what the format needs, or the system's refusal. The old
@@ -169,10 +198,7 @@ pub fn write(
     options: &WriteOptions,
 ) -> Result<(), Error> {
     let path = path.as_ref();
-    let format = match format {
-        Some(name) => named(name)?,
-        None => by_ending(path, tree.model.is_some())?,
-    };
+    let format = for_writing(path, format, tree.model.is_some())?;
     if let Some(dialect) = options.dialect
         && !format.dialects.contains(&dialect)
     {
@@ -188,6 +214,17 @@ pub fn write(
         });
     }
     (format.write)(path, tree, options)
+}
+
+/// The format of that name; without one, that which the path's ending means.
+///
+/// # Errors
+/// There is none.
+pub fn for_writing(path: &Path, name: Option<&str>, whole_model: bool) -> Result<&'static Format, Error> {
+    match name {
+        Some(name) => named(name),
+        None => by_ending(path, whole_model),
+    }
 }
 
 /// The format that a path's ending means when writing.

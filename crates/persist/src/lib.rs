@@ -3,15 +3,18 @@
 //! * [`tree`]: what a model file says, neutral between formats and dialects.
 //! * [`commit`]: how a file becomes visible: whole and durable, or not at all.
 //! * [`checkpoint_state`]: which checkpoint of a folder is the newest.
-//! * `container`: zip, HDF5, tensor bundle: they know bytes, not layers.
-//! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint, SavedModel: they know layers, not offsets.
+//! * `container`: zip, HDF5, tensor bundle, safetensors: they know bytes, not layers.
+//! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint, SavedModel, safetensors: they know layers, not offsets.
 //! * [`formats`]: the table of formats; [`open`] and [`write()`] go through it.
+//! * [`mod@convert`]: from one format to another; [`outline`]: the objects of a model as its configs say them.
 //! * [`limits`]: what a file may ask of its reader.
 
 pub mod checkpoint_state;
 pub mod commit;
+pub mod convert;
 pub mod formats;
 pub mod limits;
+pub mod outline;
 pub mod tree;
 
 mod container;
@@ -19,5 +22,6 @@ mod error;
 mod format;
 
 pub use checkpoint_state::latest_checkpoint;
+pub use convert::convert;
 pub use error::Error;
 pub use formats::{open, write};

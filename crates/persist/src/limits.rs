@@ -58,6 +58,11 @@ pub const OBJECT_GRAPH_BYTES: u64 = 32 << 20;
 /// Bytes of a state file `checkpoint`: some hundred per checkpoint that is kept.
 pub const STATE_FILE_BYTES: u64 = 16 << 20;
 
+// --- safetensors ---------------------------------------------------------------------------------------------------
+
+/// Bytes of a header: the format's own limit.
+pub const SAFETENSORS_HEADER_BYTES: u64 = 100_000_000;
+
 // --- SavedModel ----------------------------------------------------------------------------------------------------
 
 /// Bytes of `keras_metadata.pb`, and of a `saved_model.pb` that is read (one of TensorFlow up to 2.4, or of no Keras model). Taken

@@ -114,6 +114,9 @@ impl ByteSource for Vec<u8> {
 /// A value of a variable: lazy bytes behind an `Arc`.
 pub type Bytes = Arc<dyn ByteSource>;
 
+/// Shape of a skeleton's variable of which nobody knows shape and type: [`WeightSource::fill`] takes both from the file.
+pub const ANY_SHAPE: &[usize] = &[usize::MAX];
+
 /// One array of a model: a weight, a slot variable, a counter.
 #[derive(Clone)]
 pub struct Variable {
@@ -286,6 +289,14 @@ pub struct Tree {
     pub serving: Option<Serving>,
 }
 
+impl Tree {
+    /// The variables that training changes, in Keras' order, with their paths.
+    #[must_use]
+    pub fn trainable(&self) -> Vec<(String, &Variable)> {
+        crate::format::skeleton::trainable(&self.root, self.model.as_ref())
+    }
+}
+
 /// What a file says of one stored array, for listings.
 #[derive(Clone)]
 pub struct Stored {
@@ -297,7 +308,7 @@ pub struct Stored {
 
 /// A file that was opened: its configs at once, its arrays when asked for.
 pub struct SavedFile {
-    /// Name of the format: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`, `saved-model`.
+    /// Name of the format: `keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`, `saved-model`, `safetensors`.
     pub format: &'static str,
     /// Dialect, where the file shows it.
     pub dialect: Option<Dialect>,
@@ -315,6 +326,17 @@ pub struct SavedFile {
     pub weights: Box<dyn WeightSource>,
 }
 
+/// What a format does not say of a layer whose class nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// The names of its variables.
+    Names,
+    /// Their order: which of them training changes, or which was made first.
+    Order,
+    /// The attributes that lead to the objects inside it.
+    Attributes,
+}
+
 /// The arrays of an opened file.
 pub trait WeightSource: Send + Sync {
     /// Every array in the file.
@@ -329,6 +351,14 @@ pub trait WeightSource: Send + Sync {
     /// # Errors
     /// A mismatch, or a damaged file.
     fn fill(&self, skeleton: &mut Object) -> Result<(), Error>;
+
+    /// Completes a skeleton that was made of configs alone: objects without variables and inner objects (layers of classes that
+    /// nobody knows, beside those that have no weights) get what the file has for them, of [`ANY_SHAPE`]. Gives the names
+    /// of the layers of which the file does not say all.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error>;
 
     /// The optimizer's state, `None` where the file holds none. `class_name` is the optimizer's class (from the compile
     /// config or the model), `trainable` the model's trainable variables in order.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use build::{ALIGN, Arenas, aligned, plan};
 pub use report::Totals;
-use rhyton_kernels::caps::Caps;
+pub use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Dispatch;
 use rhyton_kernels::program::Program;
 

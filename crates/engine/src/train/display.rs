@@ -112,10 +112,9 @@ impl Display {
     }
 }
 
-/// ` - loss: 0.1234 - accuracy: 0.9`, numbers as Keras shows them.
+/// ` - loss: 0.1234 - accuracy: 0.9`.
 fn values(logs: &Logs) -> String {
-    let number = |v: f64| if v.abs() > 1e-3 || v == 0.0 { format!("{v:.4}") } else { format!("{v:.4e}") };
-    logs.0.iter().map(|(n, v)| format!(" - {n}: {}", number(*v))).collect()
+    if logs.0.is_empty() { String::new() } else { format!(" - {logs}") }
 }
 
 /// A duration as Keras shows it: `413ms`, `2s`, `57us`.

@@ -67,6 +67,7 @@ pub struct Fit<'m, 'd, 'c> {
     finite: bool,
     no_dropout: bool,
     steps: Option<usize>,
+    total: Option<usize>,
     callbacks: Vec<&'c mut dyn Callback>,
 }
 
@@ -88,6 +89,7 @@ impl Model {
             finite: false,
             no_dropout: false,
             steps: None,
+            total: None,
             callbacks: vec![],
         }
     }
@@ -166,6 +168,12 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         self
     }
 
+    /// Trains exactly this many batches, over as many epochs as that takes; `epochs` is not looked at then.
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.total = Some(steps);
+        self
+    }
+
     /// Trains.
     ///
     /// # Errors
@@ -186,6 +194,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
             finite,
             no_dropout,
             steps,
+            total,
             callbacks,
         } = self;
         if batch == 0 {
@@ -218,6 +227,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         let batch = batch.min(kept);
         let all_steps = kept.div_ceil(batch);
         let steps = steps.unwrap_or(all_steps).min(all_steps);
+        let epochs = total.map_or(epochs, |total| initial + total.div_ceil(steps.max(1)));
         let control = Control { epochs, steps_per_epoch: steps, ..Control::default() };
         let display = Display::new(verbose, epochs, steps);
         let mut runner = Runner {
@@ -232,6 +242,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
             callbacks,
             control,
             display,
+            total: total.unwrap_or(usize::MAX),
             trained: 0,
             space: vec![],
         };
@@ -257,6 +268,8 @@ struct Runner<'m, 'd, 'c> {
     callbacks: Vec<&'c mut dyn Callback>,
     control: Control,
     display: Display,
+    /// Batches to train in this call.
+    total: usize,
     /// Batches trained in this call.
     trained: usize,
     space: Vec<Vec<u32>>,
@@ -292,12 +305,14 @@ impl Runner<'_, '_, '_> {
         let per_submit = self.model.steps_per_submit(train, &self.feed, self.batch)?;
         self.model.clear_sums(0)?;
         let (mut done, mut drawn) = (0, Instant::now());
-        while done < self.steps && !self.control.stop_training {
+        // The last epoch may be cut short.
+        let steps = self.steps.min(self.total - self.trained);
+        while done < steps && !self.control.stop_training {
             let whole = self.kept / self.batch;
             let n = per_submit
                 .min(self.until_look())
                 .min(if done < whole { whole - done } else { 1 })
-                .min(self.steps - done);
+                .min(steps - done);
             let first = done * self.batch;
             let last = (first + n * self.batch).min(self.kept);
             let size = if done < whole { self.batch } else { last - first };

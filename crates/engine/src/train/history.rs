@@ -1,5 +1,7 @@
 //! What `fit` returns, and logs.
 
+use std::fmt;
+
 /// Logged values by name, in order: `loss`, metrics, `val_loss`, ...
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logs(pub Vec<(String, f64)>);
@@ -18,6 +20,20 @@ impl Logs {
     /// Names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(n, _)| n.as_str())
+    }
+}
+
+/// `loss: 0.1234 - accuracy: 0.9000`, numbers as Keras shows them.
+impl fmt::Display for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, v)) in self.0.iter().enumerate() {
+            let gap = if i == 0 { "" } else { " - " };
+            match v.abs() > 1e-3 || *v == 0.0 {
+                true => write!(f, "{gap}{name}: {v:.4}")?,
+                false => write!(f, "{gap}{name}: {v:.4e}")?,
+            }
+        }
+        Ok(())
     }
 }
 

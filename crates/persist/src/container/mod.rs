@@ -4,6 +4,7 @@ pub(crate) mod bundle;
 pub(crate) mod crc;
 pub(crate) mod hdf5;
 pub(crate) mod protobuf;
+pub(crate) mod safetensors;
 pub(crate) mod sstable;
 pub(crate) mod varint;
 pub(crate) mod window;

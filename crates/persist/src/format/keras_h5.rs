@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::config::{self, Context, Form};
 use super::skeleton::{self, Frozen};
-use super::{optimizer, resume, taken, values};
+use super::{naming, optimizer, resume, taken, values};
 use crate::container::hdf5::{Attribute, Hdf5, Node};
 use crate::container::window::Window;
 use crate::tree::{
-    Dialect, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
+    Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
     WriteOptions,
 };
 use crate::{Error, commit};
@@ -285,6 +285,31 @@ fn reorder(weights: Vec<(String, Variable)>, wanted: &[String]) -> Vec<(String, 
     places.into_iter().filter_map(|i| weights.get_mut(i).and_then(Option::take)).collect()
 }
 
+/// Gives the empty objects of a layer what the names of its weights say: `with_custom/scale_shift/scale:0`.
+fn complete_layer(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(String, Gap)>) {
+    if object.is_model {
+        for (_, child) in &mut object.children {
+            complete_layer(child, names, slots, gaps);
+        }
+        return;
+    }
+    if !skeleton::is_empty(object) {
+        return;
+    }
+    for full in names {
+        let full = full.strip_suffix(":0").unwrap_or(full);
+        let mut parts = full.split('/');
+        // What stands before the layer's own name is that of models around it.
+        if parts.by_ref().any(|part| part == object.name) {
+            let rest: Vec<&str> = parts.collect();
+            naming::put(object, &rest, naming::has_slot(slots, full));
+        }
+    }
+    if !object.children.is_empty() {
+        gaps.push((object.name.clone(), Gap::Attributes));
+    }
+}
+
 impl WeightSource for Weights {
     fn stored(&self) -> Result<Vec<Stored>, Error> {
         let mut out = Vec::new();
@@ -360,6 +385,22 @@ impl WeightSource for Weights {
         } else {
             Err(Error::Mismatch { path: PathBuf::from(self.file.path()), mismatches })
         }
+    }
+
+    fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
+        let layers = self.layers()?;
+        let slots = match self.file.has_group("optimizer_weights")? {
+            true => self.file.list("optimizer_weights", "weight_names")?.unwrap_or_default(),
+            false => Vec::new(),
+        };
+        let mut gaps = Vec::new();
+        for (_, child) in &mut skeleton.children {
+            if let Some(layer) = layers.iter().find(|l| l.name == child.name) {
+                let names: Vec<&str> = layer.weights.iter().map(|(name, _)| name.as_str()).collect();
+                complete_layer(child, &names, &slots, &mut gaps);
+            }
+        }
+        Ok(gaps)
     }
 
     fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {

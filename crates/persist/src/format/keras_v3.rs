@@ -13,7 +13,7 @@ use crate::container::hdf5::Hdf5;
 use crate::container::window::Window;
 use crate::container::zip::{Archive, Writer};
 use crate::tree::{
-    Dialect, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
+    Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
 };
 use crate::{Error, commit};
 
@@ -109,6 +109,10 @@ impl WeightSource for Weights {
 
     fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
         self.inner.fill(skeleton)
+    }
+
+    fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
+        self.inner.complete(skeleton)
     }
 
     fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {

@@ -7,6 +7,7 @@ pub(crate) mod keras_v3;
 pub(crate) mod naming;
 pub(crate) mod optimizer;
 mod resume;
+pub(crate) mod safetensors;
 pub(crate) mod saved_model;
 pub(crate) mod skeleton;
 pub(crate) mod tf_checkpoint;

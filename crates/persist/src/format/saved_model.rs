@@ -19,7 +19,8 @@ use serde_json::Value;
 use super::config::{self, Context, Form};
 use super::tf_checkpoint::{self, Checkpoint};
 use crate::tree::{
-    CompileConfig, Dialect, ModelConfig, Object, OptimizerState, SavedFile, Stored, Variable, WeightSource,
+    CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Variable,
+    WeightSource,
 };
 use crate::{Error, limits};
 
@@ -129,6 +130,10 @@ impl WeightSource for Weights {
                 expected: "the checkpoint with the weights".into(),
             }),
         }
+    }
+
+    fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
+        self.0.as_ref().map_or(Ok(Vec::new()), |checkpoint| checkpoint.complete(skeleton))
     }
 
     fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {

@@ -71,6 +71,16 @@ pub(crate) fn by_class_mut<E>(
     walk("", root, underscore, visit)
 }
 
+/// Whether a skeleton says nothing of what is in an object: a layer without weights, or one that nobody knows.
+pub(crate) fn is_empty(object: &Object) -> bool {
+    !object.is_model && object.variables.is_empty() && object.children.is_empty()
+}
+
+/// Whether an object or one inside it has a variable.
+pub(crate) fn has_variables(object: &Object) -> bool {
+    !object.variables.is_empty() || object.children.iter().any(|(_, child)| has_variables(child))
+}
+
 /// A variable of a layer, with what the older formats say of it.
 pub(crate) struct Owned<V> {
     /// Names on the way from the layer, and the variable's own: `lstm/lstm_cell/kernel`.

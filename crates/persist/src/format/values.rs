@@ -5,12 +5,15 @@ use std::sync::Arc;
 use half::{bf16, f16};
 
 use crate::Error;
-use crate::tree::{ByteSource, Bytes, DType, Variable};
+use crate::tree::{ANY_SHAPE, ByteSource, Bytes, DType, Variable};
 
 /// Gives a variable of a skeleton the value that was found for it, or says what differs.
 ///
 /// Numbers of another width are converted when read; floats never become integers.
 pub(crate) fn assign(wanted: &mut Variable, found: Variable, place: &str) -> Result<(), String> {
+    if wanted.shape == ANY_SHAPE {
+        (wanted.shape, wanted.dtype) = (found.shape.clone(), found.dtype);
+    }
     if wanted.shape != found.shape {
         return Err(format!(
             "{place}: the file has the shape {:?}, the model's `{}` has {:?}",
@@ -182,6 +185,11 @@ pub(crate) fn float32(name: &str, value: f32) -> Variable {
         shape: Vec::new(),
         value: Some(Arc::new(value.to_le_bytes().to_vec())),
     }
+}
+
+/// A variable of a skeleton whose shape and type the file says.
+pub(crate) fn any(name: &str, trainable: bool) -> Variable {
+    Variable { name: name.into(), trainable, dtype: DType::F32, shape: ANY_SHAPE.to_vec(), value: None }
 }
 
 /// Zeros of the shape and type of another variable, made when read.

@@ -13,9 +13,9 @@ use super::{config, optimizer, resume, skeleton, values};
 use crate::container::hdf5::{Attribute, Hdf5, Node};
 use crate::container::window::Window;
 use crate::tree::{
-    Dialect, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
+    Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
 };
-use crate::{Error, commit};
+use crate::{Error, commit, limits};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "weights-h5";
@@ -141,6 +141,24 @@ impl Weights {
         Ok(Some(out))
     }
 
+    /// Gives an object the variables and inner objects that its group holds.
+    fn below(&self, group: &str, object: &mut Object, depth: usize) -> Result<(), Error> {
+        if depth > limits::HDF5_DEPTH {
+            return Err(self.error(group, "groups inside groups", "fewer of them"));
+        }
+        let stored = self.numbered(&format!("{group}/vars"))?.unwrap_or_default();
+        object.variables = (0..stored.len()).map(|i| values::any(&format!("weight_{i}"), true)).collect();
+        let Some(children) = self.file.children(group)? else { return Ok(()) };
+        for attribute in children.groups.into_iter().filter(|name| name != "vars") {
+            let mut child = Object { name: attribute.clone(), ..Object::default() };
+            self.below(&format!("{group}/{attribute}"), &mut child, depth + 1)?;
+            if skeleton::has_variables(&child) {
+                object.children.push((attribute, child));
+            }
+        }
+        Ok(())
+    }
+
     /// The group of an object, under the name that this file has for it.
     fn find(&self, place: &str) -> Result<String, Error> {
         let mut found = String::new();
@@ -237,6 +255,21 @@ impl WeightSource for Weights {
         } else {
             Err(Error::Mismatch { path: self.file.path().into(), mismatches })
         }
+    }
+
+    fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
+        let mut gaps = Vec::new();
+        skeleton::by_class_mut(skeleton, false, &mut |place, object| {
+            if skeleton::is_empty(object) {
+                let group = self.find(place)?;
+                self.below(&group, object, 0)?;
+                if skeleton::has_variables(object) {
+                    gaps.push((object.name.clone(), Gap::Names));
+                }
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(gaps)
     }
 
     fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {

@@ -31,6 +31,27 @@ impl Adapter {
         }
     }
 
+    /// Names of the features that it has, sorted.
+    pub fn features(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.wgpu.features().iter_names().map(|(name, _)| name.to_lowercase()).collect();
+        names.sort();
+        names
+    }
+
+    /// The limits that plans depend on.
+    pub fn limits(&self) -> Vec<(&'static str, u64)> {
+        let limits = self.wgpu.limits();
+        vec![
+            ("buffer_bytes", limits.max_buffer_size),
+            ("binding_bytes", u64::from(limits.max_storage_buffer_binding_size)),
+            ("storage_buffers", limits.max_storage_buffers_per_shader_stage.into()),
+            ("workgroup_memory", limits.max_compute_workgroup_storage_size.into()),
+            ("invocations", limits.max_compute_invocations_per_workgroup.into()),
+            ("workgroups", limits.max_compute_workgroups_per_dimension.into()),
+        ]
+    }
+
     /// Whether it is a CPU implementation.
     pub fn is_software(&self) -> bool {
         self.kind == "software"

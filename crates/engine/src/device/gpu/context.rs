@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Poll, Waker};
+use std::thread::JoinHandle;
 
 use rhyton_kernels::caps::Caps;
 
@@ -22,6 +23,34 @@ struct Wait {
     failed: Box<dyn FnOnce(String) + Send>,
 }
 
+/// The thread that polls a device. It has a handle of the device: it must end before the program does, or the driver is taken down by
+/// two threads at once.
+struct Poller {
+    /// `None` when it is to end.
+    waits: Mutex<Option<mpsc::Sender<Wait>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Poller {
+    /// Asks it to wait for a submit; gives that back where there is no thread.
+    fn ask(&self, wait: Wait) -> Result<(), Wait> {
+        match &*lock(&self.waits) {
+            Some(sender) => sender.send(wait).map_err(|mpsc::SendError(wait)| wait),
+            None => Err(wait),
+        }
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        lock(&self.waits).take();
+        // What it waits for may hold the last handle of this.
+        if let Some(thread) = self.thread.take().filter(|t| t.thread().id() != std::thread::current().id()) {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Device, queue and what belongs to them.
 pub(super) struct Context {
     pub device: wgpu::Device,
@@ -33,7 +62,7 @@ pub(super) struct Context {
     /// Whether the device was made here.
     own: bool,
     /// Asks the polling thread to wait for a submit; `None` on a device that only its owner polls.
-    poller: Option<Mutex<mpsc::Sender<Wait>>>,
+    poller: Option<Poller>,
     /// Why the device is gone, once it is.
     lost: Arc<Mutex<Option<String>>>,
 }
@@ -75,7 +104,7 @@ impl Context {
             workgroups: limits.max_compute_workgroups_per_dimension,
             binding_bytes: limits.max_storage_buffer_binding_size,
         };
-        let poller = polled.then(|| Mutex::new(start_poller(device.clone(), Arc::clone(&lost))));
+        let poller = polled.then(|| start_poller(device.clone(), Arc::clone(&lost)));
         let pipelines = Pipelines::new(&device);
         Arc::new(Context {
             device,
@@ -202,7 +231,7 @@ impl Context {
     /// Lets the polling thread wait for a submit, where this device is ours to poll; `failed` is told if the device is lost.
     pub fn wait_later(&self, submit: wgpu::SubmissionIndex, failed: impl FnOnce(String) + Send + 'static) {
         if let Some(poller) = &self.poller
-            && let Err(mpsc::SendError(wait)) = lock(poller).send(Wait { submit, failed: Box::new(failed) })
+            && let Err(wait) = poller.ask(Wait { submit, failed: Box::new(failed) })
         {
             (wait.failed)("no thread to poll the device".into());
         }
@@ -238,7 +267,7 @@ fn poll(device: &wgpu::Device, lost: &Mutex<Option<String>>, how: wgpu::PollType
 }
 
 /// A thread that waits for the submits it is told of, one after the other, so that the callbacks of their reads are called.
-fn start_poller(device: wgpu::Device, lost: Arc<Mutex<Option<String>>>) -> mpsc::Sender<Wait> {
+fn start_poller(device: wgpu::Device, lost: Arc<Mutex<Option<String>>>) -> Poller {
     let (sender, waits) = mpsc::channel::<Wait>();
     let body = move || {
         for Wait { submit, failed } in waits {
@@ -249,8 +278,8 @@ fn start_poller(device: wgpu::Device, lost: Arc<Mutex<Option<String>>>) -> mpsc:
         }
     };
     // Where no thread can be had, the channel is closed, and its users are told.
-    let _ = std::thread::Builder::new().name("rhyton-gpu".into()).spawn(body);
-    sender
+    let thread = std::thread::Builder::new().name("rhyton-gpu".into()).spawn(body).ok();
+    Poller { waits: Mutex::new(Some(sender)), thread }
 }
 
 /// Locks, whatever a panicking thread left.

@@ -125,6 +125,20 @@ pub(super) fn read(
     Ok(Some(state))
 }
 
+/// The names that the optimizer's variables had in the program that wrote the file, and those of the slots of the older ones.
+pub(super) fn slot_names(graph: &Graph, model: Id) -> Vec<String> {
+    let Some(id) = graph.child(model, "optimizer").or_else(|| graph.child(0, "optimizer")) else {
+        return Vec::new();
+    };
+    let name = |id: Id| graph.variable(id).map(|v| v.full_name.clone());
+    let all = graph.child(id, "_variables").map(|id| graph.list(id)).unwrap_or_default();
+    let mut names: Vec<String> = all.into_iter().filter_map(name).filter(|n| n.contains('/')).collect();
+    for slot in graph.node(id).iter().flat_map(|node| &node.slots) {
+        names.extend(name(slot.original).map(|of| format!("slots/{}/{of}", slot.name)));
+    }
+    names
+}
+
 struct Reader<'a> {
     source: &'a Checkpoint,
     graph: &'a Graph,

@@ -6,9 +6,9 @@ use super::graph::{Graph, Id, Stored, layer_number};
 use super::{SUFFIX, dtype_of, layers, optimizer};
 use crate::Error;
 use crate::container::bundle::Bundle;
-use crate::format::values;
+use crate::format::{naming, skeleton, values};
 use crate::limits;
-use crate::tree::{self, Object, OptimizerState, Variable, WeightSource};
+use crate::tree::{self, Gap, Object, OptimizerState, Variable, WeightSource};
 
 /// An opened checkpoint.
 pub(in crate::format) struct Checkpoint {
@@ -99,12 +99,105 @@ impl WeightSource for Checkpoint {
         Err(Error::Mismatch { path: self.bundle.path().into(), mismatches: filler.mismatches })
     }
 
+    fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
+        let (graph, model) = self.model().ok_or_else(|| self.no_model())?;
+        let slots = optimizer::slot_names(graph, model);
+        let mut completer = Completer { graph, slots, gaps: Vec::new() };
+        completer.layers(skeleton, model, 0)?;
+        Ok(completer.gaps)
+    }
+
     fn optimizer(&self, class_name: &str, trainable: &[Variable]) -> Result<Option<OptimizerState>, Error> {
         match self.model() {
             Some((graph, model)) => optimizer::read(self, graph, model, class_name, trainable),
             None => Ok(None),
         }
     }
+}
+
+/// Completes skeletons from the graph.
+struct Completer<'a> {
+    graph: &'a Graph,
+    /// Names of the optimizer's variables.
+    slots: Vec<String>,
+    gaps: Vec<(String, Gap)>,
+}
+
+impl Completer<'_> {
+    fn layers(&mut self, model: &mut Object, id: Id, depth: usize) -> Result<(), Error> {
+        check_depth(depth)?;
+        let mut with_weights = 0;
+        for (index, (_, child)) in model.children.iter_mut().enumerate() {
+            // A layer that nobody knows is found by its place among all layers; old files number those with weights alone.
+            let known = layers::has_weights(child);
+            let found = layer_of(self.graph, id, index, known.then_some(with_weights));
+            if let Some(id) = found {
+                if child.is_model {
+                    self.layers(child, id, depth + 1)?;
+                } else if skeleton::is_empty(child) {
+                    self.object(child, id, &mut BTreeSet::new(), depth + 1)?;
+                    let unsure = self.slots.is_empty() && count(child) > 1;
+                    if unsure {
+                        self.gaps.push((child.name.clone(), Gap::Order));
+                    }
+                }
+            }
+            with_weights += usize::from(layers::has_weights(child));
+        }
+        Ok(())
+    }
+
+    /// Variables and inner objects by the edges that lead to them, each node once.
+    fn object(
+        &self,
+        object: &mut Object,
+        id: Id,
+        seen: &mut BTreeSet<Id>,
+        depth: usize,
+    ) -> Result<(), Error> {
+        check_depth(depth)?;
+        let Some(node) = self.graph.node(id) else { return Ok(()) };
+        for (edge, id) in &node.edges {
+            // What SavedModels keep beside the layers' own attributes.
+            if edge == "keras_api" || !seen.insert(*id) {
+                continue;
+            }
+            if let Some(stored) = self.graph.variable(*id) {
+                let trainable = naming::has_slot(&self.slots, &stored.full_name);
+                object.variables.push(values::any(edge, trainable));
+                continue;
+            }
+            let mut child = Object { name: edge.clone(), ..Object::default() };
+            self.object(&mut child, *id, seen, depth + 1)?;
+            if skeleton::has_variables(&child) {
+                object.children.push((edge.clone(), child));
+            }
+        }
+        // Keras' order.
+        object.variables.sort_by_key(|v| !v.trainable);
+        Ok(())
+    }
+}
+
+fn count(object: &Object) -> usize {
+    object.variables.len() + object.children.iter().map(|(_, child)| count(child)).sum::<usize>()
+}
+
+/// The node of a model's layer. Layers without weights may differ between the models.
+fn layer_of(graph: &Graph, model: Id, index: usize, with_weights: Option<usize>) -> Option<Id> {
+    with_weights
+        .and_then(|n| graph.child(model, &format!("layer_with_weights-{n}")))
+        .or_else(|| graph.child(model, &format!("layer-{index}")))
+}
+
+fn check_depth(depth: usize) -> Result<(), Error> {
+    if depth > limits::MODEL_DEPTH {
+        return Err(Error::Usage {
+            what: format!("a model with more than {} levels of layers", limits::MODEL_DEPTH),
+            advice: "make it flatter".into(),
+        });
+    }
+    Ok(())
 }
 
 struct Filler<'a> {
@@ -118,12 +211,7 @@ struct Filler<'a> {
 impl Filler<'_> {
     /// Fills an object from a node; `None` where the file has no such object, so that all its variables are reported.
     fn object(&mut self, object: &mut Object, id: Option<Id>, path: &str, depth: usize) -> Result<(), Error> {
-        if depth > limits::MODEL_DEPTH {
-            return Err(Error::Usage {
-                what: format!("a model with more than {} levels of layers", limits::MODEL_DEPTH),
-                advice: "make it flatter".into(),
-            });
-        }
+        check_depth(depth)?;
         for variable in &mut object.variables {
             let place = join(path, &variable.name);
             match id.and_then(|id| self.variable_of(id, &object.class_name, &variable.name)) {
@@ -140,7 +228,7 @@ impl Filler<'_> {
             let weights = layers::has_weights(child);
             let found = id.and_then(|id| {
                 if object.is_model {
-                    self.layer_of(id, index, weights.then_some(with_weights))
+                    layer_of(self.graph, id, index, weights.then_some(with_weights))
                 } else {
                     self.child_of(id, &object.class_name, attribute)
                 }
@@ -150,13 +238,6 @@ impl Filler<'_> {
             self.object(child, found, &place, depth + 1)?;
         }
         Ok(())
-    }
-
-    /// The node of a model's layer. Layers without weights may differ between the models.
-    fn layer_of(&self, model: Id, index: usize, with_weights: Option<usize>) -> Option<Id> {
-        with_weights
-            .and_then(|n| self.graph.child(model, &format!("layer_with_weights-{n}")))
-            .or_else(|| self.graph.child(model, &format!("layer-{index}")))
     }
 
     /// The node of an object inside a layer.

@@ -1,0 +1,201 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Looks into, converts, runs and trains Keras models.
+#[derive(Parser)]
+#[command(
+    name = "rhyton",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 done; 1 it failed (a file is missing or damaged, data do not fit, a device failed); 2 what was asked for \
+                  cannot be (wrong options, a format that cannot hold it). Errors go to the standard error. Colours: on terminals only, \
+                  none if NO_COLOR is set."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Say what is in a model file: also of layers that are not known, and of any TensorFlow checkpoint
+    Inspect(Inspect),
+    /// Write a model file in another format or dialect
+    Convert(Convert),
+    /// Predict, from .npy files to .npy files
+    Predict(Predict),
+    /// Print the loss and the metrics on data
+    Evaluate(Evaluate),
+    /// Go on training a compiled model from the state of its optimizer
+    Train(Train),
+    /// List the devices, and say which one `best` takes and why
+    Devices(Devices),
+    /// Print the plan of a step, under WebGPU's default limits; no device is touched
+    Plan(Plan),
+}
+
+/// Arguments of `inspect`.
+#[derive(Args)]
+pub struct Inspect {
+    /// A model file, a SavedModel directory, or the prefix of a TensorFlow checkpoint
+    pub path: PathBuf,
+    /// Print JSON: format, dialect, keras_version, model, compile, optimizer, resume, arrays, notes, variables
+    #[arg(long)]
+    pub json: bool,
+    /// List every variable: path, shape, type, bytes
+    #[arg(long)]
+    pub variables: bool,
+}
+
+/// Formats of model files.
+const FORMATS: [&str; 7] =
+    ["keras", "h5", "weights-h5", "h5-weights", "tf-checkpoint", "saved-model", "safetensors"];
+
+/// Dialects by their names.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Dialect {
+    /// Keras 3
+    Keras3,
+    /// Keras 2: tf_keras, or tf.keras up to TensorFlow 2.15
+    TfKeras,
+}
+
+/// Arguments of `convert`.
+#[derive(Args)]
+pub struct Convert {
+    /// The file to read; its content says what it is
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// Format of OUT [default: by its name: .keras, .h5, .weights.h5, .ckpt, .safetensors; no ending: a SavedModel of a whole model, a
+    /// TensorFlow checkpoint of weights]
+    #[arg(long, value_name = "F", value_parser = FORMATS)]
+    pub format: Option<String>,
+    /// Which library shall read it [default: keras3 for .keras and .weights.h5, else tf-keras]
+    #[arg(long, value_name = "D")]
+    pub dialect: Option<Dialect>,
+    /// Data files of a TensorFlow checkpoint [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub shards: Option<u16>,
+    /// Leave the optimizer's state out
+    #[arg(long)]
+    pub no_optimizer: bool,
+    /// A file that gives a weights-only one its architecture
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+}
+
+/// What all that runs a model takes.
+#[derive(Args)]
+pub struct Run {
+    /// The model
+    pub model: PathBuf,
+    /// The inputs: a .npy file for each, with commas between
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// Examples per step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    pub batch_size: usize,
+    /// best, gpu, cpu, or a part of an adapter's name [default: RHYTON_DEVICE, else best]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// A file whose weights (and optimizer's state) replace the model's
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+}
+
+/// Arguments of `predict`.
+#[derive(Args)]
+pub struct Predict {
+    /// What to run.
+    #[command(flatten)]
+    pub run: Run,
+    /// Where to write the predictions: a .npy file for each output, with commas between
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
+    pub output: Vec<PathBuf>,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Args)]
+pub struct Evaluate {
+    /// What to run.
+    #[command(flatten)]
+    pub run: Run,
+    /// The targets: a .npy file for each output, with commas between
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
+    pub targets: Vec<PathBuf>,
+    /// Print an object of all values
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `train`.
+#[derive(Args)]
+pub struct Train {
+    /// What to run.
+    #[command(flatten)]
+    pub run: Run,
+    /// The targets: a .npy file for each output, with commas between
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
+    pub targets: Vec<PathBuf>,
+    /// Where to save the trained model; the name says the format
+    #[arg(long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Times to go through the data
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub epochs: usize,
+    /// Train exactly so many batches, over as many epochs as that takes
+    #[arg(long, value_name = "N", conflicts_with = "epochs")]
+    pub steps: Option<usize>,
+    /// Take the examples in their order
+    #[arg(long)]
+    pub no_shuffle: bool,
+    /// Random layers act as at inference
+    #[arg(long)]
+    pub no_dropout: bool,
+    /// Seed of random layers and shuffling [default: that of the file, else a new one]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Share of the examples, the last ones, to evaluate on after each epoch instead of training on them
+    #[arg(long, value_name = "F", default_value_t = 0.0)]
+    pub validation_split: f64,
+    /// Save after each epoch too: cp-{epoch:04d}.keras; weights alone where the name is that of a weights-only format
+    #[arg(long, value_name = "TEMPLATE")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// Arguments of `devices`.
+#[derive(Args)]
+pub struct Devices {
+    /// Print JSON: adapters (name, backend, kind, driver, features, limits), best, why
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Args)]
+pub struct Plan {
+    /// The model
+    pub model: PathBuf,
+    /// Examples per step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    pub batch_size: usize,
+    /// A training step, not a prediction
+    #[arg(long)]
+    pub train: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(_) => Err("it must be a whole number".into()),
+    }
+}

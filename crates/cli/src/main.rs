@@ -1,0 +1,97 @@
+//! The command `rhyton`. All that it does is the library's; here are the words of the command line.
+
+mod arguments;
+mod devices;
+mod files;
+mod models;
+
+use std::error::Error as _;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use rhyton::Error;
+
+fn main() -> ExitCode {
+    // clap itself ends with 2 where the command line is wrong, and with 0 for `--help`.
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Inspect(a) => files::inspect(&a),
+        Command::Convert(a) => files::convert(&a),
+        Command::Predict(a) => models::predict(&a),
+        Command::Evaluate(a) => models::evaluate(&a),
+        Command::Train(a) => models::train(&a),
+        Command::Devices(a) => devices::devices(&a),
+        Command::Plan(a) => models::plan(&a),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Pipe) => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => complain(&format!("cannot write to the output: {error}"), 1),
+        Err(Failure::Usage(what)) => complain(&what, 2),
+        Err(Failure::Library(error)) => {
+            let wrong = matches!(&error, Error::File(rhyton::persist::Error::Usage { .. }));
+            complain(&with_causes(&error), if wrong { 2 } else { 1 })
+        }
+    }
+}
+
+/// Why a command did not do what it should.
+enum Failure {
+    /// Nobody reads the output any more; that is no failure.
+    Pipe,
+    /// The output refused.
+    Output(std::io::Error),
+    /// What was asked for cannot be.
+    Usage(String),
+    /// The library's error.
+    Library(Error),
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Library(error.into())
+    }
+}
+
+/// An error with what caused it, without saying twice what a message already says.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let message = next.to_string();
+        if !text.contains(&message) {
+            text += &format!("\n  caused by: {message}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+fn complain(what: &str, code: u8) -> ExitCode {
+    let head = if styled(&std::io::stderr()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    // Where nobody hears, the exit code says it.
+    let _ = writeln!(std::io::stderr(), "{head} {what}");
+    ExitCode::from(code)
+}
+
+/// Whether a stream is a terminal that shows colours.
+fn styled(stream: &impl IsTerminal) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    stream.is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+}
+
+/// Prints to the standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::Pipe,
+        _ => Failure::Output(error),
+    })
+}
+
+/// Prints JSON for programs.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value:#}\n"))
+}

@@ -1,0 +1,148 @@
+//! `predict`, `evaluate`, `train` and `plan`: models that are run, or planned.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use rhyton::datasets::npy;
+use rhyton::persist::formats;
+use rhyton::plan::Caps;
+use rhyton::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::arguments::{self, Run};
+use crate::{Failure, print, print_json};
+
+fn device(name: Option<&str>) -> Result<Device, Failure> {
+    Ok(match name {
+        Some(name) => Device::named(name, "asked for")?,
+        None => Device::best()?,
+    })
+}
+
+/// The model, on its device, with its inputs.
+fn ready(run: &Run) -> Result<(Model, Vec<Data<'static>>), Failure> {
+    let inputs = arrays(&run.inputs)?;
+    let mut model = load_model(&run.model)?;
+    if let Some(weights) = &run.weights {
+        model.load_weights(weights)?;
+    }
+    let (takes, _) = model.arity();
+    if model.is_built() && takes != inputs.len() {
+        return Err(count("--inputs", inputs.len(), takes, "inputs"));
+    }
+    model.to(&device(run.device.as_deref())?)?;
+    Ok((model, inputs))
+}
+
+fn arrays(paths: &[PathBuf]) -> Result<Vec<Data<'static>>, Failure> {
+    paths.iter().map(|path| Ok(npy::load_data(path)?)).collect()
+}
+
+fn count(option: &str, given: usize, wanted: usize, what: &str) -> Failure {
+    Failure::Usage(format!("{option} names {given} files, but the model has {wanted} {what}"))
+}
+
+fn compiled(model: &Model, path: &Path) -> Result<(), Failure> {
+    if model.is_compiled() {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::Usage(format!("{path}: the model was not compiled, so it has no loss; save it compiled")))
+}
+
+fn targets(model: &Model, paths: &[PathBuf]) -> Result<Vec<Data<'static>>, Failure> {
+    let targets = arrays(paths)?;
+    match model.arity().1 {
+        wanted if model.is_built() && wanted != targets.len() => {
+            Err(count("--targets", targets.len(), wanted, "outputs"))
+        }
+        _ => Ok(targets),
+    }
+}
+
+pub fn predict(arguments: &arguments::Predict) -> Result<(), Failure> {
+    let (mut model, inputs) = ready(&arguments.run)?;
+    let (_, gives) = model.arity();
+    if model.is_built() && gives != arguments.output.len() {
+        return Err(count("--output", arguments.output.len(), gives, "outputs"));
+    }
+    let predictions = model.predict_all(inputs, arguments.run.batch_size)?;
+    if predictions.len() != arguments.output.len() {
+        return Err(count("--output", arguments.output.len(), predictions.len(), "outputs"));
+    }
+    for (path, prediction) in arguments.output.iter().zip(&predictions) {
+        npy::save(path, prediction)?;
+        print(&format!("{}: float32 {:?}\n", path.display(), prediction.shape()))?;
+    }
+    Ok(())
+}
+
+pub fn evaluate(arguments: &arguments::Evaluate) -> Result<(), Failure> {
+    let (mut model, inputs) = ready(&arguments.run)?;
+    compiled(&model, &arguments.run.model)?;
+    let targets = targets(&model, &arguments.targets)?;
+    let logs = model.evaluate(inputs, targets).batch_size(arguments.run.batch_size).verbose(0).run()?;
+    if arguments.json {
+        let values: Map<String, Value> =
+            logs.0.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+        return print_json(&values.into());
+    }
+    print(&format!("{logs}\n"))
+}
+
+pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
+    // What cannot be saved is not trained.
+    whole_model_format(&arguments.output)?;
+    let (mut model, inputs) = ready(&arguments.run)?;
+    compiled(&model, &arguments.run.model)?;
+    let targets = targets(&model, &arguments.targets)?;
+    if let Some(seed) = arguments.seed {
+        let (_, steps) = model.random_state();
+        model.set_random_state(seed, steps);
+    }
+    let mut checkpoint = arguments.checkpoint.as_ref().map(|template| {
+        let whole = formats::by_ending(template, true).is_ok_and(|format| format.whole_model);
+        ModelCheckpoint::new(template).save_weights_only(!whole)
+    });
+    let mut fit = model
+        .fit(inputs, targets)
+        .epochs(arguments.epochs)
+        .batch_size(arguments.run.batch_size)
+        .shuffle(!arguments.no_shuffle)
+        .validation_split(arguments.validation_split)
+        .verbose(if std::io::stdout().is_terminal() { 1 } else { 2 });
+    if let Some(checkpoint) = &mut checkpoint {
+        fit = fit.callbacks([checkpoint]);
+    }
+    if arguments.no_dropout {
+        fit = fit.no_dropout();
+    }
+    if let Some(steps) = arguments.steps {
+        fit = fit.steps(steps);
+    }
+    fit.run()?;
+    model.save(&arguments.output)?;
+    print(&format!("{}: step {}\n", arguments.output.display(), model.iterations()))
+}
+
+/// Refuses names that mean weights alone.
+fn whole_model_format(path: &Path) -> Result<(), Failure> {
+    // No ending is a SavedModel, as Keras has it.
+    if path.extension().is_none() || formats::by_ending(path, true)?.whole_model {
+        return Ok(());
+    }
+    let advice = "name a .keras or .h5 file";
+    Err(Failure::Usage(format!("{}: this format holds weights alone; {advice}", path.display())))
+}
+
+pub fn plan(arguments: &arguments::Plan) -> Result<(), Failure> {
+    let mut model = load_model(&arguments.model)?;
+    let caps = Caps::portable();
+    let plan = if arguments.train {
+        compiled(&model, &arguments.model)?;
+        model.plan_training(arguments.batch_size, &caps)?
+    } else {
+        model.plan_prediction(arguments.batch_size, &caps)?
+    };
+    print(&plan.report())
+}

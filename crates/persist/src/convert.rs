@@ -1,0 +1,245 @@
+//! From one format to another, with layers as data: nothing here needs to know what a layer does.
+
+use std::path::Path;
+
+use crate::format::{optimizer, skeleton};
+use crate::formats::{self, Format};
+use crate::tree::{Gap, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions};
+use crate::{Error, outline};
+
+/// How to convert.
+#[derive(Clone, Debug, Default)]
+pub struct ConvertOptions {
+    /// Format by name; by default the ending says. A name without one is a SavedModel where the source is a whole model, as Keras saves
+    /// it, else a TensorFlow checkpoint.
+    pub format: Option<String>,
+    /// Dialect and shards.
+    pub write: WriteOptions,
+    /// Leaves the optimizer's state out.
+    pub without_optimizer: bool,
+}
+
+/// Everything that a file says, and what it does not say of layers that nobody knows.
+pub struct Whole {
+    /// Configs, values, the optimizer's state.
+    pub tree: Tree,
+    /// Names of layers and what is missing.
+    pub gaps: Vec<(String, Gap)>,
+}
+
+/// Reads a file and writes what it says in another format (or dialect). `model` is a file that gives a weights-only one its
+/// architecture and its compile config. Gives the name of the format that was written.
+///
+/// # Errors
+/// A file is damaged, the weights are not those of the architecture, or the target needs something that the source does not have.
+pub fn convert(
+    from: &Path,
+    to: &Path,
+    model: Option<&Path>,
+    options: &ConvertOptions,
+) -> Result<&'static str, Error> {
+    let file = formats::open(from, None)?;
+    let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
+    let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
+    let mut tree = whole.tree;
+    let directory = to.extension().is_none() && file.model.is_some();
+    let format = options.format.as_deref().or(directory.then_some("saved-model"));
+    let target = formats::for_writing(to, format, tree.model.is_some())?;
+    check_gaps(from, target, &whole.gaps)?;
+    if options.without_optimizer || !target.optimizer {
+        tree.optimizer = None;
+    }
+    if let Some(folder) = to.parent() {
+        crate::commit::create_folder(folder)?;
+    }
+    formats::write(to, Some(target.name), &tree, &options.write)?;
+    Ok(target.name)
+}
+
+/// Steps that the optimizer whose state is in a file has taken; for files without architecture. `None` where there is none.
+///
+/// # Errors
+/// The file is damaged.
+pub fn iterations(file: &SavedFile) -> Result<Option<i64>, Error> {
+    let counts = |path: &str| {
+        let path = path.strip_suffix(":0").unwrap_or(path);
+        path == "optimizer/vars/0"
+            || path.ends_with("optimizer/_iterations")
+            || path.ends_with("optimizer/iter")
+            || path.starts_with("optimizer_weights/")
+                && matches!(path.rsplit('/').next(), Some("iteration" | "iter"))
+    };
+    let stored = file.weights.stored()?;
+    let found = stored.iter().find(|s| counts(&s.path));
+    found.map_or(Ok(None), |s| crate::format::values::scalar_int(&s.variable))
+}
+
+fn check_gaps(from: &Path, target: &Format, gaps: &[(String, Gap)]) -> Result<(), Error> {
+    let Some((layer, gap)) = gaps.iter().find(|(_, gap)| target.needs.contains(gap)) else { return Ok(()) };
+    let (what, advice) = match gap {
+        Gap::Names => ("what its variables are called", "`.h5` and TensorFlow checkpoints do"),
+        Gap::Order => ("the order of its variables", "`.h5`, `.keras` and checkpoints with an optimizer do"),
+        Gap::Attributes => {
+            ("the attributes of the layers inside it", "`.keras` and TensorFlow checkpoints do")
+        }
+    };
+    Err(Error::Usage {
+        what: format!(
+            "{}: the layer `{layer}` is of a class that is not known, and the file does not say {what}, which the format {} needs",
+            from.display(),
+            target.name
+        ),
+        advice: format!("convert from another file of this model: {advice}"),
+    })
+}
+
+/// Everything that a file says. `model` is another file with the architecture, and its path.
+///
+/// # Errors
+/// The file is damaged, has no architecture, or its weights are of another one.
+pub fn whole(path: &Path, file: &SavedFile, model: Option<(&Path, &SavedFile)>) -> Result<Whole, Error> {
+    let source = match model {
+        Some((other, described)) if described.model.is_none() => return Err(no_model(other, described)),
+        Some((_, described)) => described,
+        None if file.model.is_none() => return Err(no_model(path, file)),
+        None => file,
+    };
+    let Some(config) = &source.model else { return Err(no_model(path, file)) };
+    let mut root = outline::shell(config);
+    // What nobody knows is at the layers that are empty now.
+    let unknown = empty(&root, &mut Vec::new());
+    let mut gaps = file.weights.complete(&mut root)?;
+    if let (Some((_, other)), false) = (model, gaps.is_empty()) {
+        let mut lender = outline::shell(config);
+        let lacking = other.weights.complete(&mut lender)?;
+        gaps.retain(|(layer, gap)| {
+            lacking.iter().any(|(l, g)| l == layer && matches!(g, Gap::Names | Gap::Order))
+                || !unknown.iter().any(|place| {
+                    let (Some(to), Some(from)) = (at(&mut root, place), at(&mut lender, place)) else {
+                        return false;
+                    };
+                    to.name == *layer && lend(*gap, from, to)
+                })
+        });
+    }
+    file.weights.fill(&mut root)?;
+    let compile = file.compile.clone().or_else(|| source.compile.clone());
+    let class = compile.as_ref().map(|c| class_of(&c.optimizer)).unwrap_or_default();
+    let optimizer = optimizer_of(file, &mut root, config, &class, &unknown)?;
+    let tree = Tree {
+        model: Some(config.clone()),
+        compile,
+        root,
+        optimizer,
+        resume: file.resume.clone(),
+        serving: None,
+    };
+    Ok(Whole { tree, gaps })
+}
+
+fn no_model(path: &Path, file: &SavedFile) -> Error {
+    match &file.no_model {
+        Some(why) => Error::Usage {
+            what: why.to_string(),
+            advice: "give a file that has the architecture as the model".into(),
+        },
+        None => Error::Usage {
+            what: format!("{}: this {} file holds weights only", path.display(), file.format),
+            advice: "name a file that has the architecture (`--model model.keras`)".into(),
+        },
+    }
+}
+
+/// The class of an optimizer in a compile config.
+fn class_of(config: &serde_json::Value) -> String {
+    match config.as_str() {
+        Some(name) => optimizer::class_of_string(name).map_or(name, |c| c.name).into(),
+        None => config.get("class_name").and_then(serde_json::Value::as_str).unwrap_or_default().into(),
+    }
+}
+
+/// Places of children on the way from the model to an object.
+type Place = Vec<usize>;
+
+fn empty(object: &Object, at: &mut Place) -> Vec<Place> {
+    if skeleton::is_empty(object) {
+        return vec![at.clone()];
+    }
+    let mut out = Vec::new();
+    for (i, (_, child)) in object.children.iter().enumerate() {
+        at.push(i);
+        out.extend(empty(child, at));
+        at.pop();
+    }
+    out
+}
+
+fn at<'a>(root: &'a mut Object, place: &[usize]) -> Option<&'a mut Object> {
+    match place {
+        [] => Some(root),
+        [first, rest @ ..] => at(&mut root.children.get_mut(*first)?.1, rest),
+    }
+}
+
+/// Fills a gap of an unknown layer with what another file says of it. False where that does not fit.
+fn lend(gap: Gap, from: &Object, to: &mut Object) -> bool {
+    // The layers inside it go by attributes in one file and by names in another.
+    if !to.children.is_empty() || from.variables.len() != to.variables.len() {
+        return false;
+    }
+    let named = |name: &str| from.variables.iter().position(|v| v.name == name);
+    match gap {
+        Gap::Names => to.variables.clone_from(&from.variables),
+        Gap::Order if to.variables.iter().all(|v| named(&v.name).is_some()) => {
+            to.variables.clone_from(&from.variables);
+        }
+        Gap::Order | Gap::Attributes => return false,
+    }
+    true
+}
+
+/// Most ways that are tried to tell which variables of unknown layers training changes.
+const TRIES: usize = 1 << 12;
+
+/// The optimizer's state. Formats without names do not say which variables of an unknown layer training changes; but in Keras' order the others
+/// come last, and there are no slots for them.
+fn optimizer_of(
+    file: &SavedFile,
+    root: &mut Object,
+    model: &crate::tree::ModelConfig,
+    class: &str,
+    unknown: &[Place],
+) -> Result<Option<OptimizerState>, Error> {
+    let read = |root: &Object| {
+        let trainable = skeleton::trainable(root, Some(model));
+        let named = trainable.into_iter().map(|(path, v)| Variable { name: path, ..v.clone() });
+        file.weights.optimizer(class, &named.collect::<Vec<_>>())
+    };
+    let first = match read(root) {
+        Err(error @ Error::Mismatch { .. }) => error,
+        other => return other,
+    };
+    let mut layers = Vec::new();
+    for place in unknown {
+        if let Some(layer) = at(root, place).filter(|l| !l.variables.is_empty()) {
+            layers.push((place, layer.variables.len()));
+        }
+    }
+    // How many of each layer's variables are not trained: counted like the digits of a number.
+    let mut fixed = vec![0; layers.len()];
+    for _ in 0..TRIES {
+        let Some(digit) = fixed.iter().zip(&layers).position(|(n, (_, len))| n < len) else { break };
+        fixed.iter_mut().take(digit).for_each(|n| *n = 0);
+        fixed.iter_mut().skip(digit).take(1).for_each(|n| *n += 1);
+        for ((place, len), n) in layers.iter().zip(&fixed) {
+            if let Some(layer) = at(root, place) {
+                layer.variables.iter_mut().enumerate().for_each(|(i, v)| v.trainable = i + n < *len);
+            }
+        }
+        match read(root) {
+            Err(Error::Mismatch { .. }) => {}
+            other => return other,
+        }
+    }
+    Err(first)
+}

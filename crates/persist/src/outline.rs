@@ -1,0 +1,159 @@
+//! The objects of a model as its configs alone say them: for files whose layers are data, not code.
+//!
+//! [`shell`] knows which variables and inner objects Keras' own layers have (checked against Keras 3.15's layers and against the
+//! engine's); shapes and types come from the file, and so does all that is in layers of other classes.
+
+use serde_json::{Map, Value};
+
+use crate::format::values;
+use crate::tree::{LayerConfig, ModelConfig, ModelKind, Object, Variable};
+
+/// A skeleton of the model. Variables are of [`ANY_SHAPE`](crate::tree::ANY_SHAPE); layers of classes that are not Keras' own, and
+/// those without weights, are empty.
+#[must_use]
+pub fn shell(model: &ModelConfig) -> Object {
+    of_model(&model.name, model)
+}
+
+fn of_model(name: &str, model: &ModelConfig) -> Object {
+    let sequential = model.kind == ModelKind::Sequential;
+    let layers = model.layers.iter().filter(|l| !(sequential && l.class_name == "InputLayer"));
+    Object {
+        name: name.into(),
+        class_name: if sequential { "Sequential" } else { "Functional" }.into(),
+        is_model: true,
+        variables: Vec::new(),
+        children: layers.map(|l| (l.name.clone(), of_layer(l))).collect(),
+    }
+}
+
+fn of_layer(layer: &LayerConfig) -> Object {
+    match &layer.model {
+        Some(model) => of_model(&layer.name, model),
+        None => {
+            let known = layer.registered_name.is_none();
+            object(&layer.name, &layer.class_name, known.then_some(&layer.config))
+        }
+    }
+}
+
+/// `config`: of a class of Keras' own.
+fn object(name: &str, class: &str, config: Option<&Map<String, Value>>) -> Object {
+    let mut out = Object { name: name.into(), class_name: class.into(), ..Object::default() };
+    if let Some(config) = config {
+        out.variables = variables(class, config);
+        out.children = children(class, config).unwrap_or_default();
+    }
+    out
+}
+
+/// The variables of a layer in Keras' order.
+fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
+    let is = |key: &str, default: bool| config.get(key).and_then(Value::as_bool).unwrap_or(default);
+    let trained = |names: &[(&str, bool)]| -> Vec<Variable> {
+        names.iter().filter(|(_, there)| *there).map(|(name, _)| values::any(name, true)).collect()
+    };
+    let bias = is("use_bias", true);
+    match class {
+        "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
+        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
+            trained(&[("kernel", true), ("bias", bias)])
+        }
+        "EinsumDense" => {
+            let bias = config.get("bias_axes").is_some_and(|axes| !axes.is_null());
+            trained(&[("kernel", true), ("bias", bias)])
+        }
+        "SeparableConv1D" | "SeparableConv2D" => {
+            trained(&[("depthwise_kernel", true), ("pointwise_kernel", true), ("bias", bias)])
+        }
+        "LSTMCell" | "GRUCell" | "SimpleRNNCell" | "ConvLSTMCell" => {
+            trained(&[("kernel", true), ("recurrent_kernel", true), ("bias", bias)])
+        }
+        "BatchNormalization" => {
+            let mut all = trained(&[("gamma", is("scale", true)), ("beta", is("center", true))]);
+            all.extend(["moving_mean", "moving_variance"].map(|name| values::any(name, false)));
+            all
+        }
+        "LayerNormalization" | "GroupNormalization" => {
+            let root_mean_square = is("rms_scaling", false);
+            trained(&[
+                ("gamma", is("scale", true) || root_mean_square),
+                ("beta", is("center", true) && !root_mean_square),
+            ])
+        }
+        "RMSNormalization" => trained(&[("scale", true)]),
+        "Embedding" => trained(&[("embeddings", true)]),
+        "ReversibleEmbedding" => {
+            trained(&[("embeddings", true), ("reverse_embeddings", !is("tie_weights", true))])
+        }
+        "PReLU" => trained(&[("alpha", true)]),
+        "Attention" => {
+            let concat = config.get("score_mode").is_some_and(|mode| mode == "concat");
+            trained(&[("scale", is("use_scale", false)), ("concat_score_weight", concat)])
+        }
+        "AdditiveAttention" => trained(&[("scale", is("use_scale", true))]),
+        "Normalization" if config.get("mean").is_none_or(Value::is_null) => {
+            ["mean", "variance", "count"].map(|name| values::any(name, false)).into()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The objects inside a layer, by attribute. `None` where they are not of Keras' own classes.
+fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Object)>> {
+    let one = |attribute: &str, object: Object| Some(vec![(attribute.to_owned(), object)]);
+    match class {
+        "LSTM" => one("cell", self::object("lstm_cell", "LSTMCell", Some(config))),
+        "GRU" => one("cell", self::object("gru_cell", "GRUCell", Some(config))),
+        "SimpleRNN" => one("cell", self::object("simple_rnn_cell", "SimpleRNNCell", Some(config))),
+        "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D" => {
+            one("cell", self::object("conv_lstm_cell", "ConvLSTMCell", Some(config)))
+        }
+        "RNN" => one("cell", inner(config.get("cell")?, "")?),
+        "StackedRNNCells" => {
+            let cells = config.get("cells")?.as_array()?.iter().enumerate();
+            cells.map(|(i, cell)| Some((format!("cells/{i}"), inner(cell, "")?))).collect()
+        }
+        "TimeDistributed" => one("layer", inner(config.get("layer")?, "")?),
+        "Bidirectional" => {
+            let forward = config.get("layer")?;
+            let backward = config.get("backward_layer").filter(|b| !b.is_null());
+            let backward = match backward {
+                Some(own) => inner(own, "")?,
+                None => inner(forward, "backward_")?,
+            };
+            Some(vec![
+                ("forward_layer".into(), inner(forward, "forward_")?),
+                ("backward_layer".into(), backward),
+            ])
+        }
+        "MultiHeadAttention" | "GroupQueryAttention" | "GroupedQueryAttention" => {
+            let mut dense = Map::new();
+            if config.get("use_bias").and_then(Value::as_bool).unwrap_or(true) {
+                dense.insert("bias_axes".into(), "".into());
+            }
+            let names = [
+                ("query_dense", "query"),
+                ("key_dense", "key"),
+                ("value_dense", "value"),
+                ("output_dense", "attention_output"),
+            ];
+            Some(names.map(|(edge, name)| (edge.into(), object(name, "EinsumDense", Some(&dense)))).into())
+        }
+        _ => None,
+    }
+}
+
+/// A serialized layer inside a config. `None` for models and registered classes: the file says what is in them.
+fn inner(serialized: &Value, prefix: &str) -> Option<Object> {
+    let class = serialized.get("class_name")?.as_str()?;
+    let registered = serialized.get("registered_name").and_then(Value::as_str);
+    let config = serialized.get("config")?.as_object()?;
+    let own = registered.is_none_or(|name| name == class) && !class.contains('>');
+    if !own || config.contains_key("layers") {
+        return None;
+    }
+    let name = config.get("name").and_then(Value::as_str).unwrap_or(class);
+    let found = object(&format!("{prefix}{name}"), class, Some(config));
+    (!found.variables.is_empty() || !found.children.is_empty()).then_some(found)
+}

@@ -1,0 +1,61 @@
+//! The README's table of formats is what the table of formats and a try of each say.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use rhyton::persist::convert::{ConvertOptions, convert};
+use rhyton::persist::formats::FORMATS;
+use rhyton::persist::tree::Dialect;
+
+/// A small model, and a SavedModel of tf_keras.
+const MODEL: &str = "crates/persist/tests/data/opt_sgdm/keras3/model.keras";
+const SAVED_MODEL: &str = "crates/persist/tests/data/saved_models/sequential";
+
+fn table() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut out = String::from(
+        "| format | file names | read | written | holds | dialects | cannot hold |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for format in FORMATS {
+        let path = folder.path().join(format!("m{}", format.endings.first().copied().unwrap_or_default()));
+        let options = ConvertOptions { format: Some(format.name.into()), ..ConvertOptions::default() };
+        let written = convert(&root.join(MODEL), &path, None, &options).is_ok();
+        let file = if written { path } else { root.join(SAVED_MODEL) };
+        let read = rhyton::persist::open(&file, None).is_ok_and(|file| file.format == format.name);
+        let yes = |it: bool| if it { "yes" } else { "not yet" };
+        let endings: Vec<String> = format.endings.iter().map(|e| format!("`{e}`")).collect();
+        let endings = if endings.is_empty() { "a directory".into() } else { endings.join(", ") };
+        let holds = match (format.whole_model, format.optimizer) {
+            (true, _) => "the whole model",
+            (false, true) => "weights, optimizer",
+            (false, false) => "weights",
+        };
+        let dialects: Vec<&str> = match format.name {
+            "safetensors" => vec!["none"],
+            _ => format
+                .dialects
+                .iter()
+                .map(|d| if *d == Dialect::Keras3 { "Keras 3" } else { "tf_keras" })
+                .collect(),
+        };
+        let _ = writeln!(
+            out,
+            "| {} | {endings} | {} | {} | {holds} | {} | {} |",
+            format.name,
+            yes(read),
+            yes(written),
+            dialects.join(", "),
+            format.lacks
+        );
+    }
+    out
+}
+
+#[test]
+fn the_readme_has_the_table() {
+    let table = table();
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let readme = readme.expect("a README").replace("\r\n", "\n");
+    assert!(readme.contains(&table), "the table in README.md should be:\n\n{table}");
+}

@@ -1,0 +1,69 @@
+//! What the files' side knows of Keras' layers is what the engine's layers are: the same objects, variables and names.
+
+use rhyton::persist::outline;
+use rhyton::persist::tree::{Object, Variable};
+use rhyton::persist::{self, convert};
+use rhyton::prelude::*;
+
+/// Names and what training changes, by path.
+fn described(object: &Object) -> Vec<(String, String, Vec<(String, bool)>)> {
+    let own = |v: &Variable| (v.name.clone(), v.trainable);
+    let mut out = vec![(
+        object.name.clone(),
+        object.class_name.clone(),
+        object.variables.iter().map(own).collect::<Vec<_>>(),
+    )];
+    out.extend(object.children.iter().flat_map(|(_, child)| described(child)));
+    out
+}
+
+/// The layers with variables that the engine has, in their forms.
+fn model() -> Model {
+    let normalized = LayerNormalization::new().named("normalized");
+    Sequential::named(
+        "all",
+        (
+            Conv2D::new(3, 3).named("conv").input_shape([8, 8, 2]),
+            Conv2D::new(2, 1).use_bias(false).named("conv_without_bias"),
+            BatchNormalization::new().named("batch"),
+            BatchNormalization::new().center(false).named("batch_without_beta"),
+            BatchNormalization::new().scale(false).named("batch_without_gamma"),
+            PReLU::new().named("prelu"),
+            Flatten::new().named("flat"),
+            Dense::new(6).named("dense"),
+            normalized,
+            Dropout::new(0.5).named("dropout"),
+            Dense::new(2).use_bias(false).named("dense_without_bias"),
+        ),
+    )
+    .expect("fits")
+}
+
+#[test]
+fn outlines_are_the_engines_layers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("all.keras");
+    let mut model = model();
+    model.compile("adam", "mse", ["mae"]);
+    model.save(&path).expect("saves");
+    let file = persist::open(&path, None).expect("opens");
+    let shell = outline::shell(file.model.as_ref().expect("a model"));
+    // By the engine: each layer, and its own variables with their names.
+    let engine: Vec<_> = model
+        .layers()
+        .iter()
+        .map(|layer| {
+            let all = layer.own_variables();
+            let flags = layer.variables();
+            let trainable = |v| flags.iter().any(|(other, trainable)| other == v && *trainable);
+            let variables = all.iter().map(|v| (v.name().to_owned(), trainable(v))).collect::<Vec<_>>();
+            (layer.name(), layer.class_name().to_owned(), variables)
+        })
+        .collect();
+    assert_eq!(described(&shell)[1..], engine[..]);
+    let whole = convert::whole(&path, &file, None).expect("reads");
+    assert!(whole.gaps.is_empty());
+    let stored = model.get_weights().expect("reads").len();
+    let found: usize = described(&whole.tree.root).iter().map(|(_, _, variables)| variables.len()).sum();
+    assert_eq!(found, stored);
+}
