@@ -60,12 +60,55 @@ fn converted(root: &LayerRef, serving: &models::Serving) -> Result<Serving, Stri
         inputs: node.inputs.iter().copied().map(source).collect(),
         attributes: node.attributes.iter().map(|(name, a)| ((*name).into(), attribute(a))).collect(),
     };
-    Ok(Serving {
+    let mut converted = Serving {
         inputs: ports(&serving.inputs),
         outputs: ports(&serving.outputs),
         variables,
         nodes: serving.nodes.iter().map(node).collect(),
-    })
+    };
+    for (number, declared) in declared(root).into_iter().enumerate() {
+        if let Some(declared) = declared {
+            declare(&mut converted, number, declared);
+        }
+    }
+    Ok(converted)
+}
+
+/// The element types that the input layers declare, where they say one.
+fn declared(root: &LayerRef) -> Vec<Option<DType>> {
+    use DType::*;
+    let held = root.layer();
+    let Some(network) = held.as_any().downcast_ref::<models::Network>() else { return vec![] };
+    let of = |call: &usize| {
+        let settings = network.layers.get(network.calls.get(*call)?.layer)?.settings();
+        let name = settings.dtype.as_ref()?.as_str()?.to_owned();
+        [F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32, Bool].into_iter().find(|t| t.name() == name)
+    };
+    network.inputs.iter().map(of).collect()
+}
+
+/// Lets an input have the type that its layer declares, where the engine computes with another.
+fn declare(serving: &mut Serving, number: usize, declared: DType) {
+    let Some(port) = serving.inputs.get_mut(number).filter(|port| port.dtype != declared) else { return };
+    let computed = std::mem::replace(&mut port.dtype, declared);
+    let cast = ServingNode {
+        scope: String::new(),
+        op: "Cast".into(),
+        output: "y".into(),
+        inputs: vec![Source::Input(number)],
+        attributes: vec![
+            ("SrcT".into(), Attribute::Type(declared)),
+            ("DstT".into(), Attribute::Type(computed)),
+        ],
+    };
+    let moved = |source: &mut Source| match source {
+        Source::Input(i) if *i == number => *source = Source::Node(0),
+        Source::Node(i) => *i += 1,
+        _ => {}
+    };
+    serving.nodes.iter_mut().flat_map(|n| &mut n.inputs).for_each(moved);
+    serving.outputs.iter_mut().for_each(|port| moved(&mut port.source));
+    serving.nodes.insert(0, cast);
 }
 
 /// Where a variable is in the tree's object of a layer.

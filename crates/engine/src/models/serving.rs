@@ -141,9 +141,9 @@ impl Walk<'_> {
     fn all(&mut self, outputs: &[Edge]) -> Result<(), String> {
         let mut needed = vec![false; self.a.nodes.len()];
         outputs.iter().for_each(|edge| needed[edge.node] = true);
-        for number in (0..needed.len()).rev().filter(|n| *n < self.b.nodes.len()) {
+        for (number, node) in self.a.nodes.iter().enumerate().rev() {
             if needed[number] {
-                self.a.nodes[number].inputs.iter().for_each(|edge| needed[edge.node] = true);
+                node.inputs.iter().for_each(|edge| needed[edge.node] = true);
             }
         }
         for (number, _) in needed.into_iter().enumerate().filter(|(_, needed)| *needed) {

@@ -13,6 +13,9 @@ use crate::format::config::{self, Context, Form};
 use crate::format::tf_checkpoint::{Draft, DraftObject, child_of, layer_edge};
 use crate::tree::{Dialect, LayerConfig, ModelConfig, ModelKind, Object, Tree};
 
+/// An object that has no class of its own.
+const GENERIC: &str = "_generic_user_object";
+
 /// What TensorFlow calls the kinds of objects that were described.
 pub(super) type Identifiers = HashMap<DraftObject, &'static str>;
 
@@ -33,6 +36,13 @@ pub(super) fn write(path: &Path, tree: &Tree, draft: &Draft) -> Result<(Vec<u8>,
         writer.add(draft.root(), ROOT, identifier_of(model), about);
         writer.layers(draft.root(), ROOT, &tree.root, model, &json);
     }
+    // TensorFlow need not know what the optimizer is: tf_keras makes it from the compile config.
+    for edges in [&["optimizer"][..], &["optimizer", "loss_scale"]] {
+        let found = edges.iter().try_fold(draft.root(), |node, edge| draft.at(node, edge));
+        writer.identifiers.extend(found.map(|object| (object, GENERIC)));
+    }
+    let index = draft.at(draft.root(), "optimizer").and_then(|node| draft.at(node, "_index_dict"));
+    writer.identifiers.extend(index.map(|object| (object, "trackable_dict_wrapper")));
     let Writer { mut nodes, identifiers, .. } = writer;
     let numbers: HashMap<DraftObject, i32> =
         draft.numbered().iter().zip(0..).map(|(n, number)| (n.object, number)).collect();
@@ -131,7 +141,7 @@ impl Writer<'_> {
         }
         for (index, (_, child)) in object.children.iter().enumerate() {
             if let Some(place) = child_of(self.draft, node, object, index) {
-                self.identifiers.insert(place, "_generic_user_object");
+                self.identifiers.insert(place, GENERIC);
                 self.inside(place, child);
             }
         }

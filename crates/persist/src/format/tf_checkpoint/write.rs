@@ -14,11 +14,16 @@ use crate::format::{optimizer, skeleton, values};
 use crate::tree::{DType, Object, OptimizerState, Slot, Tree, Variable};
 use crate::{Error, limits};
 
-/// The objects of a model with its weights. The first object is the model.
+/// The objects of a model with its weights and optimizer. The first object is the model.
 pub(in crate::format) fn model_draft(tree: &Tree) -> Result<Draft, Error> {
     let mut draft = Draft::default();
     let root = draft.object();
     model(&mut draft, root, &tree.root, 0)?;
+    if let Some(state) = &tree.optimizer {
+        let node = draft.child(root, "optimizer");
+        let config = optimizer_config(tree.compile.as_ref());
+        Writer { draft: &mut draft, node, tree, state, config }.optimizer();
+    }
     Ok(draft)
 }
 
@@ -65,14 +70,11 @@ pub(in crate::format) fn variable_of(
 pub(super) fn tensors(path: &Path, tree: &Tree, checkpoint: bool) -> Result<Vec<Tensor>, Error> {
     let mut draft = model_draft(tree)?;
     let root = draft.root();
-    if let Some(state) = &tree.optimizer {
-        let node = draft.child(root, "optimizer");
-        let config = optimizer_config(tree.compile.as_ref());
-        Writer { draft: &mut draft, node, tree, state, config }.optimizer();
-        if checkpoint && keeps_losses(tree) {
+    if let Some(state) = tree.optimizer.as_ref().filter(|_| checkpoint) {
+        if keeps_losses(tree) {
             draft.child(root, "loss");
         }
-        if checkpoint && state.iteration > 0 {
+        if state.iteration > 0 {
             // The compiled functions of a model that was trained. Without them a trained model would say that it was not restored.
             let function = draft.child(root, "train_tf_function");
             draft.edge(root, "train_function", function);
