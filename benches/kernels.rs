@@ -96,22 +96,25 @@ fn matmul(c: &mut Criterion) {
     }
 }
 
-/// The second convolution of a convnet, and its two gradients.
+/// The two convolutions of a convnet, and their gradients.
 fn convolution(c: &mut Criterion) {
     for (name, device) in devices() {
         let mut group = c.benchmark_group(format!("conv2d/{name}"));
         settings(&mut group);
-        let (x, kernel) = (TensorType::f32([64, 13, 13, 32]), TensorType::f32([3, 3, 32, 64]));
         let windows = Windows { strides: [1, 1], dilation: [1, 1], padding: [[0, 0]; 2] };
-        let types = [x, kernel];
-        let forward = Runner::new(&device, &types, |x| x[0].conv2d(x[1], windows, 1));
-        bench(&mut group, "forward 64x13x13x32 by 3x3x64", forward, true);
-        for (i, by) in ["input", "kernel"].into_iter().enumerate() {
-            let backward = Runner::new(&device, &types, |x| {
-                let loss = x[0].conv2d(x[1], windows, 1).sum(&[]);
-                rhyton::graph::gradients(loss, &[x[i]]).expect("has a gradient")[0].expect("depends on it")
-            });
-            bench(&mut group, &format!("gradient of the {by}"), backward, true);
+        for (x, kernel) in [([64, 28, 28, 1], [3, 3, 1, 32]), ([64, 13, 13, 32], [3, 3, 32, 64])] {
+            let name = |what: &str| format!("{what} {x:?} by {kernel:?}");
+            let types = [TensorType::f32(x), TensorType::f32(kernel)];
+            let forward = Runner::new(&device, &types, |x| x[0].conv2d(x[1], windows, 1));
+            bench(&mut group, &name("forward"), forward, true);
+            for (i, by) in ["by the input,", "by the kernel,"].into_iter().enumerate() {
+                let backward = Runner::new(&device, &types, |x| {
+                    let loss = x[0].conv2d(x[1], windows, 1).sum(&[]);
+                    rhyton::graph::gradients(loss, &[x[i]]).expect("has a gradient")[0]
+                        .expect("depends on it")
+                });
+                bench(&mut group, &name(by), backward, true);
+            }
         }
     }
 }

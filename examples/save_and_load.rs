@@ -121,6 +121,21 @@ fn main() -> Result<()> {
     // It is compiled, and goes on training where it left off.
     new_model.fit(&train_images, &train_labels).initial_epoch(5).epochs(6).run()?;
 
+    heading("Save the entire model: the SavedModel format");
+    // A path without an ending: a directory that TensorFlow can run too, for example TensorFlow Serving.
+    let mut model = create_model()?;
+    model.to(&device)?;
+    model.fit(&train_images, &train_labels).epochs(5).run()?;
+    model.save("saved_model/my_model")?;
+    list("saved_model")?;
+    list("saved_model/my_model")?;
+    let mut new_model = load_model("saved_model/my_model")?;
+    new_model.to(&device)?;
+    new_model.summary();
+    let logs = new_model.evaluate(&test_images, &test_labels).verbose(2).run()?;
+    println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
+    println!("{:?}", new_model.predict(&test_images)?.shape());
+
     heading("Save the entire model: HDF5 format");
     model.save("my_model.h5")?;
     let mut new_model = load_model("my_model.h5")?;

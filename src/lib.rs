@@ -53,8 +53,8 @@ pub use rhyton_engine::device::gpu::wgpu;
 pub use rhyton_engine::names::clear_session;
 pub use rhyton_engine::random::set_random_seed;
 pub use rhyton_engine::{
-    activations, device, initializers, layers, losses, metrics, models, ops, optimizers, plan, regularizers,
-    train, types,
+    activations, device, export, initializers, layers, losses, metrics, models, ops, optimizers, plan,
+    regularizers, train, types,
 };
 pub use rhyton_persist as persist;
 pub use saving::{latest_checkpoint, load_model, load_model_with};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use rhyton_engine::Error as EngineError;
 use rhyton_engine::graph::{LayerRef, LayerSettings, Value as Place, Variable as EngineVariable};
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
@@ -13,6 +14,41 @@ use rhyton_persist::tree::{
 use serde_json::Value;
 
 use super::Error;
+
+/// Looks for the classes of all layers, so that one error names every class that nobody registered.
+pub(super) fn check_classes(config: &ModelConfig) -> Result<(), Error> {
+    fn walk(config: &ModelConfig, found: &mut Vec<EngineError>) {
+        for layer in &config.layers {
+            match &layer.model {
+                Some(model) => walk(model, found),
+                None => found.extend(made(layer).err().filter(|e| matches!(e, EngineError::Unknown { .. }))),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(config, &mut found);
+    let Some(EngineError::Unknown { kind: first, advice, .. }) = found.first().cloned() else {
+        return Ok(());
+    };
+    let mut names: Vec<String> = Vec::new();
+    for error in found {
+        match error {
+            EngineError::Unknown { kind, name, .. } if kind == first && !names.contains(&name) => {
+                names.push(name)
+            }
+            _ => {}
+        }
+    }
+    let kind = match (first, names.len()) {
+        ("layer", 2..) => "layers",
+        _ => first,
+    };
+    Err(EngineError::Unknown { kind, name: names.join("`, `"), advice }.into())
+}
+
+fn made(config: &LayerConfig) -> Result<LayerRef, EngineError> {
+    registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)
+}
 
 /// The network that a config describes, as a layer.
 pub(super) fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
@@ -35,7 +71,7 @@ fn layer(config: &LayerConfig, path: &Path) -> Result<LayerRef, Error> {
         made.configure(|s| s.name = config.name.clone());
         return Ok(made);
     }
-    let made = registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)?;
+    let made = made(config)?;
     made.configure(|s| s.name = config.name.clone());
     Ok(made)
 }

@@ -2,6 +2,7 @@
 
 mod from_tree;
 mod resume;
+mod serving;
 mod to_tree;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
+use rhyton_persist::convert::ConvertOptions;
+use rhyton_persist::formats::Format;
 pub use rhyton_persist::tree::Dialect;
 use rhyton_persist::tree::{CompileConfig, ModelConfig, SavedFile, Tree, WriteOptions};
 
@@ -17,7 +20,8 @@ use crate::Error;
 /// How to save: what Keras guesses or has no word for.
 #[derive(Clone, Debug, Default)]
 pub struct SaveOptions {
-    /// Format by name (`keras`, `h5`, `weights-h5`, `h5-weights`, `tf-checkpoint`); by default the path's ending says.
+    /// Format by name: `keras`, `h5`, `saved-model`; of weights alone `weights-h5`, `h5-weights`, `tf-checkpoint`; or as Keras' `save_format`
+    /// has it: `keras`, `h5`, `tf`. By default the path's ending says.
     pub format: Option<String>,
     /// Which library shall read it; by default Keras 3 for `.keras` and `.weights.h5`, else tf_keras.
     pub dialect: Option<Dialect>,
@@ -30,7 +34,8 @@ pub struct SaveOptions {
 /// What models can do with files. In the prelude.
 pub trait SaveLoad {
     /// Saves the whole model: architecture, weights, compile config, optimizer and its state. The path's ending says the format:
-    /// `.keras` or `.h5`.
+    /// `.keras`, `.h5`, or a SavedModel directory where there is none, which TensorFlow can run too. A model with an op that TensorFlow
+    /// cannot be told is saved without that signature, and a warning says so.
     ///
     /// # Errors
     /// The file cannot be written; the old one is then as it was.
@@ -100,12 +105,17 @@ fn write_options(options: &SaveOptions) -> WriteOptions {
 /// # Errors
 /// As [`SaveLoad::save`].
 pub fn write_model(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> Result<(), Error> {
-    let tree = to_tree::tree(snapshot, !options.without_optimizer);
-    let format = match &options.format {
-        Some(name) => name.clone(),
-        None => whole_model_format(path)?.into(),
+    let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
+    let format = match options.format.as_deref() {
+        // Keras' name.
+        Some("tf") => "saved-model",
+        Some(name) => name,
+        None => whole_model_format(path)?,
     };
-    write_tree(path, &format, &tree, options)
+    if format == "saved-model" {
+        tree.serving = serving::serving(&snapshot.root);
+    }
+    write_tree(path, format, &tree, options)
 }
 
 /// Writes a tree; makes the folder that it goes to.
@@ -135,7 +145,11 @@ fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
     if ends_with(path, &[".h5", ".hdf5"]) {
         return Ok("h5");
     }
-    Err(Error::usage(path, "the ending names no format for whole models", "use `.keras` or `.h5`"))
+    match rhyton_persist::formats::by_ending(path, true)? {
+        format if format.whole_model => Ok(format.name),
+        // Of a checkpoint's ending Keras makes a folder of that name.
+        _ => Ok("saved-model"),
+    }
 }
 
 /// Writes a snapshot's weights.
@@ -144,18 +158,22 @@ fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
 /// As [`SaveLoad::save`].
 pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> Result<(), Error> {
     let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
-    let format = match &options.format {
-        Some(name) => name.clone(),
-        None if ends_with(path, &[".weights.h5"]) => "weights-h5".into(),
-        None if ends_with(path, &[".h5", ".hdf5", ".keras"]) => "h5-weights".into(),
-        None => "tf-checkpoint".into(),
+    let format = match options.format.as_deref() {
+        // Keras' names.
+        Some("tf") => "tf-checkpoint",
+        Some("h5") if ends_with(path, &[".weights.h5"]) => "weights-h5",
+        Some("h5") => "h5-weights",
+        Some(name) => name,
+        None if ends_with(path, &[".weights.h5"]) => "weights-h5",
+        None if ends_with(path, &[".h5", ".hdf5", ".keras"]) => "h5-weights",
+        None => "tf-checkpoint",
     };
     // Where the optimizer is written, its form depends on which layers are frozen, and on whether its rate is a schedule: formats
     // see that in the configs.
     if format == "h5-weights" {
         (tree.optimizer, tree.model, tree.compile) = (None, None, None);
     }
-    write_tree(path, &format, &tree, options)
+    write_tree(path, format, &tree, options)
 }
 
 /// Loads a whole model: architecture, weights, and, where it was compiled, its optimizer with its state.
@@ -192,6 +210,7 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         let advice = "make the model and call load_weights";
         return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
+    from_tree::check_classes(config)?;
     let mut model = Model::of(from_tree::network(config, path)?);
     model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
@@ -201,6 +220,26 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         fill(&mut model, &file)?;
     }
     Ok(model)
+}
+
+/// Writes a model file in another format: [`rhyton_persist::convert()`], and where a SavedModel is written of layers that are known, it has the
+/// graph that TensorFlow can run. Gives the name of the format.
+///
+/// # Errors
+/// As there.
+pub fn convert(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    model: Option<&Path>,
+    options: &ConvertOptions,
+) -> Result<&'static str, Error> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    let finish = |format: &Format, tree: &mut Tree| {
+        if let ("saved-model", Some(config)) = (format.name, &tree.model) {
+            tree.serving = serving::of_tree(config, &tree.root, from);
+        }
+    };
+    Ok(rhyton_persist::convert::convert_with(from, to, model, options, finish)?)
 }
 
 /// The network that a config describes, for who looks at its shapes.

@@ -48,6 +48,7 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         root: object(&snapshot.root, Some(&values)),
         optimizer,
         resume: Some(resume::to_json(snapshot, include_optimizer)),
+        serving: None,
     }
 }
 
@@ -80,21 +81,21 @@ fn variable(v: &EngineVariable, values: Option<&Values>) -> Variable {
     }
 }
 
-/// A layer or model with its variables: with values, or (without `values`) a skeleton to be filled.
-pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
+/// The layers inside a layer or model that its object has.
+pub(super) fn children(layer: &LayerRef) -> Vec<(String, LayerRef)> {
     let sequential = with_network(layer, |n| n.kind == NetworkKind::Sequential);
     let hidden = |l: &LayerRef| sequential == Some(true) && l.class_name() == "InputLayer";
-    let inner = layer.layer().inner();
+    layer.layer().inner().into_iter().filter(|(_, l)| !hidden(l)).collect()
+}
+
+/// A layer or model with its variables: with values, or (without `values`) a skeleton to be filled.
+pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
     Object {
         name: layer.name(),
         class_name: layer.class_name().into(),
-        is_model: sequential.is_some(),
+        is_model: with_network(layer, |_| ()).is_some(),
         variables: layer.own_variables().iter().map(|v| variable(v, values)).collect(),
-        children: inner
-            .into_iter()
-            .filter(|(_, l)| !hidden(l))
-            .map(|(edge, l)| (edge, object(&l, values)))
-            .collect(),
+        children: children(layer).into_iter().map(|(edge, l)| (edge, object(&l, values))).collect(),
     }
 }
 

@@ -88,7 +88,7 @@ def case_mlp_deep(K, p, rng):
     m = K.Sequential(layers, **p.kw())
     m.compile(optimizer=K.optimizers.Adam(p.rate(0.004)), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return m, [rng.normal(size=(40, n)).astype("float32")], [rng.integers(0, c, 40).astype("int64")], \
-        dict(epochs=2, batch=16, saved_model=False, export=False)
+        dict(epochs=2, batch=16, export=False)
 
 
 def case_conv(K, p, rng):
@@ -194,7 +194,7 @@ def case_custom(K, p, rng):
                       L.Activation("swish", **p.kw()), L.Dense(2, **p.kw())], **p.kw("with_custom"))
     m.compile(optimizer=K.optimizers.Adam(p.rate(0.01)), loss=K.losses.MeanSquaredError())
     return m, [rng.normal(size=(10, 4)).astype("float32")], [rng.normal(size=(10, 2)).astype("float32")], \
-        dict(epochs=2, batch=5, saved_model=False)
+        dict(epochs=2, batch=5)
 
 
 def optimizer_case(make, libs=("tf_keras", "keras3"), **opts):

@@ -8,9 +8,9 @@ use crate::shell::{self, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The models that are exchanged, and the formats; SavedModel is not among them yet.
+/// The models that are exchanged, and the formats.
 const CASES: &str = "mlp,mlp_deep,conv,two_branch,custom";
-const FORMATS: &str = "ckpt,ckpt_sharded,keras,h5,weights_legacy,weights_h5";
+const FORMATS: &str = "ckpt,ckpt_sharded,keras,h5,weights_legacy,weights_h5,saved_model";
 /// Variant 0 has the guide's widths, the others draw widths, names, activations and depth.
 const SETS: &[&str] = &["0:1234", "1:7", "2:8", "3:9"];
 
@@ -47,8 +47,12 @@ pub fn run(arguments: &[String]) -> Result {
         )?;
         heading(&format!("D: ten training steps from Keras' initial weights (device: {device})"));
         rhyton.trajectory(&trajectories, device)?;
+        let served = folder.join(format!("serving-{device}"));
+        heading(&format!("E: TensorFlow runs the graphs of Rhyton's SavedModels (device: {device})"));
+        rhyton.serving(&served, device)?;
+        shell::run(script(&python, "check_serving.py").arg(&served))?;
     }
-    heading("E: rhyton convert makes each file from one of another format");
+    heading("F: rhyton convert makes each file from one of another format");
     let converted = folder.join("converted");
     rhyton.convert_files(&written_by_keras, &converted)?;
     shell::run(
@@ -60,7 +64,7 @@ pub fn run(arguments: &[String]) -> Result {
     )
 }
 
-/// How step E makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
+/// How step F makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
 const CONVERSIONS: &[(&str, &str, &str, &str)] = &[
     ("model.keras", "model.h5", "keras", "model.h5"),
     ("model.h5", "ckpt/cp.ckpt", "h5", "model.keras"),
@@ -84,7 +88,7 @@ fn write_trajectory(python: &Path, folder: &Path, options: &[String]) -> Result 
     shell::run(script(python, "trajectory.py").arg(folder).args(options))
 }
 
-/// Rhyton's side of the exchange: examples/interop.rs.
+/// Rhyton's side of the exchange: examples/interop.
 struct Rhyton {
     release: bool,
 }
@@ -126,6 +130,11 @@ impl Rhyton {
             }
         }
         Ok(())
+    }
+
+    /// Writes SavedModels of every layer below `out`, with its predictions.
+    fn serving(&self, out: &Path, device: &str) -> Result {
+        self.run(&["serving".as_ref(), out], device)
     }
 
     fn run(&self, arguments: &[&Path], device: &str) -> Result {

@@ -1,6 +1,5 @@
 //! `inspect` and `convert`: files alone, no device.
 
-use rhyton::persist;
 use rhyton::persist::convert::ConvertOptions;
 use rhyton::persist::tree::{Dialect, WriteOptions};
 
@@ -24,6 +23,7 @@ pub fn convert(arguments: &arguments::Convert) -> Result<(), Failure> {
         write: WriteOptions { dialect, shards: arguments.shards.map_or(0, usize::from) },
         without_optimizer: arguments.no_optimizer,
     };
-    let format = persist::convert(&arguments.input, &arguments.output, arguments.model.as_deref(), &options)?;
+    let format =
+        rhyton::saving::convert(&arguments.input, &arguments.output, arguments.model.as_deref(), &options)?;
     print(&format!("{}: {format}\n", arguments.output.display()))
 }

@@ -1,12 +1,13 @@
 //! The training engine of Rhyton: graphs of ops with gradients, plans, devices, layers, training.
 //!
-//! Floors, lowest first; a module imports only from below its own: [`types`], [`graph`], [`ops`], [`autograd`] with activations,
+//! Floors, lowest first; a module imports only from below its own: [`types`], [`export`], [`graph`], [`ops`], [`autograd`] with activations,
 //! initializers and regularizers, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
 
 pub mod activations;
 pub mod autograd;
 pub mod callbacks;
 pub mod device;
+pub mod export;
 pub mod graph;
 pub mod initializers;
 pub mod layers;

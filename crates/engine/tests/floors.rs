@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Floors, lowest first; modules of one row do not import one another.
 const FLOORS: &[&[&str]] = &[
     &["types", "names", "error"],
-    &["random"],
+    &["random", "export"],
     &["graph"],
     &["ops"],
     &["autograd", "oracle", "activations", "initializers", "regularizers"],

@@ -6,6 +6,7 @@ mod common;
 use std::collections::HashMap;
 
 use rhyton_engine::autograd::gradients;
+use rhyton_engine::export::{Exporter, Nodes, Operand, Source};
 use rhyton_engine::graph::{Expr, Kind, Tensor, trace};
 use rhyton_engine::ops::{OPS, pointwise};
 use rhyton_engine::oracle::{self, Given};
@@ -137,5 +138,29 @@ fn broadcasting_both_ways() {
             .collect();
         let given = Given { inputs, ..Given::default() };
         check_all(&format!("{a:?} * {b:?}"), &types, &given, &[true, true], 1e-5, |xs| xs[0] * xs[1] + xs[0]);
+    }
+}
+
+/// What a prediction may be made of has TensorFlow nodes; what they compute is judged by TensorFlow itself: `cargo xtask interop`.
+#[test]
+fn ops_of_predictions_name_their_tensorflow_nodes() {
+    let without = ["pool2d_grad", "sparse_cross_entropy", "sparse_cross_entropy_grad", "packed_sums"];
+    for row in OPS {
+        let exports = (row.cases)().iter().any(|case| {
+            let operand = |(i, t): (usize, &TensorType)| Operand {
+                source: Source::Input(i),
+                shape: t.shape.iter().copied().map(Some).collect(),
+            };
+            let inputs: Vec<Operand> = case.inputs.iter().enumerate().map(operand).collect();
+            let mut nodes = Nodes::default();
+            let made = case.op.export(&mut Exporter { inputs: &inputs, nodes: &mut nodes });
+            assert!(
+                made.is_none_or(|m| m == Source::Node(nodes.into_list().len() - 1)),
+                "{}: the last node",
+                row.name
+            );
+            made.is_some()
+        });
+        assert_eq!(exports, !without.contains(&row.name), "{}", row.name);
     }
 }

@@ -60,6 +60,34 @@ impl IndexMap {
     }
 }
 
+/// Neighbouring result elements whose operand elements lie at equal steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The operand's index for the first.
+    pub at: usize,
+    /// From one to the next.
+    pub step: usize,
+    /// How many, at least one.
+    pub len: usize,
+}
+
+impl IndexMap {
+    /// The run that begins at result index `i`; `words` as for [`IndexMap::at`].
+    pub fn run(self, i: usize, words: &[u32]) -> Run {
+        let (step, len) = match self {
+            IndexMap::Same => (1, usize::MAX),
+            IndexMap::Scalar => (0, usize::MAX),
+            IndexMap::Tail => (1, words[0] as usize - i % words[0] as usize),
+            IndexMap::Head => (0, words[0] as usize - i % words[0] as usize),
+            IndexMap::Strided(_) => match words {
+                [len, step, ..] => (*step as usize, *len as usize - i % *len as usize),
+                _ => (0, usize::MAX),
+            },
+        };
+        Run { at: self.at(i, words), step, len }
+    }
+}
+
 /// A value inside a program: the number of the instruction that made it.
 pub type Id = usize;
 
@@ -161,5 +189,32 @@ impl Program {
     /// Whether any random number is drawn.
     pub fn draws(&self) -> bool {
         self.instrs.iter().any(|i| matches!(i, Instr::Rand(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IndexMap, Run};
+
+    /// Runs name the same elements as the map does one by one.
+    #[test]
+    fn runs_follow_the_map() {
+        let maps: [(IndexMap, &[u32]); 6] = [
+            (IndexMap::Same, &[]),
+            (IndexMap::Scalar, &[]),
+            (IndexMap::Tail, &[5]),
+            (IndexMap::Head, &[7]),
+            (IndexMap::Strided(3), &[4, 0, 3, 1, 2, 3]),
+            (IndexMap::Strided(2), &[3, 2, 8, 6]),
+        ];
+        for (map, words) in maps {
+            for first in 0..24 {
+                let Run { at, step, len } = map.run(first, words);
+                assert!(len > 0);
+                for i in first..24.min(first.saturating_add(len)) {
+                    assert_eq!(at + (i - first) * step, map.at(i, words), "{map:?} {words:?} at {i}");
+                }
+            }
+        }
     }
 }

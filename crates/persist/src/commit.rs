@@ -4,7 +4,8 @@
 //! rename; then the folder is synced. A crash at any point leaves the older file as it was. Temporary files that a
 //! crashed program left behind are removed by the next save into the same folder.
 //!
-//! [`write_file`] saves one file; [`Group`] saves formats of several files, whose last file makes the others visible.
+//! [`write_file`] saves one file; [`Group`] saves formats of several files, whose last file makes the others visible; [`write_folder`]
+//! saves a folder whose files have fixed names.
 //!
 //! [`Error::Io`] from here means: not saved, the older file is still there. [`Error::Durability`] means: saved, and every
 //! reader sees the new file, but a power failure may still undo it.
@@ -12,6 +13,7 @@
 //! Not covered: two programs that save under one name at the same time. Each file is still whole, the last one wins.
 
 mod disk;
+mod folder;
 mod group;
 mod staged;
 #[cfg(test)]
@@ -20,6 +22,7 @@ pub(crate) mod testing;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use folder::{unsaved, write_folder};
 pub use group::Group;
 use staged::Staged;
 

@@ -38,17 +38,36 @@ pub fn convert(
     model: Option<&Path>,
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
+    convert_with(from, to, model, options, |_, _| ())
+}
+
+/// [`convert`], with a last look at what is written, by who can add to it: `finish` is given the target and the tree.
+///
+/// # Errors
+/// As there.
+pub fn convert_with(
+    from: &Path,
+    to: &Path,
+    model: Option<&Path>,
+    options: &ConvertOptions,
+    finish: impl FnOnce(&Format, &mut Tree),
+) -> Result<&'static str, Error> {
     let file = formats::open(from, None)?;
     let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
     let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
     let mut tree = whole.tree;
-    let directory = to.extension().is_none() && file.model.is_some();
-    let format = options.format.as_deref().or(directory.then_some("saved-model"));
-    let target = formats::for_writing(to, format, tree.model.is_some())?;
+    let target = match options.format.as_deref() {
+        // A name without an ending: where only weights were, only weights are.
+        None if file.model.is_none() && formats::by_ending(to, true)?.name == "saved-model" => {
+            formats::by_ending(to, false)?
+        }
+        name => formats::for_writing(to, name, tree.model.is_some())?,
+    };
     check_gaps(from, target, &whole.gaps)?;
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
     }
+    finish(target, &mut tree);
     if let Some(folder) = to.parent() {
         crate::commit::create_folder(folder)?;
     }
@@ -126,7 +145,14 @@ pub fn whole(path: &Path, file: &SavedFile, model: Option<(&Path, &SavedFile)>) 
     let compile = file.compile.clone().or_else(|| source.compile.clone());
     let class = compile.as_ref().map(|c| class_of(&c.optimizer)).unwrap_or_default();
     let optimizer = optimizer_of(file, &mut root, config, &class, &unknown)?;
-    let tree = Tree { model: Some(config.clone()), compile, root, optimizer, resume: file.resume.clone() };
+    let tree = Tree {
+        model: Some(config.clone()),
+        compile,
+        root,
+        optimizer,
+        resume: file.resume.clone(),
+        serving: None,
+    };
     Ok(Whole { tree, gaps })
 }
 

@@ -185,8 +185,8 @@ pub fn open(path: impl AsRef<Path>, format: Option<&str>) -> Result<SavedFile, E
 /// Writes a model file.
 ///
 /// `format` is a name from [`FORMATS`]; without it the ending of the path decides: `.keras`; `.weights.h5`; `.h5` or
-/// `.hdf5` (the whole model where the tree has one, else weights only); `.safetensors`; `.ckpt` or none:
-/// TensorFlow checkpoint.
+/// `.hdf5` (the whole model where the tree has one, else weights only); `.safetensors`; `.ckpt`: TensorFlow checkpoint; none: SavedModel
+/// where the tree has the whole model, else TensorFlow checkpoint.
 ///
 /// # Errors
 /// A format or ending that is not known, a tree that lacks what the format needs, or the system's refusal. The old
@@ -241,9 +241,10 @@ pub fn by_ending(path: &Path, whole_model: bool) -> Result<&'static Format, Erro
     if let Some((_, format)) = longest {
         return Ok(format);
     }
-    // What Keras does: no ending that is known as another's means a TensorFlow checkpoint prefix (`cp-0001`, `cp.ckpt`).
+    // What Keras does: no ending that is known as another's means TensorFlow's own formats: a SavedModel for a whole model, else a checkpoint
+    // prefix (`cp-0001`). A number is no ending (`model-0.5`).
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    match (ending.as_deref(), by_name("tf-checkpoint")) {
+    match (ending.as_deref(), by_name(if whole_model { saved_model::NAME } else { tf_checkpoint::NAME })) {
         (None, Some(format)) => Ok(format),
         (Some(e), Some(format)) if e.parse::<f64>().is_ok() => Ok(format),
         _ => Err(Error::Usage {

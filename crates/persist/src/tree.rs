@@ -10,11 +10,14 @@
 //!
 //! Writing takes one [`Tree`] with everything in it.
 
+mod serving;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::Error;
+pub use serving::{Attribute, Place, Port, Serving, ServingNode, Source};
 
 /// Which library's habits a file follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -282,6 +285,8 @@ pub struct Tree {
     /// What Rhyton needs to go on exactly and Keras' formats have no place for (seeds, counters, metric sums). It is
     /// stored where real Keras ignores it: see each format.
     pub resume: Option<Value>,
+    /// The prediction as a TensorFlow graph, which a SavedModel holds too; `None` where there is none.
+    pub serving: Option<Serving>,
 }
 
 impl Tree {

@@ -153,7 +153,11 @@ fn written_files_read_back_equal_in_every_format_and_dialect() {
                     ("h5", "m.h5"),
                     ("weights-h5", "m.weights.h5"),
                     ("h5-weights", "w.h5"),
+                    ("saved-model", "saved/model"),
                 ] {
+                    if format == "saved-model" && dialect == Dialect::Keras3 {
+                        continue;
+                    }
                     let context = format!("{} {key} to {format} {dialect:?}", case.name);
                     let out = folder.path().join(name);
                     let options = WriteOptions { dialect: Some(dialect), ..WriteOptions::default() };

@@ -231,7 +231,7 @@ fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let prefix = folder.path().join("a/b/cp-0001");
         for shards in [0, 3] {
-            write(&prefix, None, &tree, &WriteOptions { shards, ..tf() }).unwrap();
+            write(&prefix, Some("tf-checkpoint"), &tree, &WriteOptions { shards, ..tf() }).unwrap();
             let saved = open(&prefix, None).unwrap();
             assert_eq!(saved.resume, tree.resume);
             check(&case, &saved, true);

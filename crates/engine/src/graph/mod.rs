@@ -22,6 +22,8 @@ pub use objects::{
     serialized_custom_function,
 };
 pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};
+pub use rhyton_kernels::caps::Caps;
+pub use rhyton_kernels::dispatch::Lowered;
 pub use rhyton_kernels::expr::Expr;
 pub(crate) use tensor::node;
 pub use tensor::{IntoTensor, Tensor};

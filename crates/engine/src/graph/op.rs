@@ -8,6 +8,7 @@ use rhyton_kernels::dispatch::Lowered;
 
 use super::Tensor;
 use crate::Error;
+use crate::export::{Exporter, Source};
 use crate::types::TensorType;
 
 /// Float types that an op's definition runs in: f64 as the oracle, f32 as the CPU device's fallback.
@@ -144,6 +145,12 @@ pub trait OpDef: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Adds the TensorFlow nodes that compute it, for the serving graph of a SavedModel, and gives the one that has its output; `None` (the
+    /// default) where it has none: a model with it is saved without a serving graph.
+    fn export(&self, _cx: &mut Exporter) -> Option<Source> {
+        None
+    }
+
     /// Floating-point operations.
     fn flops(&self, _inputs: &[TensorType], output: &TensorType) -> u64 {
         output.len() as u64
@@ -169,6 +176,7 @@ pub trait DynOp: Debug + Send + Sync {
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered;
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error>;
     fn takes_narrow_gradient(&self) -> bool;
+    fn export(&self, cx: &mut Exporter) -> Option<Source>;
     fn flops(&self, inputs: &[TensorType], output: &TensorType) -> u64;
     fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling>;
     fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]);
@@ -198,6 +206,9 @@ impl<T: OpDef> DynOp for T {
     }
     fn takes_narrow_gradient(&self) -> bool {
         OpDef::takes_narrow_gradient(self)
+    }
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        OpDef::export(self, cx)
     }
     fn flops(&self, inputs: &[TensorType], output: &TensorType) -> u64 {
         OpDef::flops(self, inputs, output)

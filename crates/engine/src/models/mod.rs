@@ -3,7 +3,9 @@
 mod infer;
 mod network;
 pub mod registry;
+mod serving;
 mod symbol;
 
 pub use network::{Call, Network, NetworkKind};
+pub use serving::{Port, Serving, serving};
 pub use symbol::{IntoSymbols, Symbol};

@@ -5,6 +5,7 @@ use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
 use rhyton_kernels::table::ARGMAX;
 
 use super::cases::Case;
+use crate::export::{Attribute, Element, Exporter, Source};
 use crate::graph::{Kind, OpDef, Real, Tensor, View, node};
 use crate::types::TensorType;
 
@@ -34,6 +35,14 @@ impl OpDef for ArgMax {
         let (rows, len) = (output.len(), inputs[0].len() / output.len().max(1));
         let dispatch = Dispatch::linear(&ARGMAX, caps, rows, 1, words(&[rows, len]), &[0]);
         Lowered::one(rows, dispatch.because("an invocation a row"))
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let axis = cx.nodes.int(-1);
+        let types =
+            vec![("Tidx", Attribute::Type(Element::I32)), ("output_type", Attribute::Type(Element::I32))];
+        let index = cx.nodes.float("ArgMax", "output", &[cx.inputs.first()?.source, axis], types);
+        Some(cx.nodes.cast(index, Element::I32, Element::F32))
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {

@@ -6,6 +6,7 @@ use rhyton_kernels::dispatch::Lowered;
 use super::cases::Case;
 use super::slice::copy;
 use crate::Error;
+use crate::export::{Attribute, Element, Exporter, Source};
 use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
 use crate::types::TensorType;
 
@@ -73,6 +74,14 @@ impl OpDef for Concat {
             Some(cx.grad.slice(self.axis, start - len, len))
         };
         Ok(cx.inputs.iter().map(part).collect())
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let mut inputs = cx.sources();
+        let count = i64::try_from(inputs.len()).ok()?;
+        inputs.push(cx.nodes.int(i32::try_from(self.axis).ok()?));
+        let attributes = vec![("N", Attribute::Int(count)), ("Tidx", Attribute::Type(Element::I32))];
+        Some(cx.nodes.float("ConcatV2", "output", &inputs, attributes))
     }
 }
 

@@ -1,15 +1,16 @@
 //! Convolution in two dimensions and its gradients, as matrix products whose windows are gathered as they are read.
 
-use std::cell::RefCell;
+mod cpu;
 
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::{Dispatch, Lowered, Slot, Store, words};
 use rhyton_kernels::table::{CONV2D_DIRECT, CONV2D_TILED};
 
 use super::cases::Case;
-use super::matmul::{MANY_TILES, Strided, gemm};
+use super::matmul::MANY_TILES;
 use super::reduce::{self, Reduction};
 use crate::Error;
+use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{
     Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, fail, node,
 };
@@ -32,6 +33,32 @@ impl Windows {
         let span = (kernel.checked_sub(1)?).checked_mul(self.dilation[axis])?.checked_add(1)?;
         let padded = input.checked_add(self.padding[axis][0])?.checked_add(self.padding[axis][1])?;
         Some(padded.checked_sub(span)? / self.strides[axis].max(1) + 1)
+    }
+
+    /// What TensorFlow calls the padding, for an input and windows of these sizes (`None`: data decide): `VALID`, `SAME`, or `EXPLICIT`, where
+    /// neither says it.
+    pub(super) fn tensorflow_padding(
+        &self,
+        input: [Option<usize>; 2],
+        size: [Option<usize>; 2],
+    ) -> &'static str {
+        if self.padding == [[0; 2]; 2] {
+            return "VALID";
+        }
+        let same = |axis: usize| {
+            let span = size[axis]?.checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
+            let missing = match (input[axis], self.strides[axis]) {
+                // The same for every size.
+                (_, 1) => span - 1,
+                (Some(input), stride) => {
+                    let last = input.div_ceil(stride.max(1)).checked_sub(1)?.checked_mul(stride)?;
+                    last.checked_add(span)?.saturating_sub(input)
+                }
+                (None, _) => return None,
+            };
+            Some([missing / 2, missing - missing / 2])
+        };
+        if [same(0), same(1)] == self.padding.map(Some) { "SAME" } else { "EXPLICIT" }
     }
 }
 
@@ -236,152 +263,43 @@ impl OpDef for Conv2D {
         })
     }
 
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let (Form::Output, [x, kernel]) = (self.form, cx.inputs) else { return None };
+        let Windows { strides, dilation, .. } = self.windows;
+        let ints = |all: &[usize]| -> Option<Attribute> {
+            Some(Attribute::Ints(all.iter().map(|n| i64::try_from(*n).ok()).collect::<Option<_>>()?))
+        };
+        let mut attributes = vec![("strides", ints(&[1, strides[0], strides[1], 1])?)];
+        if dilation != [1, 1] {
+            attributes.push(("dilations", ints(&[1, dilation[0], dilation[1], 1])?));
+        }
+        let size = |shape: &[Option<usize>], first: usize| Some([*shape.get(first)?, *shape.get(first + 1)?]);
+        let padding = self.windows.tensorflow_padding(size(&x.shape, 1)?, size(&kernel.shape, 0)?);
+        attributes.push(("padding", Attribute::Text(padding)));
+        if padding == "EXPLICIT" {
+            let [[top, bottom], [left, right]] = self.windows.padding;
+            attributes.push(("explicit_paddings", ints(&[0, 0, top, bottom, left, right, 0, 0])?));
+        }
+        Some(cx.over_inputs("Conv2D", "output", attributes))
+    }
+
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
         let (m, k, n) = self.known(&inputs[0].shape, &inputs[1].shape).product(Form::Output);
         2 * m as u64 * k as u64 * n as u64
     }
 
     fn tiling(&self, inputs: &[TensorType], _output: &TensorType) -> Option<Tiling> {
-        let s = self.known(&inputs[0].shape, &inputs[1].shape);
-        let (rows, k, cols) = s.product(self.form);
-        let (tile_rows, tile_cols) = match self.form {
-            // Windows of a tile lie in the second-level cache.
-            Form::Output => ((WINDOWS / k.max(1)).clamp(16, 512), cols),
-            // An image, since windows overlap.
-            Form::Input => (s.input[0] * s.input[1], cols),
-            // Whole taps; where those are few, columns too, so that there is work for several threads.
-            Form::Kernel => {
-                let taps = 32_usize.div_ceil(s.channels.max(1)).min(s.kernel[0] * s.kernel[1]);
-                let few = (s.kernel[0] * s.kernel[1]).div_ceil(taps.max(1)) < 4;
-                (taps * s.channels, if few { cols.min(16) } else { cols })
-            }
-        };
-        Some(Tiling { rows, cols, tile_rows: tile_rows.max(1), tile_cols: tile_cols.max(1) })
+        Some(cpu::tiling(self.form, &self.known(&inputs[0].shape, &inputs[1].shape)))
     }
 
     fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
         let s = self.known(&inputs[0].ty.shape, &inputs[1].ty.shape);
-        let (a, b) = (inputs[0].f32(), inputs[1].f32());
-        PATCHES.with_borrow_mut(|patches| match self.form {
-            Form::Output => output_tile(&s, a, b, tile, out, patches),
-            Form::Input => input_tile(&s, a, b, tile, out, patches),
-            Form::Kernel => kernel_tile(&s, a, b, tile, out, patches),
-        });
+        cpu::tile(self.form, &s, inputs[0].f32(), inputs[1].f32(), tile, out);
     }
 }
 
 /// Pixels of a part of the sum of a kernel's gradient on a GPU: a multiple of the depth of a tile, and enough work to be worth storing.
 const PART: usize = 512;
-
-/// Elements of the gathered windows that a thread works on at a time.
-const WINDOWS: usize = 65_536;
-
-thread_local! {
-    static PATCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Visits the rows of windows of `taps` (from the first to the last) at these output pixels: the place of the row in the
-/// gathered matrix, the offset of its first input element, and its number of elements that lie inside.
-fn each_run(
-    s: &Sizes,
-    pixels: std::ops::Range<usize>,
-    taps: std::ops::Range<usize>,
-    mut f: impl FnMut(usize, usize, usize),
-) {
-    let (c, width) = (s.channels, taps.len() * s.channels);
-    for (row, pixel) in pixels.enumerate() {
-        let (line, ox) = (pixel / s.output[1], pixel % s.output[1]);
-        let (image, oy) = (line / s.output[0], line % s.output[0]);
-        let mut tap = taps.start;
-        while tap < taps.end {
-            let (ky, kx) = (tap / s.kernel[1], tap % s.kernel[1]);
-            let n = (s.kernel[1] - kx).min(taps.end - tap);
-            let to = row * width + (tap - taps.start) * c;
-            if let Some(y) = under(s, 0, oy, ky) {
-                let line = (image * s.input[0] + y) * s.input[1];
-                if s.dilation[1] == 1 {
-                    // Neighbouring taps lie over neighbouring pixels.
-                    let first = (ox * s.strides[1] + kx) as isize - s.padding[1] as isize;
-                    let skip = (-first).clamp(0, n as isize) as usize;
-                    let end = (s.input[1] as isize - first).clamp(skip as isize, n as isize) as usize;
-                    if skip < end {
-                        let at = (first + skip as isize) as usize;
-                        f(to + skip * c, (line + at) * c, (end - skip) * c);
-                    }
-                } else {
-                    for k in 0..n {
-                        if let Some(x) = under(s, 1, ox, kx + k) {
-                            f(to + k * c, (line + x) * c, c);
-                        }
-                    }
-                }
-            }
-            tap += n;
-        }
-    }
-}
-
-/// The windows of these taps at these output pixels as a matrix `[pixels, taps · channels]`, zero beyond the edges.
-fn gather<'p>(
-    s: &Sizes,
-    x: &[f32],
-    pixels: std::ops::Range<usize>,
-    taps: std::ops::Range<usize>,
-    patches: &'p mut Vec<f32>,
-) -> &'p [f32] {
-    patches.clear();
-    patches.resize(pixels.len() * taps.len() * s.channels, 0.0);
-    each_run(s, pixels, taps, |to, from, n| patches[to..to + n].copy_from_slice(&x[from..from + n]));
-    patches
-}
-
-fn taps(s: &Sizes) -> usize {
-    s.kernel[0] * s.kernel[1]
-}
-
-fn output_tile(s: &Sizes, x: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
-    let k = taps(s) * s.channels;
-    let windows = gather(s, x, tile.row..tile.row + tile.rows, 0..taps(s), patches);
-    let a = Strided { data: windows, offset: 0, row: k, col: 1 };
-    let b = Strided { data: kernel, offset: tile.col, row: s.filters, col: 1 };
-    gemm(tile.rows, k, tile.cols, &a, &b, out, false);
-}
-
-/// Tiles are whole images: each output pixel adds to all pixels under its window.
-fn input_tile(s: &Sizes, g: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
-    out.fill(0.0);
-    let (pixels, k) = (s.output[0] * s.output[1], taps(s) * s.channels);
-    let image = tile.row / (s.input[0] * s.input[1]).max(1);
-    let origin = tile.row * s.channels;
-    let step = (WINDOWS / k.max(1)).clamp(1, pixels.max(1));
-    for first in (0..pixels).step_by(step) {
-        let n = step.min(pixels - first);
-        let first = image * pixels + first;
-        patches.resize(n * k, 0.0);
-        let a = Strided { data: g, offset: first * s.filters, row: s.filters, col: 1 };
-        let b = Strided { data: kernel, offset: 0, row: 1, col: s.filters };
-        gemm(n, s.filters, k, &a, &b, patches, false);
-        each_run(s, first..first + n, 0..taps(s), |from, to, n| {
-            let to = to - origin;
-            out[to..to + n].iter_mut().zip(&patches[from..from + n]).for_each(|(o, p)| *o += *p);
-        });
-    }
-}
-
-/// Tiles are whole taps.
-fn kernel_tile(s: &Sizes, x: &[f32], g: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
-    out.fill(0.0);
-    let pixels = s.batch * s.output[0] * s.output[1];
-    let taps = tile.row / s.channels..(tile.row + tile.rows) / s.channels;
-    let step = (WINDOWS / 2 / tile.rows.max(1)).clamp(1, pixels.max(1));
-    for first in (0..pixels).step_by(step) {
-        let n = step.min(pixels - first);
-        let windows = gather(s, x, first..first + n, taps.clone(), patches);
-        let a = Strided { data: windows, offset: 0, row: 1, col: tile.rows };
-        let b = Strided { data: g, offset: first * s.filters + tile.col, row: s.filters, col: 1 };
-        gemm(tile.rows, n, tile.cols, &a, &b, out, true);
-    }
-}
 
 fn apply(op: Conv2D, a: Tensor, b: Tensor) -> Tensor {
     node(Kind::Op(std::sync::Arc::new(op)), &[a, b], |t| op.infer(t).map(|t| vec![t]))

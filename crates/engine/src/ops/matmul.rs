@@ -6,6 +6,7 @@ use rhyton_kernels::table::{MATMUL_DIRECT, MATMUL_SMALL, MATMUL_TILED};
 
 use super::cases::Case;
 use crate::Error;
+use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
 
@@ -85,6 +86,13 @@ impl OpDef for MatMul {
             (ta, true) => g.matmul_with(a, true, ta),
         });
         Ok(vec![da, db])
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let transposed = |name, yes: bool| yes.then_some((name, Attribute::Bool(true)));
+        let attributes =
+            [transposed("transpose_a", self.transpose_a), transposed("transpose_b", self.transpose_b)];
+        Some(cx.over_inputs("MatMul", "product", attributes.into_iter().flatten().collect()))
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {

@@ -10,6 +10,7 @@ use rhyton_kernels::table::{Kernel, POOL2D, POOL2D_GRAD};
 use super::cases::Case;
 use super::conv::Windows;
 use crate::Error;
+use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
 
@@ -142,6 +143,25 @@ impl OpDef for Pool2D {
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
         self.dispatch(&POOL2D, &self.known(&inputs[0].shape), output.len(), &[0], caps)
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let shape = &cx.inputs.first()?.shape;
+        let ints = |[a, b]: [usize; 2]| -> Option<Attribute> {
+            Some(Attribute::Ints(vec![1, i64::try_from(a).ok()?, i64::try_from(b).ok()?, 1]))
+        };
+        let padding = self.windows.tensorflow_padding([*shape.get(1)?, *shape.get(2)?], self.size.map(Some));
+        let attributes = vec![
+            ("ksize", ints(self.size)?),
+            ("strides", ints(self.windows.strides)?),
+            ("padding", Attribute::Text(padding)),
+        ];
+        match (self.pooling, padding) {
+            // No layer pads otherwise, and TensorFlow has no mean of such windows.
+            (_, "EXPLICIT") => None,
+            (Pooling::Max, _) => Some(cx.over_inputs("MaxPool", "output", attributes)),
+            (Pooling::Average, _) => Some(cx.over_inputs("AvgPool", "output", attributes)),
+        }
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {

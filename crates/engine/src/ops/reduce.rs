@@ -6,6 +6,7 @@ use rhyton_kernels::table::{REDUCE_EACH, REDUCE_GROUP};
 
 use super::cases::Case;
 use crate::Error;
+use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
 use crate::types::TensorType;
 
@@ -109,6 +110,16 @@ impl OpDef for Reduce {
         true
     }
 
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let op = match self.kind {
+            Reduction::Sum => "Sum",
+            Reduction::Max => "Max",
+            Reduction::Min => "Min",
+        };
+        let axes: Vec<usize> = (self.first..self.first + self.count).collect();
+        cx.with_ints(op, "output", &axes, "Tidx", vec![("keep_dims", Attribute::Bool(true))])
+    }
+
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
         inputs[0].len() as u64
     }
@@ -116,11 +127,13 @@ impl OpDef for Reduce {
     fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
         let (outer, _, inner) = self.split(&inputs[0].shape);
         debug_assert_eq!(outer * inner, output.len());
+        // Whole lines of the cache, and where they are few, several tiles of them.
+        let tile_cols = if outer < 4 { inner.div_ceil(4).next_multiple_of(16).clamp(16, 256) } else { 256 };
         Some(Tiling {
             rows: outer.max(1),
             cols: inner.max(1),
             tile_rows: if inner == 1 { 64 } else { 1 },
-            tile_cols: 256,
+            tile_cols,
         })
     }
 

@@ -6,6 +6,7 @@ use rhyton_kernels::table::COPY_AXIS;
 
 use super::cases::Case;
 use crate::Error;
+use crate::export::{Attribute, Element, Exporter, Source};
 use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
 use crate::types::TensorType;
 
@@ -64,6 +65,27 @@ impl OpDef for Slice {
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         Ok(vec![Some(make(Slice { pad: !self.pad, ..*self }, cx.grad))])
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        let x = cx.inputs.first()?.clone();
+        let number = |n: usize| i32::try_from(n).ok();
+        let (start, len) = (number(self.start)?, number(self.len)?);
+        let on_axis = |here: i32, elsewhere: i32| -> Vec<i32> {
+            (0..x.shape.len()).map(|axis| if axis == self.axis { here } else { elsewhere }).collect()
+        };
+        if self.pad {
+            let after = number(self.whole)? - start - len;
+            let around = on_axis(start, 0).into_iter().zip(on_axis(after, 0));
+            let paddings = cx.nodes.pairs(&around.map(|(a, b)| [a, b]).collect::<Vec<_>>());
+            let types = vec![("Tpaddings", Attribute::Type(Element::I32))];
+            return Some(cx.nodes.float("Pad", "output", &[x.source, paddings], types));
+        }
+        let begin = cx.nodes.ints(&on_axis(start, 0));
+        // -1: to the end.
+        let size = cx.nodes.ints(&on_axis(len, -1));
+        let types = vec![("Index", Attribute::Type(Element::I32))];
+        Some(cx.nodes.float("Slice", "output", &[x.source, begin, size], types))
     }
 }
 

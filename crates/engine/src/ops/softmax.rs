@@ -6,6 +6,7 @@ use rhyton_kernels::table::{SOFTMAX_EACH, SOFTMAX_GROUP};
 
 use super::cases::Case;
 use crate::Error;
+use crate::export::{Exporter, Source};
 use crate::graph::{
     Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node, tensor_of, with_open,
 };
@@ -59,6 +60,13 @@ impl OpDef for Softmax {
         } else {
             y * (g - (g * y).sum_keep(&[-1]))
         })])
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        Some(match self.log {
+            false => cx.over_inputs("Softmax", "softmax", vec![]),
+            true => cx.over_inputs("LogSoftmax", "logsoftmax", vec![]),
+        })
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {

@@ -6,6 +6,7 @@ use rhyton_kernels::table::STRIDED_COPY;
 
 use super::cases::Case;
 use crate::Error;
+use crate::export::{Exporter, Source};
 use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
 use crate::types::TensorType;
 
@@ -66,6 +67,10 @@ impl OpDef for Transpose {
         let mut back = vec![0; self.order.len()];
         self.order.iter().enumerate().for_each(|(i, a)| back[*a] = i);
         Ok(vec![Some(cx.grad.transpose(&back))])
+    }
+
+    fn export(&self, cx: &mut Exporter) -> Option<Source> {
+        cx.with_ints("Transpose", "y", &self.order, "Tperm", vec![])
     }
 }
 

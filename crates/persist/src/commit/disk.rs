@@ -50,6 +50,38 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
+/// Removes a folder and what is in it.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    announce!(Step::Remove(path.to_path_buf()));
+    std::fs::remove_dir_all(path)
+}
+
+/// Removes an empty folder.
+pub(super) fn remove_empty_folder(path: &Path) -> io::Result<()> {
+    announce!(Step::Remove(path.to_path_buf()));
+    std::fs::remove_dir(path)
+}
+
+/// Gives each of two folders the other's name, in one step.
+pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    announce!(Step::Exchange(a.to_path_buf(), b.to_path_buf()));
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).map_err(io::Error::from)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    {
+        let _ = (a, b);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Whether an exchange failed because this system or file system has none.
+pub(super) fn cannot_exchange(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
+}
+
 /// Makes a folder whose parent exists.
 pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     announce!(Step::CreateFolder(path.to_path_buf()));

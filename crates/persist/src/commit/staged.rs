@@ -8,7 +8,7 @@ use super::{disk, folder_of};
 use crate::Error;
 
 /// End of every temporary name. The beginning is a dot and the final name.
-const ENDING: &str = ".rhyton-tmp";
+pub(super) const ENDING: &str = ".rhyton-tmp";
 
 /// A file that is complete and durable under a temporary name. Dropped without [`publish`](Self::publish), it is removed.
 pub(super) struct Staged {

@@ -13,6 +13,7 @@ pub(crate) enum Step {
     Rename(PathBuf, PathBuf),
     Link(PathBuf, PathBuf),
     Remove(PathBuf),
+    Exchange(PathBuf, PathBuf),
     CreateFolder(PathBuf),
     SyncFolder(PathBuf),
 }
@@ -104,7 +105,7 @@ pub(crate) fn after_power_failure(before: &Files, steps: &[Step], contents: &Fil
             }
         }
         Step::Remove(p) => drop(state.remove(&name(p))),
-        Step::SyncFile(_) | Step::SyncFolder(_) | Step::CreateFolder(_) => {}
+        Step::SyncFile(_) | Step::SyncFolder(_) | Step::CreateFolder(_) | Step::Exchange(..) => {}
     };
     let mut start = before.clone();
     durable.iter().for_each(|s| apply(&mut start, s));

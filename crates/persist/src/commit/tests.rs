@@ -140,3 +140,111 @@ fn permissions_and_links_stay() {
     assert_eq!(std::fs::read(&path).unwrap(), b"2");
     assert_eq!(mode(&path), 0o640);
 }
+
+/// Folders by their place, with the bytes of the files in them.
+fn all_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(&next).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                open.push(entry.path());
+            } else {
+                let inside = entry.path().strip_prefix(folder).unwrap().to_path_buf();
+                found.push((inside, std::fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn own(name: &std::ffi::OsStr) -> bool {
+    name == "a" || name == "inner"
+}
+
+fn save_folder(target: &Path, bytes: &'static [u8]) -> Result<(), Error> {
+    write_folder(target, own, |folder| {
+        write_file(&folder.join("a"), put(bytes))?;
+        create_folder(&folder.join("inner"))?;
+        write_file(&folder.join("inner/b"), put(bytes))
+    })
+}
+
+/// What is in a folder that [`save_folder`] saved, beside a file of someone else's.
+fn saved(bytes: &[u8], with_note: bool) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut wanted = vec![("a".into(), bytes.to_vec()), ("inner/b".into(), bytes.to_vec())];
+    wanted.extend(with_note.then(|| ("note".into(), b"mine".to_vec())));
+    wanted
+}
+
+#[test]
+fn a_folder_is_old_or_new_at_every_step() {
+    for with_note in [false, true] {
+        for at in 0.. {
+            let folder = tempfile::tempdir().unwrap();
+            let target = folder.path().join("model");
+            save_folder(&target, b"old").unwrap();
+            if with_note {
+                std::fs::write(target.join("note"), b"mine").unwrap();
+            }
+            let mut result = None;
+            let (steps, crashed) = crash_at(at, || result = Some(save_folder(&target, b"new")));
+            // Someone else's file may not have moved yet.
+            let now: Vec<_> =
+                all_files(&target).into_iter().filter(|(p, _)| p != Path::new("note")).collect();
+            match result.unwrap() {
+                Ok(()) | Err(Error::Durability { .. }) => assert_eq!(now, saved(b"new", false), "{at}"),
+                Err(Error::Io { .. }) => assert_eq!(now, saved(b"old", false), "{at}"),
+                Err(other) => panic!("{other}"),
+            }
+            // Everything is durable before it is seen.
+            let seen = steps.iter().position(|s| matches!(s, testing::Step::Exchange(..)));
+            let before = steps.iter().take(seen.unwrap_or(0));
+            let count = |f: fn(&testing::Step) -> bool| before.clone().filter(|s| f(s)).count();
+            assert!(
+                seen.is_none()
+                    || count(|s| matches!(s, testing::Step::Create(_)))
+                        == count(|s| matches!(s, testing::Step::SyncFile(_)))
+            );
+            // The next save works, tidies, and brings back what lay in between.
+            save_folder(&target, b"next").unwrap();
+            assert_eq!(all_files(folder.path()).len(), 2 + usize::from(with_note), "{at}");
+            assert_eq!(all_files(&target), saved(b"next", with_note), "{at}");
+            if !crashed {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_was_renamed_away_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("model");
+    save_folder(&target, b"old").unwrap();
+    // As a crash leaves it where folders cannot be exchanged.
+    std::fs::rename(&target, folder.path().join(".model.old-1-0.rhyton-tmp")).unwrap();
+    let error = Error::Usage { what: "no".into(), advice: "none".into() };
+    assert!(write_folder(&target, own, |_| Err(error)).is_err());
+    assert_eq!(all_files(folder.path()).len(), 2);
+    assert_eq!(all_files(&target), saved(b"old", false));
+}
+
+#[test]
+fn a_folder_does_not_replace_a_file_nor_one_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("model");
+    std::fs::write(&target, b"a file").unwrap();
+    assert!(matches!(save_folder(&target, b"new"), Err(Error::Usage { .. })));
+    assert_eq!(std::fs::read(&target).unwrap(), b"a file");
+    std::fs::remove_file(&target).unwrap();
+    // Two saves at once: neither sweeps the other away.
+    let first = write_folder(&target, own, |first| {
+        save_folder(&target, b"second")?;
+        write_file(&first.join("a"), put(b"first"))
+    });
+    first.unwrap();
+    assert_eq!(all_files(folder.path()), [("model/a".into(), b"first".to_vec())]);
+    assert!(save_folder(Path::new(".."), b"new").is_err());
+}

@@ -384,7 +384,7 @@ pub(crate) fn outer_variables(dialect: Dialect) -> usize {
 }
 
 /// Nadam's running product after `iteration` steps, which tf_keras' files leave out.
-fn nadam_product(iteration: i64, config: Option<&Value>) -> f32 {
+pub(crate) fn nadam_product(iteration: i64, config: Option<&Value>) -> f32 {
     let beta_1 = config.and_then(|c| c.get("beta_1")).and_then(Value::as_f64).unwrap_or(0.9);
     let mut product = 1.0f64;
     for t in 1..=iteration {

@@ -4,8 +4,11 @@
 //! Graphs are programs: they are skipped, never run. Directories that no Keras model is in (of `model.export`, `tf.Module`,
 //! `tf.estimator`) open too, for their arrays; [`SavedFile::no_model`] says what they are.
 
+mod describe;
+mod graph;
 mod metadata;
 mod objects;
+mod write;
 
 use std::fs::File;
 use std::io::Read;
@@ -16,10 +19,12 @@ use serde_json::Value;
 use super::config::{self, Context, Form};
 use super::tf_checkpoint::{self, Checkpoint};
 use crate::tree::{
-    CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable,
-    WeightSource, WriteOptions,
+    CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Variable,
+    WeightSource,
 };
 use crate::{Error, limits};
+
+pub(crate) use write::write;
 
 /// Name of the format.
 pub(crate) const NAME: &str = "saved-model";
@@ -64,14 +69,6 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
         compile: description.compile,
         resume,
         weights: Box::new(weights),
-    })
-}
-
-/// Writes a directory.
-pub(crate) fn write(path: &Path, _tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
-    Err(Error::Usage {
-        what: format!("{}: SavedModel is read only so far", path.display()),
-        advice: "write `.keras`".into(),
     })
 }
 

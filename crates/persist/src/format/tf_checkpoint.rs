@@ -27,8 +27,10 @@ use crate::container::bundle::{self, Bundle, data_type};
 use crate::container::sstable;
 use crate::tree::{DType, Dialect, SavedFile, Tree, WriteOptions};
 use crate::{Error, checkpoint_state, commit, limits};
+pub(super) use draft::{Draft, Object as DraftObject};
 use graph::Graph;
 pub(super) use read::Checkpoint;
+pub(super) use write::{child_of, layer_edge, model_draft, variable_of};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "tf-checkpoint";
@@ -109,15 +111,20 @@ pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
             advice: "end it in a name, in UTF-8".into(),
         });
     };
-    let tensors = write::tensors(path, tree)?;
+    let tensors = write::tensors(path, tree, true)?;
     let folder = commit::folder_of(path);
     commit::create_folder(folder)?;
     bundle::write(path, &tensors, options.shards)?;
     checkpoint_state::write(folder, &checkpoint_state::CheckpointState::of(name))
 }
 
+/// Writes the checkpoint inside a SavedModel, whose folder is there.
+pub(super) fn write_inside(prefix: &Path, tree: &Tree, shards: usize) -> Result<(), Error> {
+    bundle::write(prefix, &write::tensors(prefix, tree, false)?, shards)
+}
+
 /// TensorFlow's number of an element type.
-fn number_of(dtype: DType) -> i32 {
+pub(super) fn number_of(dtype: DType) -> i32 {
     match dtype {
         DType::F16 => data_type::HALF,
         DType::BF16 => data_type::BFLOAT16,

@@ -211,7 +211,14 @@ impl Case {
         let mut root = self.skeleton();
         file.weights.fill(&mut root)?;
         let optimizer = file.weights.optimizer(&self.optimizer_class(), &self.trainable())?;
-        Ok(Tree { model: file.model, compile: file.compile, root, optimizer, resume: file.resume })
+        Ok(Tree {
+            model: file.model,
+            compile: file.compile,
+            root,
+            optimizer,
+            resume: file.resume,
+            serving: None,
+        })
     }
 }
 

@@ -107,8 +107,20 @@ impl Bound<'_> {
                     IndexMap::Same => (unsafe { part.read(first, out.len()) }, first),
                     _ => (unsafe { part.read(0, part.len()) }, 0),
                 };
-                for (i, o) in out.iter_mut().enumerate() {
-                    *o = convert(scalar, data[map.at(first + i, self.words[k]) - base]);
+                let mut done = 0;
+                while done < out.len() {
+                    let run = map.run(first + done, self.words[k]);
+                    let len = run.len.min(out.len() - done);
+                    let (out, at) = (&mut out[done..done + len], run.at - base);
+                    match (run.step, scalar) {
+                        (0, _) => out.fill(convert(scalar, data[at])),
+                        (1, Scalar::F32) => out.copy_from_slice(bytemuck::cast_slice(&data[at..at + len])),
+                        (step, _) => {
+                            let data = data[at..].iter().step_by(step);
+                            out.iter_mut().zip(data).for_each(|(o, word)| *o = convert(scalar, *word));
+                        }
+                    }
+                    done += len;
                 }
             }
         }

@@ -13,8 +13,8 @@ use crate::container::protobuf::{BoolValue, TrackableObjectGraph};
 use crate::tree::Variable;
 
 /// An object of the draft.
-#[derive(Clone, Copy)]
-pub(super) struct Object(usize);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::format) struct Object(usize);
 
 #[derive(Default)]
 struct Node {
@@ -24,7 +24,7 @@ struct Node {
 
 /// The draft. The first object is the root.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(in crate::format) struct Draft {
     nodes: Vec<Node>,
 }
 
@@ -32,6 +32,21 @@ pub(super) struct Draft {
 pub(super) struct Finished {
     pub(super) graph: Vec<u8>,
     pub(super) variables: Vec<(String, Variable)>,
+}
+
+/// Numbers and paths of the objects.
+struct Order {
+    order: Vec<usize>,
+    paths: Vec<Option<String>>,
+    numbers: Vec<Option<i32>>,
+}
+
+/// An object with the numbers of those that its edges lead to.
+pub(in crate::format) struct Numbered<'a> {
+    pub(in crate::format) object: Object,
+    pub(in crate::format) edges: Vec<(&'a str, i32)>,
+    /// Name in tf_keras, key of the tensor, and the variable.
+    pub(in crate::format) variable: Option<(&'a str, String, &'a Variable)>,
 }
 
 impl Draft {
@@ -68,8 +83,13 @@ impl Draft {
         }
     }
 
+    /// The object that everything hangs on.
+    pub(in crate::format) fn root(&self) -> Object {
+        Object(0)
+    }
+
     /// Where an edge leads.
-    pub(super) fn at(&self, from: Object, name: &str) -> Option<Object> {
+    pub(in crate::format) fn at(&self, from: Object, name: &str) -> Option<Object> {
         let edges = &self.nodes.get(from.0)?.edges;
         edges.iter().find(|(edge, _)| edge == name).map(|(_, id)| Object(*id))
     }
@@ -81,8 +101,8 @@ impl Draft {
         }
     }
 
-    /// Numbers the objects breadth-first, as TensorFlow does, and names each variable by the first path to it.
-    pub(super) fn finish(mut self) -> Finished {
+    /// Numbers the objects breadth-first, as TensorFlow does, and names each by the first path to it.
+    fn order(&self) -> Order {
         let mut order = vec![0];
         let mut paths = vec![None; self.nodes.len()];
         let mut numbers = vec![None; self.nodes.len()];
@@ -104,6 +124,29 @@ impl Draft {
                 }
             }
         }
+        Order { order, paths, numbers }
+    }
+
+    /// The objects in TensorFlow's order; those that no edge leads to are left out.
+    pub(in crate::format) fn numbered(&self) -> Vec<Numbered<'_>> {
+        let Order { order, paths, numbers } = self.order();
+        let number = |id: &usize| numbers.get(*id).copied().flatten().unwrap_or_default();
+        let one = |id: usize| {
+            let node = self.nodes.get(id)?;
+            let path = paths.get(id).cloned().flatten().unwrap_or_default();
+            let variable = node.variable.as_ref();
+            Some(Numbered {
+                object: Object(id),
+                edges: node.edges.iter().map(|(name, child)| (name.as_str(), number(child))).collect(),
+                variable: variable.map(|(full_name, v)| (full_name.as_str(), format!("{path}{SUFFIX}"), v)),
+            })
+        };
+        order.into_iter().filter_map(one).collect()
+    }
+
+    /// The serialized graph, and the variables under the keys that it names.
+    pub(super) fn finish(mut self) -> Finished {
+        let Order { order, paths, numbers } = self.order();
         let valued = self.valued();
         let mut graph = TrackableObjectGraph::default();
         let mut variables = Vec::new();

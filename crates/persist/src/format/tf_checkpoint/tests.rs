@@ -140,7 +140,7 @@ fn exercise(saved: &SavedFile) -> Result<(), Error> {
 fn graphs_that_lie_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let prefix = folder.path().join("p");
-    let tensors = write::tensors(&prefix, &tree(1.0)).unwrap();
+    let tensors = write::tensors(&prefix, &tree(1.0), true).unwrap();
     let Content::Strings(graph) = &tensors.last().unwrap().content else { panic!() };
     let good = TrackableObjectGraph::decode(graph[0].as_slice()).unwrap();
     exercise(&with_graph(&prefix, &tensors, good.encode_to_vec()).unwrap()).unwrap();
@@ -208,7 +208,7 @@ fn random_graphs_never_panic() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let legacy: PathBuf = data.join("opt_legacy_adam/tf_keras/ckpt/cp.ckpt");
     let old = Bundle::open(&legacy).unwrap().string(GRAPH, 1 << 20).unwrap().unwrap();
-    let tensors = write::tensors(&folder.path().join("p"), &tree(1.0)).unwrap();
+    let tensors = write::tensors(&folder.path().join("p"), &tree(1.0), true).unwrap();
     let Content::Strings(new) = &tensors.last().unwrap().content else { panic!() };
     let mut sound = 0;
     for round in 0..400 {

@@ -14,25 +14,73 @@ use crate::format::{optimizer, skeleton, values};
 use crate::tree::{DType, Object, OptimizerState, Slot, Tree, Variable};
 use crate::{Error, limits};
 
-/// The tensors in TensorFlow's order: the variables by their node, the graph, then what TensorFlow does not know.
-pub(super) fn tensors(path: &Path, tree: &Tree) -> Result<Vec<Tensor>, Error> {
+/// The objects of a model with its weights. The first object is the model.
+pub(in crate::format) fn model_draft(tree: &Tree) -> Result<Draft, Error> {
     let mut draft = Draft::default();
     let root = draft.object();
     model(&mut draft, root, &tree.root, 0)?;
+    Ok(draft)
+}
+
+/// The object of a child of an object that is in the draft.
+pub(in crate::format) fn child_of(
+    draft: &Draft,
+    node: draft::Object,
+    parent: &Object,
+    child: usize,
+) -> Option<draft::Object> {
+    if parent.is_model {
+        return draft.at(node, &format!("layer-{child}"));
+    }
+    let (attribute, _) = parent.children.get(child)?;
+    let edge = layers::child_edge(&parent.class_name, attribute);
+    edge.split('/').try_fold(node, |node, part| draft.at(node, part))
+}
+
+/// The edge from a model to a layer of it, as tf_keras' paths have it.
+pub(in crate::format) fn layer_edge(model: &Object, index: usize) -> String {
+    let weighty = |(_, layer): &&(String, Object)| layers::has_weights(layer);
+    match model.children.get(index) {
+        Some(layer) if weighty(&layer) => {
+            let before = model.children.iter().take(index).filter(weighty).count();
+            format!("layer_with_weights-{before}")
+        }
+        _ => format!("layer-{index}"),
+    }
+}
+
+/// The object of a variable of an object that is in the draft.
+pub(in crate::format) fn variable_of(
+    draft: &Draft,
+    node: draft::Object,
+    parent: &Object,
+    variable: usize,
+) -> Option<draft::Object> {
+    let name = &parent.variables.get(variable)?.name;
+    layers::variable_edges(&parent.class_name, name).iter().find_map(|edge| draft.at(node, edge))
+}
+
+/// The tensors in TensorFlow's order: the variables by their node, the graph, then what TensorFlow does not know. `checkpoint`: as
+/// `save_weights` writes them, else as they are inside a SavedModel.
+pub(super) fn tensors(path: &Path, tree: &Tree, checkpoint: bool) -> Result<Vec<Tensor>, Error> {
+    let mut draft = model_draft(tree)?;
+    let root = draft.root();
     if let Some(state) = &tree.optimizer {
         let node = draft.child(root, "optimizer");
         let config = optimizer_config(tree.compile.as_ref());
         Writer { draft: &mut draft, node, tree, state, config }.optimizer();
-        if keeps_losses(tree) {
+        if checkpoint && keeps_losses(tree) {
             draft.child(root, "loss");
         }
-        if state.iteration > 0 {
+        if checkpoint && state.iteration > 0 {
             // The compiled functions of a model that was trained. Without them a trained model would say that it was not restored.
             let function = draft.child(root, "train_tf_function");
             draft.edge(root, "train_function", function);
         }
     }
-    draft.edge(root, "root", root);
+    if checkpoint {
+        draft.edge(root, "root", root);
+    }
 
     let finished = draft.finish();
     let mut tensors = Vec::new();
@@ -220,7 +268,8 @@ impl Writer<'_> {
             }
         }
         if class == "Nadam" {
-            let product = self.scalar("u_product").unwrap_or(1.0);
+            let computed = || optimizer::nadam_product(self.state.iteration, self.config.as_ref());
+            let product = self.scalar("u_product").unwrap_or_else(computed);
             let product = values::float32("u_product", product);
             self.draft.variable(self.node, "_u_product", "Variable".into(), product);
         }

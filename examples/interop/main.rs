@@ -1,7 +1,9 @@
 //! Checks model files that Keras and TensorFlow wrote, writes them again, and trains along a trajectory of theirs. Called by
 //! `cargo xtask interop`, which see; xtask/interop/README.md says what the folders hold.
 //!
-//! `interop convert IN OUT --device cpu|gpu`, `interop trajectory DIR --device cpu|gpu`
+//! `interop convert IN OUT --device cpu|gpu`, `interop trajectory DIR --device cpu|gpu`, `interop serving OUT --device cpu|gpu`
+
+mod serving;
 
 use std::path::{Path, PathBuf};
 
@@ -38,10 +40,10 @@ fn main() -> Result<()> {
                 trajectory(&folder, &mut report)?;
             }
         }
+        ["serving", out] => serving::write(Path::new(out), &mut report)?,
         _ => {
-            return Err(
-                "usage: interop convert IN OUT [--device D] | interop trajectory DIR [--device D]".into()
-            );
+            let usage = "usage: interop convert IN OUT | interop trajectory DIR | interop serving OUT, each with [--device D]";
+            return Err(usage.into());
         }
     }
     println!("{} passed, {} failed", report.passed, report.failed);
@@ -188,7 +190,8 @@ fn convert(folder: &Path, out: &Path, report: &mut Report) -> Result<()> {
     for (key, entry) in files.clone() {
         let path = entry["path"].as_str().ok_or("a file without a path")?.to_string();
         let place = format!("{}/{key}", folder.display());
-        if matches!(key.as_str(), "saved_model" | "export") {
+        // No model is in it.
+        if key == "export" {
             continue;
         }
         if let Err(error) =
@@ -209,7 +212,7 @@ fn one_file(
     place: &str,
     report: &mut Report,
 ) -> Result<()> {
-    let whole = matches!(key, "keras" | "h5");
+    let whole = matches!(key, "keras" | "h5" | "saved_model");
     let optimizer = entry["optimizer"].as_bool().unwrap_or(true);
     let mut model = if whole {
         load_model(path)?

@@ -1,0 +1,210 @@
+//! The CPU's fast path: windows of a tile are gathered into the cache for gemm; where they are small, they are read where they lie.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rhyton_kernels::pointwise::vectorized;
+
+use super::super::matmul::{Strided, gemm};
+use super::{Form, Sizes, under};
+use crate::graph::{Tile, Tiling};
+
+/// How each form is cut.
+pub(super) fn tiling(form: Form, s: &Sizes) -> Tiling {
+    let (rows, k, cols) = s.product(form);
+    let (tile_rows, tile_cols) = match form {
+        // Windows of a tile lie in the second-level cache.
+        Form::Output => ((WINDOWS / k.max(1)).clamp(16, 512), cols),
+        // An image, since windows overlap.
+        Form::Input => (s.input[0] * s.input[1], cols),
+        // Whole taps; where those are few, columns too, so that there is work for several threads.
+        Form::Kernel => {
+            let taps = 32_usize.div_ceil(s.channels.max(1)).min(s.kernel[0] * s.kernel[1]);
+            let few = (s.kernel[0] * s.kernel[1]).div_ceil(taps.max(1)) < 4;
+            (taps * s.channels, if few { cols.min(16) } else { cols })
+        }
+    };
+    Tiling { rows, cols, tile_rows: tile_rows.max(1), tile_cols: tile_cols.max(1) }
+}
+
+/// Computes one tile.
+pub(super) fn tile(form: Form, s: &Sizes, a: &[f32], b: &[f32], tile: Tile, out: &mut [f32]) {
+    PATCHES.with_borrow_mut(|patches| match form {
+        Form::Output if taps(s) * s.channels <= FEW => vectorized(
+            #[inline(always)]
+            || few_tile(s, a, b, tile, out),
+        ),
+        Form::Output => output_tile(s, a, b, tile, out, patches),
+        Form::Input => input_tile(s, a, b, tile, out, patches),
+        Form::Kernel => kernel_tile(s, a, b, tile, out, patches),
+    });
+}
+
+/// Elements of the gathered windows that a thread works on at a time.
+const WINDOWS: usize = 65_536;
+
+thread_local! {
+    static PATCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Visits the rows of windows of `taps` (from the first to the last) at these output pixels: the place of the row in the
+/// gathered matrix, the offset of its first input element, and its number of elements that lie inside.
+fn each_run(s: &Sizes, pixels: Range<usize>, taps: Range<usize>, mut f: impl FnMut(usize, usize, usize)) {
+    let (c, width) = (s.channels, taps.len() * s.channels);
+    for (row, pixel) in pixels.enumerate() {
+        let (line, ox) = (pixel / s.output[1], pixel % s.output[1]);
+        let (image, oy) = (line / s.output[0], line % s.output[0]);
+        let mut tap = taps.start;
+        while tap < taps.end {
+            let (ky, kx) = (tap / s.kernel[1], tap % s.kernel[1]);
+            let n = (s.kernel[1] - kx).min(taps.end - tap);
+            let to = row * width + (tap - taps.start) * c;
+            if let Some(y) = under(s, 0, oy, ky) {
+                let line = (image * s.input[0] + y) * s.input[1];
+                if s.dilation[1] == 1 {
+                    // Neighbouring taps lie over neighbouring pixels.
+                    let first = (ox * s.strides[1] + kx) as isize - s.padding[1] as isize;
+                    let skip = (-first).clamp(0, n as isize) as usize;
+                    let end = (s.input[1] as isize - first).clamp(skip as isize, n as isize) as usize;
+                    if skip < end {
+                        let at = (first + skip as isize) as usize;
+                        f(to + skip * c, (line + at) * c, (end - skip) * c);
+                    }
+                } else {
+                    for k in 0..n {
+                        if let Some(x) = under(s, 1, ox, kx + k) {
+                            f(to + k * c, (line + x) * c, c);
+                        }
+                    }
+                }
+            }
+            tap += n;
+        }
+    }
+}
+
+/// The windows of these taps at these output pixels as a matrix `[pixels, taps · channels]`, zero beyond the edges.
+fn gather<'p>(
+    s: &Sizes,
+    x: &[f32],
+    pixels: Range<usize>,
+    taps: Range<usize>,
+    patches: &'p mut Vec<f32>,
+) -> &'p [f32] {
+    patches.clear();
+    patches.resize(pixels.len() * taps.len() * s.channels, 0.0);
+    each_run(s, pixels, taps, |to, from, n| patches[to..to + n].copy_from_slice(&x[from..from + n]));
+    patches
+}
+
+fn taps(s: &Sizes) -> usize {
+    s.kernel[0] * s.kernel[1]
+}
+
+fn output_tile(s: &Sizes, x: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+    let k = taps(s) * s.channels;
+    let windows = gather(s, x, tile.row..tile.row + tile.rows, 0..taps(s), patches);
+    let a = Strided { data: windows, offset: 0, row: k, col: 1 };
+    let b = Strided { data: kernel, offset: tile.col, row: s.filters, col: 1 };
+    gemm(tile.rows, k, tile.cols, &a, &b, out, false);
+}
+
+/// Tiles are whole images: each output pixel adds to all pixels under its window.
+fn input_tile(s: &Sizes, g: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+    out.fill(0.0);
+    let (pixels, k) = (s.output[0] * s.output[1], taps(s) * s.channels);
+    let image = tile.row / (s.input[0] * s.input[1]).max(1);
+    let origin = tile.row * s.channels;
+    let step = (WINDOWS / k.max(1)).clamp(1, pixels.max(1));
+    for first in (0..pixels).step_by(step) {
+        let n = step.min(pixels - first);
+        let first = image * pixels + first;
+        patches.resize(n * k, 0.0);
+        let a = Strided { data: g, offset: first * s.filters, row: s.filters, col: 1 };
+        let b = Strided { data: kernel, offset: 0, row: 1, col: s.filters };
+        gemm(n, s.filters, k, &a, &b, patches, false);
+        each_run(s, first..first + n, 0..taps(s), |from, to, n| {
+            let to = to - origin;
+            out[to..to + n].iter_mut().zip(&patches[from..from + n]).for_each(|(o, p)| *o += *p);
+        });
+    }
+}
+
+/// Tiles are whole taps.
+fn kernel_tile(s: &Sizes, x: &[f32], g: &[f32], tile: Tile, out: &mut [f32], patches: &mut Vec<f32>) {
+    out.fill(0.0);
+    let pixels = s.batch * s.output[0] * s.output[1];
+    let taps = tile.row / s.channels..(tile.row + tile.rows) / s.channels;
+    let step = (WINDOWS / 2 / tile.rows.max(1)).clamp(1, pixels.max(1));
+    for first in (0..pixels).step_by(step) {
+        let n = step.min(pixels - first);
+        let windows = gather(s, x, first..first + n, taps.clone(), patches);
+        let a = Strided { data: windows, offset: 0, row: 1, col: tile.rows };
+        let b = Strided { data: g, offset: first * s.filters + tile.col, row: s.filters, col: 1 };
+        gemm(tile.rows, n, tile.cols, &a, &b, out, true);
+    }
+}
+
+/// Windows of this many elements are not worth gathering.
+const FEW: usize = 32;
+/// Pixels, and filters, whose sums are kept in registers side by side.
+const SIDE: usize = 4;
+const LANES: usize = 16;
+
+/// Output pixels whose windows have few elements.
+#[inline(always)]
+fn few_tile(s: &Sizes, x: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32]) {
+    let inside = |ox: usize| {
+        let first = ox * s.strides[1];
+        let last = first + (s.kernel[1] - 1) * s.dilation[1];
+        s.dilation[1] == 1 && first >= s.padding[1] && last - s.padding[1] < s.input[1]
+    };
+    let mut done = 0;
+    while done < tile.rows {
+        let pixel = tile.row + done;
+        let (line, ox) = (pixel / s.output[1], pixel % s.output[1]);
+        let last = ox + SIDE - 1;
+        let out = &mut out[done * s.filters..];
+        if last < s.output[1] && done + SIDE <= tile.rows && inside(ox) && inside(last) {
+            few_pixels::<SIDE>(s, x, kernel, line, ox, out);
+            done += SIDE;
+        } else {
+            few_pixels::<1>(s, x, kernel, line, ox, out);
+            done += 1;
+        }
+    }
+}
+
+/// `P` neighbouring output pixels; several of them only where all their taps lie inside along the line.
+#[inline(always)]
+fn few_pixels<const P: usize>(s: &Sizes, x: &[f32], kernel: &[f32], line: usize, ox: usize, out: &mut [f32]) {
+    let (image, oy) = (line / s.output[0], line % s.output[0]);
+    let step = s.strides[1] * s.channels;
+    for first in (0..s.filters).step_by(LANES) {
+        let lanes = LANES.min(s.filters - first);
+        let mut sums = [[0.0_f32; LANES]; P];
+        for ky in 0..s.kernel[0] {
+            let Some(y) = under(s, 0, oy, ky) else { continue };
+            for kx in 0..s.kernel[1] {
+                let Some(column) = under(s, 1, ox, kx) else { continue };
+                let at = ((image * s.input[0] + y) * s.input[1] + column) * s.channels;
+                let tap = (ky * s.kernel[1] + kx) * s.channels;
+                for c in 0..s.channels {
+                    let row = &kernel[(tap + c) * s.filters + first..][..lanes];
+                    let mut padded = [0.0_f32; LANES];
+                    let weights = <&[f32; LANES]>::try_from(row).unwrap_or_else(|_| {
+                        padded[..lanes].copy_from_slice(row);
+                        &padded
+                    });
+                    for (p, sums) in sums.iter_mut().enumerate() {
+                        let value = x[at + p * step + c];
+                        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
+                    }
+                }
+            }
+        }
+        for (p, sums) in sums.iter().enumerate() {
+            out[p * s.filters + first..][..lanes].copy_from_slice(&sums[..lanes]);
+        }
+    }
+}

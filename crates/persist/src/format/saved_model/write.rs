@@ -1,0 +1,211 @@
+//! From a tree to a directory.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+
+use prost::Message;
+
+use super::{GRAPH, METADATA, describe, graph};
+use crate::Error;
+use crate::commit;
+use crate::container::bundle;
+use crate::container::protobuf::{
+    FingerprintDef, MetaGraphDef, SavedBareConcreteFunction, SavedModel, SavedObject, SavedObjectGraph,
+    SavedUserObject, SavedVariable, VersionDef, meta_graph_def::MetaInfoDef, saved_object::Kind,
+    trackable_object_graph::trackable_object::ObjectReference,
+};
+use crate::format::tf_checkpoint::{self, Draft, DraftObject, child_of, number_of, variable_of};
+use crate::tree::{ModelConfig, ModelKind, Object, Place, Serving, Tree, WriteOptions};
+
+const FINGERPRINT: &str = "fingerprint.pb";
+/// Folders of the format.
+const ASSETS: &str = "assets";
+const VARIABLES: &str = "variables";
+
+/// Whether a name in the directory is the format's own.
+fn own(name: &OsStr) -> bool {
+    [GRAPH, METADATA, FINGERPRINT, ASSETS, VARIABLES].iter().any(|own| name == *own)
+}
+
+/// Writes a directory.
+pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let Some(model) = &tree.model else {
+        return Err(Error::Usage {
+            what: format!(
+                "{}: a SavedModel holds a whole model, and there is only its weights",
+                path.display()
+            ),
+            advice: "give the architecture too, or write a TensorFlow checkpoint".into(),
+        });
+    };
+    let mut tree = Tree { model: Some(model.clone()), ..tree.clone() };
+    if let Some(model) = &mut tree.model {
+        name_input(model, tree.serving.as_mut());
+    }
+    let draft = tf_checkpoint::model_draft(&tree)?;
+    let (metadata, identifiers) = describe::write(path, &tree, &draft)?;
+    let saved = saved_model(path, &tree, &draft, &identifiers)?;
+
+    let parent = commit::folder_of(path);
+    commit::create_folder(parent)?;
+    if path.is_dir() && !super::holds(path) {
+        // Nothing to protect: the graph, which comes last, makes a folder of other things a SavedModel.
+        return fill(path, &tree, options, &metadata, &saved);
+    }
+    commit::write_folder(path, own, |folder| fill(folder, &tree, options, &metadata, &saved))
+}
+
+/// Writes all files, each durable before the next.
+fn fill(
+    folder: &Path,
+    tree: &Tree,
+    options: &WriteOptions,
+    metadata: &[u8],
+    saved: &[u8],
+) -> Result<(), Error> {
+    for inner in [ASSETS, VARIABLES] {
+        commit::create_folder(&folder.join(inner))?;
+    }
+    let prefix = folder.join(VARIABLES).join(VARIABLES);
+    tf_checkpoint::write_inside(&prefix, tree, options.shards).map_err(commit::unsaved)?;
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        commit::write_file(&path, |file| {
+            file.write_all(bytes).map_err(|source| Error::Io { action: "write", path: path.clone(), source })
+        })
+    };
+    put(METADATA, metadata).map_err(commit::unsaved)?;
+    let index = bundle::index_path(&prefix);
+    let index = std::fs::read(&index).map_err(|source| Error::Io { action: "read", path: index, source })?;
+    put(FINGERPRINT, &fingerprint(&[saved, metadata, &index])).map_err(commit::unsaved)?;
+    put(GRAPH, saved)
+}
+
+/// tf_keras names the input of a Sequential after its first layer, where Keras 3 has a number.
+fn name_input(model: &mut ModelConfig, serving: Option<&mut Serving>) {
+    let [input, first, ..] = model.layers.as_mut_slice() else { return };
+    let number = input.name.strip_prefix("input_layer").map(|rest| rest.strip_prefix('_').unwrap_or(rest));
+    let automatic = number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    if !(model.kind == ModelKind::Sequential && input.class_name == "InputLayer" && automatic) {
+        return;
+    }
+    let name = format!("{}_input", first.name);
+    for port in serving.into_iter().flat_map(|s| &mut s.inputs).filter(|port| port.name == input.name) {
+        port.name.clone_from(&name);
+    }
+    input.config.insert("name".into(), name.as_str().into());
+    input.name = name;
+}
+
+fn version(producer: i32) -> Option<VersionDef> {
+    Some(VersionDef { producer, min_consumer: 1, ..VersionDef::default() })
+}
+
+fn user_object(identifier: &str) -> Kind {
+    Kind::UserObject(SavedUserObject {
+        identifier: identifier.into(),
+        version: version(1),
+        metadata: String::new(),
+    })
+}
+
+/// The bytes of `saved_model.pb`.
+fn saved_model(
+    path: &Path,
+    tree: &Tree,
+    draft: &Draft,
+    identifiers: &describe::Identifiers,
+) -> Result<Vec<u8>, Error> {
+    let numbered = draft.numbered();
+    let mut objects = Vec::new();
+    for object in &numbered {
+        let edge = |(name, id): &(&str, i32)| ObjectReference { node_id: *id, local_name: (*name).into() };
+        let kind = match &object.variable {
+            Some((name, _, variable)) => Kind::Variable(SavedVariable {
+                dtype: number_of(variable.dtype),
+                shape: Some(graph::shape_of(&variable.shape)),
+                trainable: variable.trainable,
+                name: (*name).into(),
+            }),
+            None => user_object(identifiers.get(&object.object).unwrap_or(&"trackable_list_wrapper")),
+        };
+        objects.push(SavedObject { children: object.edges.iter().map(edge).collect(), kind: Some(kind) });
+    }
+    let mut meta = MetaGraphDef {
+        meta_info_def: Some(MetaInfoDef {
+            tags: vec!["serve".into()],
+            tensorflow_version: String::new(),
+            stripped_default_attrs: true,
+        }),
+        ..MetaGraphDef::default()
+    };
+    let mut object_graph = SavedObjectGraph::default();
+    let signatures = match &tree.serving {
+        Some(serving) => {
+            let wrong = || Error::Usage {
+                what: format!("{}: the serving graph is not that of the model", path.display()),
+                advice: "make it of the model that is saved, or leave it out".into(),
+            };
+            let mut reads = Vec::new();
+            for place in &serving.variables {
+                let object = place_of(draft, &tree.root, place).ok_or_else(wrong)?;
+                let found = numbered.iter().position(|n| n.object == object).ok_or_else(wrong)?;
+                let variable = numbered.get(found).and_then(|n| n.variable.as_ref());
+                let (name, key, variable) = variable.ok_or_else(wrong)?;
+                let object = i32::try_from(found).map_err(|_| wrong())?;
+                reads.push(graph::Read { name, key: key.clone(), variable, object });
+            }
+            let written = graph::write(serving, &reads).ok_or_else(wrong)?;
+            meta.graph_def = Some(written.graph);
+            meta.saver_def = Some(written.saver);
+            meta.signature_def.insert(graph::SIGNATURE.into(), written.signature);
+            object_graph.concrete_functions.insert(graph::FUNCTION.into(), written.function);
+            Some(written.inputs)
+        }
+        None => None,
+    };
+    // The map of signatures is there even where there is none, as in TensorFlow's own.
+    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let map = number(objects.len());
+    if let Some(root) = objects.first_mut() {
+        root.children.push(ObjectReference { node_id: map, local_name: "signatures".into() });
+    }
+    let mut children = Vec::new();
+    if signatures.is_some() {
+        children.push(ObjectReference { node_id: map + 1, local_name: graph::SIGNATURE.into() });
+    }
+    objects.push(SavedObject { children, kind: Some(user_object("signature_map")) });
+    if let Some(argument_keywords) = signatures {
+        let kind = Kind::BareConcreteFunction(SavedBareConcreteFunction {
+            concrete_function_name: graph::FUNCTION.into(),
+            argument_keywords,
+            allowed_positional_arguments: 0,
+        });
+        objects.push(SavedObject { children: Vec::new(), kind: Some(kind) });
+    }
+    object_graph.nodes = objects;
+    meta.object_graph_def = Some(object_graph);
+    Ok(SavedModel { saved_model_schema_version: 1, meta_graphs: vec![meta] }.encode_to_vec())
+}
+
+/// The draft's object of a variable of the tree.
+fn place_of(draft: &Draft, root: &Object, place: &Place) -> Option<DraftObject> {
+    let (mut node, mut object) = (draft.root(), root);
+    for child in &place.children {
+        node = child_of(draft, node, object, *child)?;
+        object = &object.children.get(*child)?.1;
+    }
+    variable_of(draft, node, object, place.variable)
+}
+
+/// The bytes of `fingerprint.pb`: TensorFlow's hashes are left out, which no loader checks; the number that tells one SavedModel from another
+/// is computed from the contents, so that the same model gives the same bytes.
+fn fingerprint(contents: &[&[u8]]) -> Vec<u8> {
+    // FNV-1a.
+    let all = contents.iter().copied().flatten();
+    let hash =
+        all.fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    let version = Some(VersionDef { producer: 4, ..VersionDef::default() });
+    FingerprintDef { checkpoint_hash: 0, version, uuid: hash.to_string() }.encode_to_vec()
+}

@@ -1,0 +1,146 @@
+//! From the engine's serving graph to the tree's.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rhyton_engine::export;
+use rhyton_engine::graph::{LayerRef, Variable};
+use rhyton_engine::models;
+use rhyton_persist::tree::{
+    Attribute, DType, ModelConfig, Object, Place, Port, Serving, ServingNode, Source,
+};
+
+use super::to_tree::children;
+
+/// The serving graph of a model; `None`, after saying why, where it has none.
+pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
+    let made = models::serving(root).and_then(|serving| converted(root, &serving));
+    match made {
+        Ok(serving) => Some(serving),
+        Err(why) => {
+            without(&root.name(), &why);
+            None
+        }
+    }
+}
+
+/// The serving graph of a model that is written from its configs and arrays; as [`serving()`].
+pub(super) fn of_tree(config: &ModelConfig, root: &Object, path: &Path) -> Option<Serving> {
+    let known = super::from_tree::network(config, path).map_err(|e| e.to_string()).and_then(|network| {
+        let built =
+            network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
+        match (built, narrow(root)) {
+            (false, _) => Err("its input shape is not known".into()),
+            // The graph computes in float32.
+            (true, true) => Err("not all of its variables are of float32".into()),
+            (true, false) => Ok(network),
+        }
+    });
+    match known {
+        Ok(network) => serving(&network),
+        Err(why) => {
+            without(&config.name, &why);
+            None
+        }
+    }
+}
+
+fn narrow(object: &Object) -> bool {
+    object.variables.iter().any(|v| v.dtype != DType::F32)
+        || object.children.iter().any(|(_, child)| narrow(child))
+}
+
+fn without(name: &str, why: &str) {
+    say(&format!(
+        "the model `{name}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
+         alone (TensorFlow Serving) cannot use it."
+    ));
+}
+
+/// Says something on stderr, once: a callback may save every epoch.
+fn say(text: &str) {
+    static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.get_or_insert_default().insert(text.into()) {
+        eprintln!("Warning: {text}");
+    }
+}
+
+fn converted(root: &LayerRef, serving: &models::Serving) -> Result<Serving, String> {
+    let lost = |v: &Variable| format!("the variable `{}` is none of the model's layers'", v.name());
+    let variables = serving
+        .variables
+        .iter()
+        .map(|v| place(root, v, &mut vec![]).ok_or_else(|| lost(v)))
+        .collect::<Result<_, _>>()?;
+    let ports = |ports: &[models::Port]| {
+        let port = |port: &models::Port| Port {
+            name: port.name.clone(),
+            dtype: dtype(port.element),
+            shape: port.shape.clone(),
+            source: source(port.source),
+        };
+        ports.iter().map(port).collect()
+    };
+    let node = |node: &export::Node| ServingNode {
+        scope: node.scope.clone(),
+        op: node.op.into(),
+        output: node.output.into(),
+        inputs: node.inputs.iter().copied().map(source).collect(),
+        attributes: node.attributes.iter().map(|(name, a)| ((*name).into(), attribute(a))).collect(),
+    };
+    Ok(Serving {
+        inputs: ports(&serving.inputs),
+        outputs: ports(&serving.outputs),
+        variables,
+        nodes: serving.nodes.iter().map(node).collect(),
+    })
+}
+
+/// Where a variable is in the tree's object of a layer.
+fn place(layer: &LayerRef, variable: &Variable, way: &mut Vec<usize>) -> Option<Place> {
+    if let Some(found) = layer.own_variables().iter().position(|v| v == variable) {
+        return Some(Place { children: way.clone(), variable: found });
+    }
+    for (i, (_, child)) in children(layer).into_iter().enumerate() {
+        way.push(i);
+        let found = place(&child, variable, way);
+        way.pop();
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+fn source(source: export::Source) -> Source {
+    match source {
+        export::Source::Input(i) => Source::Input(i),
+        export::Source::Variable(i) => Source::Variable(i),
+        export::Source::Node(i) => Source::Node(i),
+    }
+}
+
+fn dtype(element: export::Element) -> DType {
+    match element {
+        export::Element::F32 => DType::F32,
+        export::Element::I32 => DType::I32,
+        export::Element::U32 => DType::U32,
+        export::Element::Bool => DType::Bool,
+    }
+}
+
+fn attribute(attribute: &export::Attribute) -> Attribute {
+    match attribute {
+        export::Attribute::Type(element) => Attribute::Type(dtype(*element)),
+        export::Attribute::Bool(yes) => Attribute::Bool(*yes),
+        export::Attribute::Int(n) => Attribute::Int(*n),
+        export::Attribute::Ints(list) => Attribute::Ints(list.clone()),
+        export::Attribute::Text(text) => Attribute::Text((*text).into()),
+        export::Attribute::Tensor(element, shape, words) => {
+            let bytes = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+            Attribute::Tensor(dtype(*element), shape.clone(), bytes)
+        }
+    }
+}
