@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use rhyton::persist::convert::{ConvertOptions, convert};
+use rhyton::persist::convert::ConvertOptions;
 use rhyton::persist::formats::FORMATS;
 use rhyton::persist::tree::Dialect;
 
@@ -20,7 +20,7 @@ fn table() -> String {
     for format in FORMATS {
         let path = folder.path().join(format!("m{}", format.endings.first().copied().unwrap_or_default()));
         let options = ConvertOptions { format: Some(format.name.into()), ..ConvertOptions::default() };
-        let written = convert(&root.join(MODEL), &path, None, &options).is_ok();
+        let written = rhyton::saving::convert(root.join(MODEL), &path, None, &options).is_ok();
         let file = if written { path } else { root.join(SAVED_MODEL) };
         let read = rhyton::persist::open(&file, None).is_ok_and(|file| file.format == format.name);
         let yes = |it: bool| if it { "yes" } else { "not yet" };

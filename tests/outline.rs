@@ -5,8 +5,10 @@ use rhyton::persist::tree::{Object, Variable};
 use rhyton::persist::{self, convert};
 use rhyton::prelude::*;
 
-/// Names and what training changes, by path.
-fn described(object: &Object) -> Vec<(String, String, Vec<(String, bool)>)> {
+/// Name and class of an object, and its variables with whether training changes them.
+type Described = (String, String, Vec<(String, bool)>);
+
+fn described(object: &Object) -> Vec<Described> {
     let own = |v: &Variable| (v.name.clone(), v.trainable);
     let mut out = vec![(
         object.name.clone(),

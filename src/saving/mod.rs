@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
-pub use rhyton_persist::convert::ConvertOptions;
+use rhyton_persist::convert::ConvertOptions;
+use rhyton_persist::formats::Format;
 pub use rhyton_persist::tree::Dialect;
-use rhyton_persist::tree::{CompileConfig, ModelConfig, Object, SavedFile, Tree, WriteOptions};
+use rhyton_persist::tree::{CompileConfig, ModelConfig, SavedFile, Tree, WriteOptions};
 
 use crate::Error;
 
@@ -221,6 +222,27 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
     Ok(model)
 }
 
+/// Writes a model file in another format: [`rhyton_persist::convert()`], and where a SavedModel is written of layers that are known, it has the
+/// graph that TensorFlow can run. Gives the name of the format.
+///
+/// # Errors
+/// As there.
+pub fn convert(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    model: Option<&Path>,
+    options: &ConvertOptions,
+) -> Result<&'static str, Error> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    let finish = |format: &Format, tree: &mut Tree| {
+        if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
+            tree.serving = serving::complete(config, &tree.root, from)?;
+        }
+        Ok(())
+    };
+    Ok(rhyton_persist::convert::convert_with(from, to, model, options, finish)?)
+}
+
 /// The network that a config describes, for who looks at its shapes.
 pub(crate) fn network_of(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
     from_tree::network(config, path)
@@ -255,58 +277,6 @@ fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
         resume::apply(model, resume, optimizer.is_some());
     }
     Ok(())
-}
-
-/// Converts a model file to another format or dialect, as the command `rhyton convert` does. `model` gives a weights-only file its
-/// architecture. Layers that are not known pass through as data; a SavedModel of known ones has a serving signature. Gives the name of the
-/// format that was written.
-///
-/// # Errors
-/// A file is damaged, or the target needs something that the source does not have.
-pub fn convert(
-    from: impl AsRef<Path>,
-    to: impl AsRef<Path>,
-    model: Option<&Path>,
-    options: &ConvertOptions,
-) -> Result<&'static str, Error> {
-    let (from, to) = (from.as_ref(), to.as_ref());
-    let (mut tree, format) = rhyton_persist::convert::prepare(from, to, model, options)?;
-    if let (Some(config), "saved-model") = (&mut tree.model, format.name) {
-        let known = from_tree::check_classes(config).and_then(|()| from_tree::network(config, from));
-        match &known {
-            Ok(root) => {
-                tree.serving = serving::serving(root);
-                to_tree::add_built_shapes(config, root);
-            }
-            Err(why) => tree.serving = serving::none(&config.name, &why.to_string()),
-        }
-        if let Some(layer) = unbuilt(config, &tree.root) {
-            let what = format!(
-                "the file does not say which input shape the layer `{layer}` was built for, which a SavedModel needs"
-            );
-            return Err(Error::usage(from, &what, "convert from a `.keras` file of this model"));
-        }
-    }
-    if let Some(folder) = to.parent() {
-        rhyton_persist::commit::create_folder(folder)?;
-    }
-    rhyton_persist::write(to, Some(format.name), &tree, &options.write)?;
-    Ok(format.name)
-}
-
-fn has_variables(object: &Object) -> bool {
-    !object.variables.is_empty() || object.children.iter().any(|(_, child)| has_variables(child))
-}
-
-/// A layer with variables, of which nothing says what it was built for.
-fn unbuilt(config: &ModelConfig, root: &Object) -> Option<String> {
-    root.children.iter().find_map(|(_, object)| {
-        let layer = config.layers.iter().find(|l| l.name == object.name)?;
-        match &layer.model {
-            Some(model) => unbuilt(model, object),
-            None => (layer.build_config.is_none() && has_variables(object)).then(|| layer.name.clone()),
-        }
-    })
 }
 
 /// The newest checkpoint of a folder, as its state file `checkpoint` names it; `None` where there is none, or its files are gone.

@@ -1,31 +1,98 @@
 //! From the engine's serving graph to the tree's.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rhyton_engine::export;
 use rhyton_engine::graph::{LayerRef, Variable};
 use rhyton_engine::models;
-use rhyton_persist::tree::{Attribute, DType, Place, Port, Serving, ServingNode, Source};
+use rhyton_persist::Error as FileError;
+use rhyton_persist::tree::{
+    Attribute, DType, ModelConfig, Object, Place, Port, Serving, ServingNode, Source,
+};
 
-use super::to_tree::children;
+use super::to_tree::{add_built_shapes, children};
 
 /// The serving graph of a model; `None`, after saying why, where it has none.
 pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
     let made = models::serving(root).and_then(|serving| converted(root, &serving));
     match made {
         Ok(serving) => Some(serving),
-        Err(why) => none(&root.name(), &why),
+        Err(why) => {
+            without(&root.name(), &why);
+            None
+        }
     }
 }
 
-/// Says why a model has no serving graph.
-pub(super) fn none(model: &str, why: &str) -> Option<Serving> {
+/// Adds what only who knows the layers can say of a model that is written from its configs and arrays: the serving graph, and the input
+/// shapes that layers were built for.
+///
+/// # Errors
+/// The shapes are not known, and TensorFlow needs them.
+pub(super) fn complete(
+    config: &mut ModelConfig,
+    root: &Object,
+    path: &Path,
+) -> Result<Option<Serving>, FileError> {
+    let network = super::from_tree::network(config, path);
+    if let Ok(network) = &network {
+        add_built_shapes(config, network);
+    }
+    if let Some(layer) = unbuilt(config, root) {
+        return Err(FileError::Usage {
+            what: format!(
+                "{}: the file does not say which input shape the layer `{layer}` was built for, which a SavedModel needs",
+                path.display()
+            ),
+            advice: "convert from a `.keras` file of this model".into(),
+        });
+    }
+    let known = network.map_err(|e| e.to_string()).and_then(|network| {
+        let built =
+            network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
+        match (built, narrow(root)) {
+            (false, _) => Err("its input shape is not known".into()),
+            // The graph computes in float32.
+            (true, true) => Err("not all of its variables are of float32".into()),
+            (true, false) => Ok(network),
+        }
+    });
+    Ok(match known {
+        Ok(network) => serving(&network),
+        Err(why) => {
+            without(&config.name, &why);
+            None
+        }
+    })
+}
+
+/// A layer with variables, of which nothing says what it was built for.
+fn unbuilt(config: &ModelConfig, root: &Object) -> Option<String> {
+    root.children.iter().find_map(|(_, object)| {
+        let layer = config.layers.iter().find(|l| l.name == object.name)?;
+        match &layer.model {
+            Some(model) => unbuilt(model, object),
+            None => (layer.build_config.is_none() && has_variables(object)).then(|| layer.name.clone()),
+        }
+    })
+}
+
+fn has_variables(object: &Object) -> bool {
+    !object.variables.is_empty() || object.children.iter().any(|(_, child)| has_variables(child))
+}
+
+fn narrow(object: &Object) -> bool {
+    object.variables.iter().any(|v| v.dtype != DType::F32)
+        || object.children.iter().any(|(_, child)| narrow(child))
+}
+
+fn without(name: &str, why: &str) {
     say(&format!(
-        "the model `{model}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
+        "the model `{name}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
          alone (TensorFlow Serving) cannot use it."
     ));
-    None
 }
 
 /// Says something on stderr, once: a callback may save every epoch.
@@ -60,55 +127,12 @@ fn converted(root: &LayerRef, serving: &models::Serving) -> Result<Serving, Stri
         inputs: node.inputs.iter().copied().map(source).collect(),
         attributes: node.attributes.iter().map(|(name, a)| ((*name).into(), attribute(a))).collect(),
     };
-    let mut converted = Serving {
+    Ok(Serving {
         inputs: ports(&serving.inputs),
         outputs: ports(&serving.outputs),
         variables,
         nodes: serving.nodes.iter().map(node).collect(),
-    };
-    for (number, declared) in declared(root).into_iter().enumerate() {
-        if let Some(declared) = declared {
-            declare(&mut converted, number, declared);
-        }
-    }
-    Ok(converted)
-}
-
-/// The element types that the input layers declare, where they say one.
-fn declared(root: &LayerRef) -> Vec<Option<DType>> {
-    use DType::*;
-    let held = root.layer();
-    let Some(network) = held.as_any().downcast_ref::<models::Network>() else { return vec![] };
-    let of = |call: &usize| {
-        let settings = network.layers.get(network.calls.get(*call)?.layer)?.settings();
-        let name = settings.dtype.as_ref()?.as_str()?.to_owned();
-        [F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32, Bool].into_iter().find(|t| t.name() == name)
-    };
-    network.inputs.iter().map(of).collect()
-}
-
-/// Lets an input have the type that its layer declares, where the engine computes with another.
-fn declare(serving: &mut Serving, number: usize, declared: DType) {
-    let Some(port) = serving.inputs.get_mut(number).filter(|port| port.dtype != declared) else { return };
-    let computed = std::mem::replace(&mut port.dtype, declared);
-    let cast = ServingNode {
-        scope: String::new(),
-        op: "Cast".into(),
-        output: "y".into(),
-        inputs: vec![Source::Input(number)],
-        attributes: vec![
-            ("SrcT".into(), Attribute::Type(declared)),
-            ("DstT".into(), Attribute::Type(computed)),
-        ],
-    };
-    let moved = |source: &mut Source| match source {
-        Source::Input(i) if *i == number => *source = Source::Node(0),
-        Source::Node(i) => *i += 1,
-        _ => {}
-    };
-    serving.nodes.iter_mut().flat_map(|n| &mut n.inputs).for_each(moved);
-    serving.outputs.iter_mut().for_each(|port| moved(&mut port.source));
-    serving.nodes.insert(0, cast);
+    })
 }
 
 /// Where a variable is in the tree's object of a layer.

@@ -107,11 +107,6 @@ impl Rhyton {
         self.run(&["trajectory".as_ref(), folder], device)
     }
 
-    /// Writes SavedModels of every layer below `out`, with its predictions.
-    fn serving(&self, out: &Path, device: &str) -> Result {
-        self.run(&["serving".as_ref(), out], device)
-    }
-
     /// Converts files of each case below `from` to the same tree below `to`, with the command.
     fn convert_files(&self, from: &Path, to: &Path) -> Result {
         let program = self.program(&["--bin", "rhyton"], "rhyton")?;
@@ -137,6 +132,11 @@ impl Rhyton {
             }
         }
         Ok(())
+    }
+
+    /// Writes SavedModels of every layer below `out`, with its predictions.
+    fn serving(&self, out: &Path, device: &str) -> Result {
+        self.run(&["serving".as_ref(), out], device)
     }
 
     fn run(&self, arguments: &[&Path], device: &str) -> Result {

@@ -1,7 +1,7 @@
 //! `inspect` and `convert`: files alone, no device.
 
+use rhyton::persist::convert::ConvertOptions;
 use rhyton::persist::tree::{Dialect, WriteOptions};
-use rhyton::saving::ConvertOptions;
 
 use crate::{Failure, arguments, print, print_json, styled};
 

@@ -30,8 +30,6 @@ pub struct Whole {
 /// Reads a file and writes what it says in another format (or dialect). `model` is a file that gives a weights-only one its
 /// architecture and its compile config. Gives the name of the format that was written.
 ///
-/// A SavedModel gets no serving signature: for that, see [`prepare`].
-///
 /// # Errors
 /// A file is damaged, the weights are not those of the architecture, or the target needs something that the source does not have.
 pub fn convert(
@@ -40,36 +38,41 @@ pub fn convert(
     model: Option<&Path>,
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
-    let (tree, format) = prepare(from, to, model, options)?;
-    if let Some(folder) = to.parent() {
-        crate::commit::create_folder(folder)?;
-    }
-    formats::write(to, Some(format.name), &tree, &options.write)?;
-    Ok(format.name)
+    convert_with(from, to, model, options, |_, _| Ok(()))
 }
 
-/// What [`convert`] is to write, and the format: who knows the layers can add [`Tree::serving`] before [`formats::write`].
+/// [`convert`], with a last look at what is written, by who can add to it: `finish` is given the target and the tree.
 ///
 /// # Errors
-/// As [`convert`].
-pub fn prepare(
+/// As there, and what `finish` returns.
+pub fn convert_with(
     from: &Path,
     to: &Path,
     model: Option<&Path>,
     options: &ConvertOptions,
-) -> Result<(Tree, &'static Format), Error> {
+    finish: impl FnOnce(&Format, &mut Tree) -> Result<(), Error>,
+) -> Result<&'static str, Error> {
     let file = formats::open(from, None)?;
     let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
     let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
     let mut tree = whole.tree;
-    let directory = to.extension().is_none() && file.model.is_some();
-    let format = options.format.as_deref().or(directory.then_some("saved-model"));
-    let target = formats::for_writing(to, format, tree.model.is_some())?;
+    let target = match options.format.as_deref() {
+        // A name without an ending: where only weights were, only weights are.
+        None if file.model.is_none() && formats::by_ending(to, true)?.name == "saved-model" => {
+            formats::by_ending(to, false)?
+        }
+        name => formats::for_writing(to, name, tree.model.is_some())?,
+    };
     check_gaps(from, target, &whole.gaps)?;
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
     }
-    Ok((tree, target))
+    finish(target, &mut tree)?;
+    if let Some(folder) = to.parent() {
+        crate::commit::create_folder(folder)?;
+    }
+    formats::write(to, Some(target.name), &tree, &options.write)?;
+    Ok(target.name)
 }
 
 /// Steps that the optimizer whose state is in a file has taken; for files without architecture. `None` where there is none.

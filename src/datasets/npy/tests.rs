@@ -1,9 +1,9 @@
 //! The files in tests/data/npy were written by NumPy 2.4 (`save`, `savez`, `savez_compressed`); the values are those of
 //! the expressions beside them.
 
-use super::{Element, Npz, load};
+use super::{Element, Npz, load, load_data, save};
 use crate::datasets::DatasetError;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Dimension, IxDyn};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -110,4 +110,58 @@ fn no_damaged_header_is_believed() {
         bytes.extend([0; 4]);
         assert!(load_bytes(&bytes).is_err(), "{header}");
     }
+}
+
+/// What is written is what NumPy writes, to the byte, for any rank.
+#[test]
+fn what_is_saved_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    for shape in [&[][..], &[3], &[2, 3], &[0, 4], &[1, 2, 3]] {
+        let array = ArrayD::from_shape_fn(IxDyn(shape), |at| at.slice().iter().sum::<usize>() as f32 + 0.5);
+        save(&path, &array).unwrap();
+        assert_eq!(load::<f32>(&path).unwrap(), array);
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!((bytes.len() - 4 * array.len()) % 64, 0);
+        assert_eq!(bytes[bytes.len() - 4 * array.len() - 1], b'\n');
+    }
+    save(&path, &ArrayD::zeros(IxDyn(&[2, 3]))).unwrap();
+    let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+    assert!(text.contains("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"), "{text}");
+    save(&path, &ArrayD::zeros(IxDyn(&[3]))).unwrap();
+    assert!(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains("(3,)"));
+    assert_eq!(load_data(&path).unwrap().shape, [3]);
+}
+
+/// Data may be of any type of numbers.
+#[test]
+fn data_of_all_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    let file = |descr: &str, data: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,), }}\n");
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        std::fs::write(&path, [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()).unwrap();
+        load_data(&path)
+    };
+    for (descr, data) in [("<f4", &1f32.to_le_bytes()[..]), ("<f8", &1f64.to_le_bytes()), ("<f2", &[0, 0x3c])]
+    {
+        assert_eq!(file(descr, data).unwrap().words[..], [1f32.to_bits()], "{descr}");
+    }
+    let integers = [
+        ("|b1", &[1][..]),
+        ("|u1", &[1]),
+        ("|i1", &[1]),
+        ("<u2", &[1, 0]),
+        ("<i2", &[1, 0]),
+        ("<u4", &[1, 0, 0, 0]),
+        ("<i4", &[1, 0, 0, 0]),
+        ("<u8", &[1, 0, 0, 0, 0, 0, 0, 0]),
+        ("<i8", &[1, 0, 0, 0, 0, 0, 0, 0]),
+    ];
+    for (descr, data) in integers {
+        assert_eq!(file(descr, data).unwrap().words[..], [1], "{descr}");
+    }
+    let message = file(">f4", &[0; 4]).unwrap_err().to_string();
+    assert!(message.contains("a.npy") && message.contains(">f4"), "{message}");
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::config::{self, Context, Form};
 use super::skeleton::{self, Frozen};
-use super::{naming, optimizer, resume, taken, values};
+use super::{complete, optimizer, resume, taken, values};
 use crate::container::hdf5::{Attribute, Hdf5, Node};
 use crate::container::window::Window;
 use crate::tree::{
@@ -285,31 +285,6 @@ fn reorder(weights: Vec<(String, Variable)>, wanted: &[String]) -> Vec<(String, 
     places.into_iter().filter_map(|i| weights.get_mut(i).and_then(Option::take)).collect()
 }
 
-/// Gives the empty objects of a layer what the names of its weights say: `with_custom/scale_shift/scale:0`.
-fn complete_layer(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(String, Gap)>) {
-    if object.is_model {
-        for (_, child) in &mut object.children {
-            complete_layer(child, names, slots, gaps);
-        }
-        return;
-    }
-    if !skeleton::is_empty(object) {
-        return;
-    }
-    for full in names {
-        let full = full.strip_suffix(":0").unwrap_or(full);
-        let mut parts = full.split('/');
-        // What stands before the layer's own name is that of models around it.
-        if parts.by_ref().any(|part| part == object.name) {
-            let rest: Vec<&str> = parts.collect();
-            naming::put(object, &rest, naming::has_slot(slots, full));
-        }
-    }
-    if !object.children.is_empty() {
-        gaps.push((object.name.clone(), Gap::Attributes));
-    }
-}
-
 impl WeightSource for Weights {
     fn stored(&self) -> Result<Vec<Stored>, Error> {
         let mut out = Vec::new();
@@ -397,7 +372,7 @@ impl WeightSource for Weights {
         for (_, child) in &mut skeleton.children {
             if let Some(layer) = layers.iter().find(|l| l.name == child.name) {
                 let names: Vec<&str> = layer.weights.iter().map(|(name, _)| name.as_str()).collect();
-                complete_layer(child, &names, &slots, &mut gaps);
+                complete::layer(child, &names, &slots, &mut gaps);
             }
         }
         Ok(gaps)

@@ -1,5 +1,6 @@
 //! Formats: how each of them says what is in a [`Tree`](crate::tree::Tree). They know nothing of offsets.
 
+pub(crate) mod complete;
 mod config;
 mod date;
 pub(crate) mod keras_h5;

@@ -2,9 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::values;
-use crate::tree::Object;
-
 /// `BatchNormalization` to `batch_normalization`, `ReLU` to `re_lu`, `RMSprop` to `rm_sprop`: Keras' `to_snake_case`.
 pub(crate) fn snake_case(class: &str) -> String {
     let chars: Vec<char> = class.chars().filter(|c| !c.is_whitespace()).collect();
@@ -35,43 +32,6 @@ impl Counter {
         *count += 1;
         this
     }
-}
-
-/// Puts a variable at the end of a path of names below an object: `lstm_cell`, `kernel`. Inner objects are called by their names, which
-/// stand for the attributes too.
-pub(crate) fn put(object: &mut Object, path: &[&str], trainable: bool) {
-    match path {
-        [] => {}
-        [name] => object.variables.push(values::any(name, trainable)),
-        [inner, rest @ ..] => {
-            let at =
-                object.children.iter().position(|(attribute, _)| attribute == inner).unwrap_or_else(|| {
-                    let child = Object { name: (*inner).into(), ..Object::default() };
-                    object.children.push(((*inner).into(), child));
-                    object.children.len() - 1
-                });
-            if let Some((_, child)) = object.children.get_mut(at) {
-                put(child, rest, trainable);
-            }
-        }
-    }
-}
-
-/// Whether training changes a variable, as the names of the optimizer's slots say: `Adam/m/dense/kernel:0`,
-/// `adam/dense_kernel_momentum`. Where there are no slots, it is taken to.
-pub(crate) fn has_slot(slots: &[String], path: &str) -> bool {
-    let joined = path.replace('/', "_");
-    let is_of = |slot: &String| {
-        let slot = slot.strip_suffix(":0").unwrap_or(slot);
-        let of_tf_keras = slot.strip_suffix(path).is_some_and(|before| before.ends_with('/'));
-        of_tf_keras || slot.rsplit('/').next().is_some_and(|last| last.starts_with(&format!("{joined}_")))
-    };
-    let counters = ["iteration", "learning_rate", "iter", "decay", "beta_1", "beta_2", "momentum", "rho"];
-    let counts = |slot: &String| {
-        let last = slot.rsplit('/').next().unwrap_or_default();
-        !counters.contains(&last.strip_suffix(":0").unwrap_or(last)) || slot.matches('/').count() > 1
-    };
-    !slots.iter().any(counts) || slots.iter().any(is_of)
 }
 
 #[cfg(test)]

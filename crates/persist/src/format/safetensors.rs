@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{naming, skeleton, values};
+use super::{skeleton, values};
 use crate::container::safetensors::{self, Tensor};
 use crate::container::window::Window;
 use crate::tree::{
@@ -118,7 +118,7 @@ fn complete(path: &str, object: &mut Object, tensors: &[Tensor], gaps: &mut Vec<
         let prefix = format!("{path}/");
         let below: Vec<&str> = tensors.iter().filter_map(|t| t.name.strip_prefix(&prefix)).collect();
         for name in &below {
-            naming::put(object, &name.split('/').collect::<Vec<_>>(), true);
+            super::complete::put(object, &name.split('/').collect::<Vec<_>>(), true);
         }
         if below.len() > 1 {
             gaps.push((object.name.clone(), Gap::Order));

@@ -44,7 +44,7 @@ impl Adapter {
         let limits = self.wgpu.limits();
         vec![
             ("buffer_bytes", limits.max_buffer_size),
-            ("binding_bytes", u64::from(limits.max_storage_buffer_binding_size)),
+            ("binding_bytes", limits.max_storage_buffer_binding_size),
             ("storage_buffers", limits.max_storage_buffers_per_shader_stage.into()),
             ("workgroup_memory", limits.max_compute_workgroup_storage_size.into()),
             ("invocations", limits.max_compute_invocations_per_workgroup.into()),

@@ -6,7 +6,7 @@ use super::graph::{Graph, Id, Stored, layer_number};
 use super::{SUFFIX, dtype_of, layers, optimizer};
 use crate::Error;
 use crate::container::bundle::Bundle;
-use crate::format::{naming, skeleton, values};
+use crate::format::{complete, skeleton, values};
 use crate::limits;
 use crate::tree::{self, Gap, Object, OptimizerState, Variable, WeightSource};
 
@@ -163,7 +163,7 @@ impl Completer<'_> {
                 continue;
             }
             if let Some(stored) = self.graph.variable(*id) {
-                let trainable = naming::has_slot(&self.slots, &stored.full_name);
+                let trainable = complete::has_slot(&self.slots, &stored.full_name);
                 object.variables.push(values::any(edge, trainable));
                 continue;
             }

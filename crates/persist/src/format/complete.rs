@@ -1,0 +1,66 @@
+//! What the names in a file say of layers that nobody knows.
+
+use super::{skeleton, values};
+use crate::tree::{Gap, Object};
+
+/// Gives the empty objects of a layer what the names of its weights say: `with_custom/scale_shift/scale:0`.
+pub(crate) fn layer(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(String, Gap)>) {
+    if object.is_model {
+        for (_, child) in &mut object.children {
+            layer(child, names, slots, gaps);
+        }
+        return;
+    }
+    if !skeleton::is_empty(object) {
+        return;
+    }
+    for full in names {
+        let full = full.strip_suffix(":0").unwrap_or(full);
+        let mut parts = full.split('/');
+        // What stands before the layer's own name is that of models around it.
+        if parts.by_ref().any(|part| part == object.name) {
+            let rest: Vec<&str> = parts.collect();
+            put(object, &rest, has_slot(slots, full));
+        }
+    }
+    if !object.children.is_empty() {
+        gaps.push((object.name.clone(), Gap::Attributes));
+    }
+}
+
+/// Puts a variable at the end of a path of names below an object: `lstm_cell`, `kernel`. Inner objects are called by their names, which
+/// stand for the attributes too.
+pub(crate) fn put(object: &mut Object, path: &[&str], trainable: bool) {
+    match path {
+        [] => {}
+        [name] => object.variables.push(values::any(name, trainable)),
+        [inner, rest @ ..] => {
+            let at =
+                object.children.iter().position(|(attribute, _)| attribute == inner).unwrap_or_else(|| {
+                    let child = Object { name: (*inner).into(), ..Object::default() };
+                    object.children.push(((*inner).into(), child));
+                    object.children.len() - 1
+                });
+            if let Some((_, child)) = object.children.get_mut(at) {
+                put(child, rest, trainable);
+            }
+        }
+    }
+}
+
+/// Whether training changes a variable, as the names of the optimizer's slots say: `Adam/m/dense/kernel:0`,
+/// `adam/dense_kernel_momentum`. Where there are no slots, it is taken to.
+pub(crate) fn has_slot(slots: &[String], path: &str) -> bool {
+    let joined = path.replace('/', "_");
+    let is_of = |slot: &String| {
+        let slot = slot.strip_suffix(":0").unwrap_or(slot);
+        let of_tf_keras = slot.strip_suffix(path).is_some_and(|before| before.ends_with('/'));
+        of_tf_keras || slot.rsplit('/').next().is_some_and(|last| last.starts_with(&format!("{joined}_")))
+    };
+    let counters = ["iteration", "learning_rate", "iter", "decay", "beta_1", "beta_2", "momentum", "rho"];
+    let counts = |slot: &String| {
+        let last = slot.rsplit('/').next().unwrap_or_default();
+        !counters.contains(&last.strip_suffix(":0").unwrap_or(last)) || slot.matches('/').count() > 1
+    };
+    !slots.iter().any(counts) || slots.iter().any(is_of)
+}
