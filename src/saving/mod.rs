@@ -235,7 +235,10 @@ pub fn convert(
 ) -> Result<&'static str, Error> {
     let (from, to) = (from.as_ref(), to.as_ref());
     let finish = |format: &Format, tree: &mut Tree| {
-        if let ("saved-model", Some(config)) = (format.name, &tree.model) {
+        if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
+            if let Ok(network) = from_tree::network(config, from) {
+                to_tree::add_shapes(config, &network);
+            }
             tree.serving = serving::of_tree(config, &tree.root, from);
         }
     };

@@ -146,6 +146,24 @@ pub(super) fn model_config(name: &str, network: &Network) -> ModelConfig {
     ModelConfig { kind, name: name.into(), layers, inputs, outputs, bare, config }
 }
 
+/// Says what each layer was built for where a config does not (that of an `.h5`), as the network of it knows.
+pub(super) fn add_shapes(config: &mut ModelConfig, network: &LayerRef) {
+    let Some(known) = with_network(network, |n| model_config(&config.name, n)) else { return };
+    copy_shapes(config, &known);
+}
+
+fn copy_shapes(to: &mut ModelConfig, from: &ModelConfig) {
+    for layer in &mut to.layers {
+        let Some(known) = from.layers.iter().find(|other| other.name == layer.name) else { continue };
+        if layer.build_config.is_none() {
+            layer.build_config.clone_from(&known.build_config);
+        }
+        if let (Some(inner), Some(known)) = (&mut layer.model, &known.model) {
+            copy_shapes(inner, known);
+        }
+    }
+}
+
 fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let name = layer.name();
     let settings = layer.settings();
