@@ -236,9 +236,11 @@ pub fn convert(
     let (from, to) = (from.as_ref(), to.as_ref());
     let finish = |format: &Format, tree: &mut Tree| {
         if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
-            tree.serving = serving::complete(config, &tree.root, from)?;
+            if let Ok(network) = from_tree::network(config, from) {
+                to_tree::add_shapes(config, &network);
+            }
+            tree.serving = serving::of_tree(config, &tree.root, from);
         }
-        Ok(())
     };
     Ok(rhyton_persist::convert::convert_with(from, to, model, options, finish)?)
 }

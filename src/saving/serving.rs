@@ -7,12 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use rhyton_engine::export;
 use rhyton_engine::graph::{LayerRef, Variable};
 use rhyton_engine::models;
-use rhyton_persist::Error as FileError;
 use rhyton_persist::tree::{
     Attribute, DType, ModelConfig, Object, Place, Port, Serving, ServingNode, Source,
 };
 
-use super::to_tree::{add_built_shapes, children};
+use super::to_tree::children;
 
 /// The serving graph of a model; `None`, after saying why, where it has none.
 pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
@@ -26,30 +25,9 @@ pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
     }
 }
 
-/// Adds what only who knows the layers can say of a model that is written from its configs and arrays: the serving graph, and the input
-/// shapes that layers were built for.
-///
-/// # Errors
-/// The shapes are not known, and TensorFlow needs them.
-pub(super) fn complete(
-    config: &mut ModelConfig,
-    root: &Object,
-    path: &Path,
-) -> Result<Option<Serving>, FileError> {
-    let network = super::from_tree::network(config, path);
-    if let Ok(network) = &network {
-        add_built_shapes(config, network);
-    }
-    if let Some(layer) = unbuilt(config, root) {
-        return Err(FileError::Usage {
-            what: format!(
-                "{}: the file does not say which input shape the layer `{layer}` was built for, which a SavedModel needs",
-                path.display()
-            ),
-            advice: "convert from a `.keras` file of this model".into(),
-        });
-    }
-    let known = network.map_err(|e| e.to_string()).and_then(|network| {
+/// The serving graph of a model that is written from its configs and arrays; as [`serving()`].
+pub(super) fn of_tree(config: &ModelConfig, root: &Object, path: &Path) -> Option<Serving> {
+    let known = super::from_tree::network(config, path).map_err(|e| e.to_string()).and_then(|network| {
         let built =
             network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
         match (built, narrow(root)) {
@@ -59,28 +37,13 @@ pub(super) fn complete(
             (true, false) => Ok(network),
         }
     });
-    Ok(match known {
+    match known {
         Ok(network) => serving(&network),
         Err(why) => {
             without(&config.name, &why);
             None
         }
-    })
-}
-
-/// A layer with variables, of which nothing says what it was built for.
-fn unbuilt(config: &ModelConfig, root: &Object) -> Option<String> {
-    root.children.iter().find_map(|(_, object)| {
-        let layer = config.layers.iter().find(|l| l.name == object.name)?;
-        match &layer.model {
-            Some(model) => unbuilt(model, object),
-            None => (layer.build_config.is_none() && has_variables(object)).then(|| layer.name.clone()),
-        }
-    })
-}
-
-fn has_variables(object: &Object) -> bool {
-    !object.variables.is_empty() || object.children.iter().any(|(_, child)| has_variables(child))
+    }
 }
 
 fn narrow(object: &Object) -> bool {

@@ -146,24 +146,21 @@ pub(super) fn model_config(name: &str, network: &Network) -> ModelConfig {
     ModelConfig { kind, name: name.into(), layers, inputs, outputs, bare, config }
 }
 
-/// Says of layers, where the file did not, which input shapes they were built for: this network's layers of the same names.
-pub(super) fn add_built_shapes(config: &mut ModelConfig, root: &LayerRef) {
-    for (_, layer) in root.layer().inner() {
-        let Some(found) = config.layers.iter_mut().find(|l| l.name == layer.name()) else { continue };
-        match &mut found.model {
-            Some(model) => add_built_shapes(model, &layer),
-            None if found.build_config.is_none() => found.build_config = build_config(&layer),
-            None => {}
-        }
-    }
+/// Says what each layer was built for where a config does not (that of an `.h5`), as the network of it knows.
+pub(super) fn add_shapes(config: &mut ModelConfig, network: &LayerRef) {
+    let Some(known) = with_network(network, |n| model_config(&config.name, n)) else { return };
+    copy_shapes(config, &known);
 }
 
-/// Input shapes that a layer was built for.
-fn build_config(layer: &LayerRef) -> Option<Value> {
-    match (layer.class_name(), layer.built_for().as_deref()) {
-        ("InputLayer", _) | (_, None) => None,
-        (_, Some([shape])) => Some(json!({"input_shape": shape_json(shape)})),
-        (_, Some(shapes)) => Some(json!({"input_shape": shapes.iter().map(shape_json).collect::<Vec<_>>()})),
+fn copy_shapes(to: &mut ModelConfig, from: &ModelConfig) {
+    for layer in &mut to.layers {
+        let Some(known) = from.layers.iter().find(|other| other.name == layer.name) else { continue };
+        if layer.build_config.is_none() {
+            layer.build_config.clone_from(&known.build_config);
+        }
+        if let (Some(inner), Some(known)) = (&mut layer.model, &known.model) {
+            copy_shapes(inner, known);
+        }
     }
 }
 
@@ -177,6 +174,11 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     }
     config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| "float32".into()));
     config.extend(layer.layer().config());
+    let build_config = match (layer.class_name(), layer.built_for().as_deref()) {
+        ("InputLayer", _) | (_, None) => None,
+        (_, Some([shape])) => Some(json!({"input_shape": shape_json(shape)})),
+        (_, Some(shapes)) => Some(json!({"input_shape": shapes.iter().map(shape_json).collect::<Vec<_>>()})),
+    };
     let model = with_network(layer, |n| Box::new(model_config(&name, n)));
     LayerConfig {
         class_name: layer.class_name().into(),
@@ -187,7 +189,7 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
         registered_name: settings.registered,
         name,
         config,
-        build_config: build_config(layer),
+        build_config,
         calls,
         model,
     }

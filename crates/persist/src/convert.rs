@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::format::{optimizer, skeleton};
 use crate::formats::{self, Format};
-use crate::tree::{Gap, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions};
+use crate::tree::{Gap, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions};
 use crate::{Error, outline};
 
 /// How to convert.
@@ -38,19 +38,19 @@ pub fn convert(
     model: Option<&Path>,
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
-    convert_with(from, to, model, options, |_, _| Ok(()))
+    convert_with(from, to, model, options, |_, _| ())
 }
 
 /// [`convert`], with a last look at what is written, by who can add to it: `finish` is given the target and the tree.
 ///
 /// # Errors
-/// As there, and what `finish` returns.
+/// As there.
 pub fn convert_with(
     from: &Path,
     to: &Path,
     model: Option<&Path>,
     options: &ConvertOptions,
-    finish: impl FnOnce(&Format, &mut Tree) -> Result<(), Error>,
+    finish: impl FnOnce(&Format, &mut Tree),
 ) -> Result<&'static str, Error> {
     let file = formats::open(from, None)?;
     let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
@@ -67,12 +67,38 @@ pub fn convert_with(
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
     }
-    finish(target, &mut tree)?;
+    finish(target, &mut tree);
+    if let ("saved-model", Some(config)) = (target.name, &tree.model)
+        && let Some(layer) = without_shape(&tree.root, config)
+    {
+        return Err(Error::Usage {
+            what: format!(
+                "{}: the layer `{layer}` is of a class that is not known, and the file does not say which shape it was built for, which a \
+                 SavedModel needs",
+                from.display()
+            ),
+            advice: "convert from a `.keras` file of this model".into(),
+        });
+    }
     if let Some(folder) = to.parent() {
         crate::commit::create_folder(folder)?;
     }
     formats::write(to, Some(target.name), &tree, &options.write)?;
     Ok(target.name)
+}
+
+/// The first layer with weights of which nothing says what it was built for.
+fn without_shape(model: &Object, config: &ModelConfig) -> Option<String> {
+    model.children.iter().find_map(|(_, child)| {
+        let layer = config.layers.iter().find(|layer| layer.name == child.name)?;
+        match &layer.model {
+            Some(inner) => without_shape(child, inner),
+            None => {
+                let lacks = layer.build_config.is_none() && skeleton::has_variables(child);
+                lacks.then(|| child.name.clone())
+            }
+        }
+    })
 }
 
 /// Steps that the optimizer whose state is in a file has taken; for files without architecture. `None` where there is none.
@@ -118,10 +144,11 @@ fn check_gaps(from: &Path, target: &Format, gaps: &[(String, Gap)]) -> Result<()
 /// The file is damaged, has no architecture, or its weights are of another one.
 pub fn whole(path: &Path, file: &SavedFile, model: Option<(&Path, &SavedFile)>) -> Result<Whole, Error> {
     let source = match model {
+        // What a file says of itself is what it means; the other one may still name what it does not.
+        _ if file.model.is_some() => file,
         Some((other, described)) if described.model.is_none() => return Err(no_model(other, described)),
         Some((_, described)) => described,
-        None if file.model.is_none() => return Err(no_model(path, file)),
-        None => file,
+        None => return Err(no_model(path, file)),
     };
     let Some(config) = &source.model else { return Err(no_model(path, file)) };
     let mut root = outline::shell(config);
@@ -225,7 +252,7 @@ const TRIES: usize = 1 << 12;
 fn optimizer_of(
     file: &SavedFile,
     root: &mut Object,
-    model: &crate::tree::ModelConfig,
+    model: &ModelConfig,
     class: &str,
     unknown: &[Place],
 ) -> Result<Option<OptimizerState>, Error> {
