@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 /// The models that are exchanged, and the formats.
 const CASES: &str = "mlp,mlp_deep,conv,two_branch,custom";
 const FORMATS: &str = "ckpt,ckpt_sharded,keras,h5,weights_legacy,weights_h5,saved_model";
+/// Those that the command can train: it knows no custom layers.
+const TRAINED: &str = "mlp,mlp_deep,conv,two_branch";
 /// Variant 0 has the guide's widths, the others draw widths, names, activations and depth.
 const SETS: &[&str] = &["0:1234", "1:7", "2:8", "3:9"];
 
@@ -51,8 +53,16 @@ pub fn run(arguments: &[String]) -> Result {
         heading(&format!("E: TensorFlow runs the graphs of Rhyton's SavedModels (device: {device})"));
         rhyton.serving(&served, device)?;
         shell::run(script(&python, "check_serving.py").arg(&served))?;
+        heading(&format!("F: ten steps of rhyton train end where the libraries' end (device: {device})"));
+        shell::run(
+            script(&python, "check_training.py")
+                .arg(&written_by_keras)
+                .arg("--rhyton")
+                .arg(rhyton.command()?)
+                .args(["--device", device, "--only", TRAINED]),
+        )?;
     }
-    heading("F: rhyton convert makes each file from one of another format");
+    heading("G: rhyton convert makes each file from one of another format");
     let converted = folder.join("converted");
     rhyton.convert_files(&written_by_keras, &converted)?;
     shell::run(
@@ -64,7 +74,7 @@ pub fn run(arguments: &[String]) -> Result {
     )
 }
 
-/// How step F makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
+/// How step G makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
 const CONVERSIONS: &[(&str, &str, &str, &str)] = &[
     ("model.keras", "saved_model", "keras", "saved_model"),
     ("model.keras", "model.h5", "keras", "model.h5"),
@@ -109,7 +119,7 @@ impl Rhyton {
 
     /// Converts files of each case below `from` to the same tree below `to`, with the command.
     fn convert_files(&self, from: &Path, to: &Path) -> Result {
-        let program = self.program(&["--bin", "rhyton"], "rhyton")?;
+        let program = self.command()?;
         let there = |path: &Path| path.exists() || path.with_extension("ckpt.index").exists();
         for case in cases(from)? {
             let out = to.join(case.strip_prefix(from).map_err(|e| e.to_string())?);
@@ -132,6 +142,11 @@ impl Rhyton {
             }
         }
         Ok(())
+    }
+
+    /// Builds the command.
+    fn command(&self) -> Result<PathBuf> {
+        self.program(&["--bin", "rhyton"], "rhyton")
     }
 
     /// Writes SavedModels of every layer below `out`, with its predictions.
