@@ -83,7 +83,7 @@ const CONVERSIONS: &[(&str, &str, &str, &str)] = &[
     ("weights_legacy.h5", "model.keras", "h5-weights", "model.keras"),
     ("model.weights.h5", "model.keras", "weights-h5", "model.keras"),
     ("ckpt/cp.ckpt", "model.h5", "tf-checkpoint", "model.h5"),
-    ("saved_model", "model.weights.h5", "saved-model", "model.keras"),
+    ("saved_model", "ckpt/cp.ckpt", "saved-model", "model.keras"),
     ("ckpt_sharded/cp.ckpt", "ckpt/cp.ckpt", "tf-checkpoint", "model.h5"),
 ];
 
@@ -125,8 +125,10 @@ impl Rhyton {
             let out = to.join(case.strip_prefix(from).map_err(|e| e.to_string())?);
             for (target, source, format, model) in CONVERSIONS {
                 let (source, model) = (case.join(source), case.join(model));
+                // Layers that the command does not know have no graph to be served.
+                let unserved = *target == "saved_model" && case.iter().any(|part| part == "custom");
                 let done = there(&out.join(target));
-                if done || !there(&case.join(target)) || !there(&source) {
+                if done || unserved || !there(&case.join(target)) || !there(&source) {
                     continue;
                 }
                 let mut command = shell::command(&program);

@@ -115,6 +115,10 @@ impl WeightSource for Checkpoint {
     }
 }
 
+/// What SavedModels keep beside the layers' own attributes: lists of the same variables, functions.
+const BESIDE: [&str; 5] =
+    ["keras_api", "variables", "trainable_variables", "non_trainable_variables", "regularization_losses"];
+
 /// Completes skeletons from the graph.
 struct Completer<'a> {
     graph: &'a Graph,
@@ -158,8 +162,7 @@ impl Completer<'_> {
         check_depth(depth)?;
         let Some(node) = self.graph.node(id) else { return Ok(()) };
         for (edge, id) in &node.edges {
-            // What SavedModels keep beside the layers' own attributes.
-            if edge == "keras_api" || !seen.insert(*id) {
+            if BESIDE.contains(&edge.as_str()) || !seen.insert(*id) {
                 continue;
             }
             if let Some(stored) = self.graph.variable(*id) {
