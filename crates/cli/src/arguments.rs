@@ -145,14 +145,14 @@ pub struct Train {
     /// The targets: a .npy file for each output, with commas between
     #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
     pub targets: Vec<PathBuf>,
-    /// Where to save the trained model; the name says the format
+    /// Where to save what was trained; the name says the format: the whole model, in the dialect of MODEL, or weights
     #[arg(long, value_name = "OUT")]
     pub output: PathBuf,
     /// Times to go through the data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub epochs: usize,
-    /// Train exactly so many batches, over as many epochs as that takes
-    #[arg(long, value_name = "N", conflicts_with = "epochs")]
+    /// Train exactly so many batches, over as many epochs as that takes, whatever --epochs says
+    #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
     /// Take the examples in their order
     #[arg(long)]

@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use rhyton::datasets::npy;
-use rhyton::persist::formats;
+use rhyton::persist;
+use rhyton::persist::formats::{self, Format};
 use rhyton::plan::Caps;
 use rhyton::prelude::*;
 use serde_json::{Map, Value};
@@ -92,7 +93,14 @@ pub fn evaluate(arguments: &arguments::Evaluate) -> Result<(), Failure> {
 
 pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
     // What cannot be saved is not trained.
-    whole_model_format(&arguments.output)?;
+    let output = target(&arguments.output)?;
+    let dialect = persist::open(&arguments.run.model, None)?.dialect;
+    let options = |format: &Format| SaveOptions {
+        format: Some(format.name.into()),
+        // The library that wrote the model can read what becomes of it.
+        dialect: dialect.filter(|dialect| format.dialects.contains(dialect)),
+        ..SaveOptions::default()
+    };
     let (mut model, inputs) = ready(&arguments.run)?;
     compiled(&model, &arguments.run.model)?;
     let targets = targets(&model, &arguments.targets)?;
@@ -100,9 +108,10 @@ pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
         let (_, steps) = model.random_state();
         model.set_random_state(seed, steps);
     }
-    let mut checkpoint = arguments.checkpoint.as_ref().map(|template| {
-        let whole = formats::by_ending(template, true).is_ok_and(|format| format.whole_model);
-        ModelCheckpoint::new(template).save_weights_only(!whole)
+    let checkpoint =
+        arguments.checkpoint.as_ref().map(|template| Ok::<_, Failure>((template, target(template)?)));
+    let mut checkpoint = checkpoint.transpose()?.map(|(template, format)| {
+        ModelCheckpoint::new(template).save_weights_only(!format.whole_model).options(options(format))
     });
     let mut fit = model
         .fit(inputs, targets)
@@ -121,18 +130,18 @@ pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
         fit = fit.steps(steps);
     }
     fit.run()?;
-    model.save(&arguments.output)?;
+    if output.whole_model {
+        model.save_with(&arguments.output, &options(output))?;
+    } else {
+        model.save_weights_with(&arguments.output, &options(output))?;
+    }
     print(&format!("{}: step {}\n", arguments.output.display(), model.iterations()))
 }
 
-/// Refuses names that mean weights alone.
-fn whole_model_format(path: &Path) -> Result<(), Failure> {
-    // No ending is a SavedModel, as Keras has it.
-    if path.extension().is_none() || formats::by_ending(path, true)?.whole_model {
-        return Ok(());
-    }
-    let advice = "name a .keras or .h5 file";
-    Err(Failure::Usage(format!("{}: this format holds weights alone; {advice}", path.display())))
+/// The format that a name means: without an ending, a SavedModel, as Keras has it.
+fn target(path: &Path) -> Result<&'static Format, Failure> {
+    let name = path.extension().is_none().then_some("saved-model");
+    Ok(formats::for_writing(path, name, true)?)
 }
 
 pub fn plan(arguments: &arguments::Plan) -> Result<(), Failure> {
