@@ -1,4 +1,4 @@
-//! The README's table of formats is what the table of formats and a try of each say.
+//! The README's table of formats is what the table of formats and a try of each say; its list of layers is the table of layers.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -58,4 +58,18 @@ fn the_readme_has_the_table() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
     let readme = readme.expect("a README").replace("\r\n", "\n");
     assert!(readme.contains(&table), "the table in README.md should be:\n\n{table}");
+}
+
+#[test]
+fn the_readme_names_every_layer() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let readme = readme.expect("a README");
+    let list =
+        readme.split_once("Layers so far: ").and_then(|(_, rest)| rest.split_once('.')).expect("a list").0;
+    let named: Vec<&str> = list.split(',').map(str::trim).collect();
+    let mut classes: Vec<&str> = rhyton::layers::LAYERS.iter().map(|class| class.name).collect();
+    classes.sort_unstable();
+    let mut sorted = named.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, classes, "the list in README.md should be: {}", classes.join(", "));
 }
