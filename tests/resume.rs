@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 const FOLDER: &str = "RHYTON_TEST_RESUME_FOLDER";
 
 /// A file: its name, its dialect, its shards; and whether it holds the whole model.
-const FILES: [(&str, Option<Dialect>, usize, bool); 8] = [
+const FILES: [(&str, Option<Dialect>, usize, bool); 9] = [
+    ("saved_model", None, 0, true),
     ("model.keras", Some(Dialect::Keras3), 0, true),
     ("model-2.keras", Some(Dialect::TfKeras), 0, true),
     ("model.h5", Some(Dialect::TfKeras), 0, true),
@@ -26,13 +27,29 @@ const FILES: [(&str, Option<Dialect>, usize, bool); 8] = [
     ("model-2.weights.h5", Some(Dialect::TfKeras), 0, false),
 ];
 
-/// Optimizers with one slot, with several, with state of their own on the host, with a schedule.
-const OPTIMIZERS: [&str; 4] = ["adam", "sgd", "nadam", "schedule"];
+/// Optimizers with one slot, with several, with state of their own on the host, with a schedule; and convnets with moving statistics, that
+/// train as Keras 3 and as Keras 2.
+const OPTIMIZERS: [&str; 6] = ["adam", "sgd", "nadam", "schedule", "convnet", "convnet of Keras 2"];
+
+fn convnet() -> Model {
+    let layers = (
+        Reshape::new([5, 4, 1]).named("image").input_shape([20]),
+        Conv2D::new(4, 2).named("conv"),
+        BatchNormalization::new().momentum(0.7).named("normalized"),
+        MaxPooling2D::new(2).strides(1).named("pooled"),
+        Flatten::new().named("flat"),
+        Dropout::new(0.3).named("dropout"),
+        Dense::new(3).named("scores"),
+    );
+    common::fixed(Sequential::named("convnet", layers).expect("fits"))
+}
 
 fn compiled(optimizer: &str) -> Model {
-    let mut model = network(16);
+    let mut model = if optimizer.starts_with("convnet") { convnet() } else { network(16) };
     model.to(&cpu()).expect("moves");
+    model.as_layer().set_keras2(optimizer.ends_with("Keras 2"));
     match optimizer {
+        _ if optimizer.starts_with("convnet") => compile(&mut model, Adam::new()),
         "adam" => compile(&mut model, Adam::new().amsgrad(true)),
         "sgd" => compile(&mut model, SGD::new().learning_rate(0.05).momentum(0.9).nesterov(true)),
         "nadam" => compile(&mut model, Nadam::new()),

@@ -17,15 +17,16 @@ pub fn blobs(n: usize) -> (Array2<f32>, Array1<i32>) {
 /// 20 -> 16 -> 3 with Dropout, not compiled. Its weights and its random numbers are the same in every process, whatever other
 /// models were made before.
 pub fn network(hidden: usize) -> Model {
-    let mut model = Sequential::named(
-        "small",
-        (
-            Dense::new(hidden).activation("relu").named("hidden").input_shape([20]),
-            Dropout::new(0.3).named("dropout"),
-            Dense::new(3).named("scores"),
-        ),
-    )
-    .expect("fits");
+    let layers = (
+        Dense::new(hidden).activation("relu").named("hidden").input_shape([20]),
+        Dropout::new(0.3).named("dropout"),
+        Dense::new(3).named("scores"),
+    );
+    fixed(Sequential::named("small", layers).expect("fits"))
+}
+
+/// With weights and random numbers that are the same in every process.
+pub fn fixed(mut model: Model) -> Model {
     let mut weights = model.get_weights().expect("reads");
     for (k, weight) in weights.iter_mut().enumerate() {
         weight.iter_mut().enumerate().for_each(|(i, w)| *w = ((i * 31 + k * 17) % 41) as f32 / 82.0 - 0.25);
