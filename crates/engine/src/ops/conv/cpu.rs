@@ -154,57 +154,83 @@ const LANES: usize = 16;
 /// Output pixels whose windows have few elements.
 #[inline(always)]
 fn few_tile(s: &Sizes, x: &[f32], kernel: &[f32], tile: Tile, out: &mut [f32]) {
-    let inside = |ox: usize| {
-        let first = ox * s.strides[1];
-        let last = first + (s.kernel[1] - 1) * s.dilation[1];
-        s.dilation[1] == 1 && first >= s.padding[1] && last - s.padding[1] < s.input[1]
+    // Where a window's elements lie, from its first on.
+    let mut places = [0; FEW];
+    for (i, place) in places.iter_mut().enumerate().take(taps(s) * s.channels) {
+        let (tap, channel) = (i / s.channels, i % s.channels);
+        let (y, x) = (tap / s.kernel[1] * s.dilation[0], tap % s.kernel[1] * s.dilation[1]);
+        *place = (y * s.input[1] + x) * s.channels + channel;
+    }
+    let places = &places[..taps(s) * s.channels];
+    // The first pixel under a window that lies inside along an axis.
+    let inside = |axis: usize, output: usize| {
+        let first = (output * s.strides[axis]).checked_sub(s.padding[axis])?;
+        (first + (s.kernel[axis] - 1) * s.dilation[axis] < s.input[axis]).then_some(first)
     };
     let mut done = 0;
     while done < tile.rows {
         let pixel = tile.row + done;
         let (line, ox) = (pixel / s.output[1], pixel % s.output[1]);
-        let last = ox + SIDE - 1;
+        let (image, oy) = (line / s.output[0], line % s.output[0]);
         let out = &mut out[done * s.filters..];
-        if last < s.output[1] && done + SIDE <= tile.rows && inside(ox) && inside(last) {
-            few_pixels::<SIDE>(s, x, kernel, line, ox, out);
-            done += SIDE;
-        } else {
-            few_pixels::<1>(s, x, kernel, line, ox, out);
-            done += 1;
+        let together = ox + SIDE <= s.output[1] && done + SIDE <= tile.rows;
+        match (inside(0, oy), inside(1, ox), inside(1, ox + SIDE - 1)) {
+            (Some(y), Some(column), Some(_)) if together => {
+                let first = ((image * s.input[0] + y) * s.input[1] + column) * s.channels;
+                few_pixels(s, &x[first..], kernel, places, out);
+                done += SIDE;
+            }
+            _ => {
+                few_pixel(s, x, kernel, line, ox, &mut out[..s.filters]);
+                done += 1;
+            }
         }
     }
 }
 
-/// `P` neighbouring output pixels; several of them only where all their taps lie inside along the line.
+/// [`SIDE`] neighbouring output pixels whose windows lie inside; `x` begins at the first window's first element.
 #[inline(always)]
-fn few_pixels<const P: usize>(s: &Sizes, x: &[f32], kernel: &[f32], line: usize, ox: usize, out: &mut [f32]) {
-    let (image, oy) = (line / s.output[0], line % s.output[0]);
+fn few_pixels(s: &Sizes, x: &[f32], kernel: &[f32], places: &[usize], out: &mut [f32]) {
     let step = s.strides[1] * s.channels;
     for first in (0..s.filters).step_by(LANES) {
         let lanes = LANES.min(s.filters - first);
-        let mut sums = [[0.0_f32; LANES]; P];
-        for ky in 0..s.kernel[0] {
-            let Some(y) = under(s, 0, oy, ky) else { continue };
-            for kx in 0..s.kernel[1] {
-                let Some(column) = under(s, 1, ox, kx) else { continue };
-                let at = ((image * s.input[0] + y) * s.input[1] + column) * s.channels;
-                let tap = (ky * s.kernel[1] + kx) * s.channels;
-                for c in 0..s.channels {
-                    let row = &kernel[(tap + c) * s.filters + first..][..lanes];
-                    let mut padded = [0.0_f32; LANES];
-                    let weights = <&[f32; LANES]>::try_from(row).unwrap_or_else(|_| {
-                        padded[..lanes].copy_from_slice(row);
-                        &padded
-                    });
-                    for (p, sums) in sums.iter_mut().enumerate() {
-                        let value = x[at + p * step + c];
-                        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
-                    }
-                }
+        let [mut a, mut b, mut c, mut d] = [[0.0_f32; LANES]; SIDE];
+        for (place, row) in places.iter().zip(kernel.chunks_exact(s.filters)) {
+            let mut padded = [0.0_f32; LANES];
+            let row = &row[first..first + lanes];
+            let weights = <&[f32; LANES]>::try_from(row).unwrap_or_else(|_| {
+                padded[..lanes].copy_from_slice(row);
+                &padded
+            });
+            let [u, v, w, z] = [x[*place], x[place + step], x[place + 2 * step], x[place + 3 * step]];
+            for i in 0..LANES {
+                a[i] += u * weights[i];
+                b[i] += v * weights[i];
+                c[i] += w * weights[i];
+                d[i] += z * weights[i];
             }
         }
-        for (p, sums) in sums.iter().enumerate() {
+        for (p, sums) in [a, b, c, d].iter().enumerate() {
             out[p * s.filters + first..][..lanes].copy_from_slice(&sums[..lanes]);
+        }
+    }
+}
+
+/// One output pixel, whose window may reach beyond the edges.
+fn few_pixel(s: &Sizes, x: &[f32], kernel: &[f32], line: usize, ox: usize, out: &mut [f32]) {
+    let (image, oy) = (line / s.output[0], line % s.output[0]);
+    out.fill(0.0);
+    for ky in 0..s.kernel[0] {
+        let Some(y) = under(s, 0, oy, ky) else { continue };
+        for kx in 0..s.kernel[1] {
+            let Some(column) = under(s, 1, ox, kx) else { continue };
+            let at = ((image * s.input[0] + y) * s.input[1] + column) * s.channels;
+            let tap = (ky * s.kernel[1] + kx) * s.channels;
+            for (value, row) in
+                x[at..at + s.channels].iter().zip(kernel[tap * s.filters..].chunks_exact(s.filters))
+            {
+                out.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+            }
         }
     }
 }
