@@ -15,8 +15,14 @@ use serde_json::Value;
 
 use super::Error;
 
-/// Looks for the classes of all layers, so that one error names every class that nobody registered.
-pub(super) fn check_classes(config: &ModelConfig) -> Result<(), Error> {
+/// The network of a whole model's config. One error names every class that nobody registered.
+pub(super) fn model(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
+    check_classes(config)?;
+    network(config, path)
+}
+
+/// Looks for the classes of all layers.
+fn check_classes(config: &ModelConfig) -> Result<(), Error> {
     fn walk(config: &ModelConfig, found: &mut Vec<EngineError>) {
         for layer in &config.layers {
             match &layer.model {
@@ -51,7 +57,7 @@ fn made(config: &LayerConfig) -> Result<LayerRef, EngineError> {
 }
 
 /// The network that a config describes, as a layer.
-pub(super) fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
+fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
     let layers: Vec<LayerRef> = config.layers.iter().map(|l| layer(l, path)).collect::<Result<_, _>>()?;
     let network = match config.kind {
         ModelKind::Sequential => sequential(layers)?,

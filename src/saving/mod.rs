@@ -210,8 +210,7 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         let advice = "make the model and call load_weights";
         return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
-    from_tree::check_classes(config)?;
-    let mut model = Model::of(from_tree::network(config, path)?);
+    let mut model = Model::of(from_tree::model(config, path)?);
     model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
         compile_from(&mut model, config)?;
@@ -236,10 +235,11 @@ pub fn convert(
     let (from, to) = (from.as_ref(), to.as_ref());
     let finish = |format: &Format, tree: &mut Tree| {
         if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
-            if let Ok(network) = from_tree::network(config, from) {
-                to_tree::add_shapes(config, &network);
+            let network = from_tree::model(config, from);
+            if let Ok(network) = &network {
+                to_tree::add_shapes(config, network);
             }
-            tree.serving = serving::of_tree(config, &tree.root, from);
+            tree.serving = serving::of_tree(config, &tree.root, network);
         }
     };
     Ok(rhyton_persist::convert::convert_with(from, to, model, options, finish)?)
@@ -247,7 +247,7 @@ pub fn convert(
 
 /// The network that a config describes, for who looks at its shapes.
 pub(crate) fn network_of(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
-    from_tree::network(config, path)
+    from_tree::model(config, path)
 }
 
 fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {

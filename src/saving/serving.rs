@@ -1,7 +1,6 @@
 //! From the engine's serving graph to the tree's.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rhyton_engine::export;
@@ -12,6 +11,7 @@ use rhyton_persist::tree::{
 };
 
 use super::to_tree::children;
+use crate::Error;
 
 /// The serving graph of a model; `None`, after saying why, where it has none.
 pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
@@ -25,9 +25,13 @@ pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
     }
 }
 
-/// The serving graph of a model that is written from its configs and arrays; as [`serving()`].
-pub(super) fn of_tree(config: &ModelConfig, root: &Object, path: &Path) -> Option<Serving> {
-    let known = super::from_tree::network(config, path).map_err(|e| e.to_string()).and_then(|network| {
+/// The serving graph of a model that is written from its configs and arrays, given the network of them; as [`serving()`].
+pub(super) fn of_tree(
+    config: &ModelConfig,
+    root: &Object,
+    network: Result<LayerRef, Error>,
+) -> Option<Serving> {
+    let known = network.map_err(|e| e.to_string()).and_then(|network| {
         let built =
             network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
         match (built, narrow(root)) {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rhyton::persist::formats::FORMATS;
 
 /// Looks into, converts, runs and trains Keras models.
 #[derive(Parser)]
@@ -52,10 +54,6 @@ pub struct Inspect {
     pub variables: bool,
 }
 
-/// Formats of model files.
-const FORMATS: [&str; 7] =
-    ["keras", "h5", "weights-h5", "h5-weights", "tf-checkpoint", "saved-model", "safetensors"];
-
 /// Dialects by their names.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Dialect {
@@ -76,7 +74,7 @@ pub struct Convert {
     pub output: PathBuf,
     /// Format of OUT [default: by its name: .keras, .h5, .weights.h5, .ckpt, .safetensors; no ending: a SavedModel of a whole model, a
     /// TensorFlow checkpoint of weights]
-    #[arg(long, value_name = "F", value_parser = FORMATS)]
+    #[arg(long, value_name = "F", value_parser = formats())]
     pub format: Option<String>,
     /// Which library shall read it [default: keras3 for .keras and .weights.h5, else tf-keras]
     #[arg(long, value_name = "D")]
@@ -190,6 +188,11 @@ pub struct Plan {
     /// A training step, not a prediction
     #[arg(long)]
     pub train: bool,
+}
+
+/// Names of the formats.
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(FORMATS.iter().map(|format| format.name))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -108,11 +108,12 @@ pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
         let (_, steps) = model.random_state();
         model.set_random_state(seed, steps);
     }
-    let checkpoint =
-        arguments.checkpoint.as_ref().map(|template| Ok::<_, Failure>((template, target(template)?)));
-    let mut checkpoint = checkpoint.transpose()?.map(|(template, format)| {
-        ModelCheckpoint::new(template).save_weights_only(!format.whole_model).options(options(format))
-    });
+    let mut checkpoint = None;
+    if let Some(template) = &arguments.checkpoint {
+        let format = target(&without_fields(template))?;
+        let callback = ModelCheckpoint::new(template).save_weights_only(!format.whole_model);
+        checkpoint = Some(callback.options(options(format)));
+    }
     let mut fit = model
         .fit(inputs, targets)
         .epochs(arguments.epochs)
@@ -138,10 +139,16 @@ pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
     print(&format!("{}: step {}\n", arguments.output.display(), model.iterations()))
 }
 
-/// The format that a name means: without an ending, a SavedModel, as Keras has it.
+/// The format that a name means.
 fn target(path: &Path) -> Result<&'static Format, Failure> {
-    let name = path.extension().is_none().then_some("saved-model");
-    Ok(formats::for_writing(path, name, true)?)
+    Ok(formats::for_writing(path, None, true)?)
+}
+
+/// A template with a number for each `{field:format}`, whose dots are no endings.
+fn without_fields(template: &Path) -> PathBuf {
+    let text = template.to_string_lossy();
+    let plain = text.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+    plain.collect::<Vec<_>>().join("0").into()
 }
 
 pub fn plan(arguments: &arguments::Plan) -> Result<(), Failure> {

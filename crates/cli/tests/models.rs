@@ -110,6 +110,14 @@ fn steps_are_counted_exactly() {
     assert!(printed.contains("Epoch 2/2") && printed.contains("val_loss"), "{printed}");
     assert!(folder.path().join("cp-02.ckpt.index").exists());
     works(&["inspect", &path("b.h5")]);
+    // Dots inside a field are no ending: no ending is a SavedModel.
+    let checkpoints = path("best-{val_loss:.2f}");
+    train(&model, &path("c.h5"), &["--validation-split", "0.25", "--checkpoint", &checkpoints]);
+    let saved = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("best-");
+    let found = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+    let found: Vec<_> = found.filter(|entry| saved(&entry.file_name())).collect();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].path().join("saved_model.pb").exists());
 }
 
 /// The library that wrote a model can read what becomes of it; weights alone go to the formats that hold no more.
