@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dense::{yes, zeros};
-use super::layer_normalization::{epsilon, ones};
+use super::layer_normalization::{affine, epsilon, ones};
 use super::{Axes, Unset, axis};
 use crate::Error;
 use crate::graph::{
@@ -118,40 +118,7 @@ impl BatchNormalization {
         self
     }
 
-    /// Added to the variance. Default 0.001.
-    #[must_use]
-    pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
-    }
-
-    /// Whether there is a beta.
-    #[must_use]
-    pub fn center(mut self, center: bool) -> Self {
-        self.center = center;
-        self
-    }
-
-    /// Whether there is a gamma.
-    #[must_use]
-    pub fn scale(mut self, scale: bool) -> Self {
-        self.scale = scale;
-        self
-    }
-
-    /// First value of beta.
-    #[must_use]
-    pub fn beta_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-        self.beta_initializer = initializer.into();
-        self
-    }
-
-    /// First value of gamma.
-    #[must_use]
-    pub fn gamma_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-        self.gamma_initializer = initializer.into();
-        self
-    }
+    affine!();
 
     /// First value of the moving mean.
     #[must_use]
@@ -164,20 +131,6 @@ impl BatchNormalization {
     #[must_use]
     pub fn moving_variance_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
         self.moving_variance_initializer = initializer.into();
-        self
-    }
-
-    /// Penalty on beta.
-    #[must_use]
-    pub fn beta_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-        self.beta_regularizer = regularizer.into();
-        self
-    }
-
-    /// Penalty on gamma.
-    #[must_use]
-    pub fn gamma_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-        self.gamma_regularizer = regularizer.into();
         self
     }
 

@@ -72,6 +72,61 @@ impl Default for LayerNormalization {
     }
 }
 
+/// Builders of what every normalization with a gamma and a beta has.
+macro_rules! affine {
+    () => {
+        /// Added to the variance. Default 0.001.
+        #[must_use]
+        pub fn epsilon(mut self, epsilon: f64) -> Self {
+            self.epsilon = epsilon;
+            self
+        }
+
+        /// Whether there is a beta.
+        #[must_use]
+        pub fn center(mut self, center: bool) -> Self {
+            self.center = center;
+            self
+        }
+
+        /// Whether there is a gamma.
+        #[must_use]
+        pub fn scale(mut self, scale: bool) -> Self {
+            self.scale = scale;
+            self
+        }
+
+        /// First value of beta.
+        #[must_use]
+        pub fn beta_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
+            self.beta_initializer = initializer.into();
+            self
+        }
+
+        /// First value of gamma.
+        #[must_use]
+        pub fn gamma_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
+            self.gamma_initializer = initializer.into();
+            self
+        }
+
+        /// Penalty on beta.
+        #[must_use]
+        pub fn beta_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
+            self.beta_regularizer = regularizer.into();
+            self
+        }
+
+        /// Penalty on gamma.
+        #[must_use]
+        pub fn gamma_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
+            self.gamma_regularizer = regularizer.into();
+            self
+        }
+    };
+}
+pub(super) use affine;
+
 impl LayerNormalization {
     /// With Keras' defaults.
     pub fn new() -> Self {
@@ -85,54 +140,7 @@ impl LayerNormalization {
         self
     }
 
-    /// Added to the variance.
-    #[must_use]
-    pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
-    }
-
-    /// Whether there is a beta.
-    #[must_use]
-    pub fn center(mut self, center: bool) -> Self {
-        self.center = center;
-        self
-    }
-
-    /// Whether there is a gamma.
-    #[must_use]
-    pub fn scale(mut self, scale: bool) -> Self {
-        self.scale = scale;
-        self
-    }
-
-    /// First value of beta.
-    #[must_use]
-    pub fn beta_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-        self.beta_initializer = initializer.into();
-        self
-    }
-
-    /// First value of gamma.
-    #[must_use]
-    pub fn gamma_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-        self.gamma_initializer = initializer.into();
-        self
-    }
-
-    /// Penalty on beta.
-    #[must_use]
-    pub fn beta_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-        self.beta_regularizer = regularizer.into();
-        self
-    }
-
-    /// Penalty on gamma.
-    #[must_use]
-    pub fn gamma_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-        self.gamma_regularizer = regularizer.into();
-        self
-    }
+    affine!();
 }
 
 impl Layer for LayerNormalization {
