@@ -3,6 +3,8 @@
 // Each test binary uses some of it.
 #![allow(dead_code)]
 
+pub mod proxy;
+
 use ndarray::{Array1, Array2};
 use rhyton::prelude::*;
 

@@ -4,7 +4,16 @@ mod checks;
 mod interop;
 mod mnist;
 mod python;
+#[cfg(unix)]
+mod servers;
 mod shell;
+
+#[cfg(not(unix))]
+mod servers {
+    pub fn run(_arguments: &[String]) -> crate::shell::Result {
+        Err("the servers of the tests run on Unix only".into())
+    }
+}
 
 use shell::Result;
 use std::process::ExitCode;
@@ -29,6 +38,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--device cpu|gpu]... [--release] [--set VARIANT:SEED]...",
         help: "exchange model files with tf_keras and Keras 3, both ways, and compare ten training steps",
         run: interop::run,
+    },
+    Command {
+        name: "servers",
+        arguments: "[--only webdav|s3] [--] COMMAND...",
+        help: "run a command with servers for the tests of remote storage: Apache and moto, on 127.0.0.1",
+        run: servers::run,
     },
     Command {
         name: "trajectory",
