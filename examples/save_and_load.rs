@@ -162,6 +162,35 @@ fn main() -> Result<()> {
     again.to(&device)?;
     let same = model.predict(&test_images)? == again.predict(&test_images)?;
     println!("A model with a custom layer predicts the same after a reload: {same}");
+
+    heading("Saving to ScienceData");
+    to_a_server(&new_model)
+}
+
+/// A model goes to a WebDAV folder and comes back: wherever a path is taken, a URL is.
+fn to_a_server(model: &Model) -> Result<()> {
+    let Ok(folder) = std::env::var("RHYTON_WEBDAV") else {
+        println!(
+            "With RHYTON_WEBDAV=https://sciencedata/files (and a user in ~/.netrc, or in RHYTON_WEBDAV_USER and RHYTON_WEBDAV_PASSWORD) this \
+             would save my_model.keras there, load it back, compare the bytes, and list the folder."
+        );
+        return Ok(());
+    };
+    // As curl's --insecure: for a server whose certificate nobody vouches for.
+    let insecure = std::env::var_os("RHYTON_WEBDAV_INSECURE").is_some();
+    let folder = Location::from(folder).insecure(insecure);
+    let place = folder.join("my_model.keras");
+    model.save(&place)?;
+    let again = load_model(&place)?;
+    println!("{place}: the same weights came back: {}", again.get_weights()? == model.get_weights()?);
+    // There and back, byte for byte.
+    rhyton::storage::copy("my_model.keras", &place)?;
+    rhyton::storage::copy(&place, "from_the_server.keras")?;
+    let same = std::fs::read("my_model.keras")? == std::fs::read("from_the_server.keras")?;
+    println!("{place}: the same bytes came back: {same}");
+    for entry in rhyton::storage::list(&folder)? {
+        println!("{:>10}  {}", entry.size.map_or(String::new(), |size| size.to_string()), entry.name);
+    }
     Ok(())
 }
 

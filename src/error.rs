@@ -1,6 +1,6 @@
 //! The library's error: the engine's, the files', the data sets'.
 
-use std::path::Path;
+use rhyton_persist::Location;
 
 /// What can go wrong. A message says what was wrong, where, what was found, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +18,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn usage(path: &Path, what: &str, advice: &str) -> Self {
-        rhyton_persist::Error::Usage { what: format!("{}: {what}", path.display()), advice: advice.into() }
-            .into()
+    pub(crate) fn usage(path: &Location, what: &str, advice: &str) -> Self {
+        rhyton_persist::Error::Usage { what: format!("{path}: {what}"), advice: advice.into() }.into()
     }
 }

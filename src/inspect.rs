@@ -2,12 +2,12 @@
 
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::Network;
-use rhyton_persist::convert;
 use rhyton_persist::tree::{CompileConfig, Dialect, ModelConfig, Object, Stored, Tree};
+use rhyton_persist::{Location, convert};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -41,7 +41,7 @@ pub struct OptimizerFacts {
 
 /// What is in a file.
 pub struct Inspection {
-    /// The file.
+    /// The file; of a URL, without its secrets.
     pub path: PathBuf,
     /// Name of the format: `keras`, `h5`, ...
     pub format: &'static str,
@@ -69,11 +69,11 @@ pub struct Inspection {
 ///
 /// # Errors
 /// The file is no model file, or damaged.
-pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, Error> {
-    let path = path.as_ref();
+pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
+    let path = &path.into();
     let file = rhyton_persist::open(path, None)?;
     let mut found = Inspection {
-        path: path.into(),
+        path: path.as_path().into(),
         format: file.format,
         dialect: file.dialect,
         keras_version: file.keras_version.clone(),
@@ -135,7 +135,7 @@ fn count(object: &Object) -> u64 {
 }
 
 /// As Keras lists them: a Sequential without its input layer.
-fn layers(config: &ModelConfig, tree: Option<&Tree>, path: &Path) -> Vec<LayerFacts> {
+fn layers(config: &ModelConfig, tree: Option<&Tree>, path: &Location) -> Vec<LayerFacts> {
     let sequential = class_of(config) == "Sequential";
     // Where all layers are known, the network knows their shapes.
     let network = network_of(config, path).ok();

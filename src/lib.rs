@@ -30,7 +30,7 @@
 //!
 //! * [`prelude`]: what most programs need. The guide "Save and load models", Python beside Rust: `docs/guide.md`.
 //! * [`train`]: models, `compile`, `fit`, `evaluate`, `predict`, callbacks. [`layers`], [`losses`], [`metrics`], [`optimizers`].
-//! * [`saving`]: files of Keras and TensorFlow, read and written.
+//! * [`saving`]: files of Keras and TensorFlow, read and written; [`storage`]: on this machine, or behind a URL.
 //! * [`device`] is where models run; [`graph`] and [`plan`] are what is run.
 //! * [`datasets`] has MNIST. [`inspect`] says what is in a file of any model.
 
@@ -57,6 +57,7 @@ pub use rhyton_engine::{
     regularizers, train, types,
 };
 pub use rhyton_persist as persist;
+pub use rhyton_persist::{Location, storage};
 pub use saving::{latest_checkpoint, load_model, load_model_with};
 
 #[cfg(doctest)]

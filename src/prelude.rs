@@ -7,7 +7,7 @@ pub use crate::datasets::{self, Examples};
 pub use crate::saving::{
     Dialect, LoadOptions, SaveLoad, SaveOptions, latest_checkpoint, load_model, load_model_with,
 };
-pub use crate::{Error, set_random_seed};
+pub use crate::{Error, Location, set_random_seed};
 pub use rhyton_engine::device::Device;
 pub use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
 pub use rhyton_engine::layers::classes::*;

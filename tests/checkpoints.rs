@@ -48,7 +48,7 @@ fn best_only_saves_what_is_better_and_says_so() {
         ]
     );
     assert_eq!(best.best(), Some(0.25));
-    assert_eq!(best.last_path(), Some(Path::new(&last)));
+    assert_eq!(best.last_path(), Some(&Location::new(&last)));
     assert_eq!(list(folder.path()), ["01-0.50.keras", "04-0.25.keras"]);
 
     // Accuracy rises; `mode` says otherwise; a threshold must be beaten.
@@ -95,7 +95,7 @@ fn every_so_many_batches() {
     model.fit(&x, &y).epochs(12).callbacks([&mut checkpoint]).verbose(0).run().expect("trains");
     assert_eq!(checkpoints(folder.path()), ["cp-0005.ckpt", "cp-0010.ckpt"]);
     let latest = rhyton::latest_checkpoint(folder.path()).expect("reads");
-    assert_eq!(latest, Some(folder.path().join("cp-0010.ckpt")));
+    assert_eq!(latest, Some(folder.path().join("cp-0010.ckpt").into()));
     // It holds the state after the tenth epoch.
     let mut again = common::model(&cpu());
     again.load_weights(latest.expect("one")).expect("loads");
@@ -134,12 +134,12 @@ fn a_manager_keeps_the_newest() {
     let mut states = Vec::new();
     for k in 1..=5 {
         model.fit(&x, &y).verbose(0).run().expect("trains");
-        assert_eq!(manager.save(&model).expect("saves"), folder.path().join(format!("ckpt-{k}")));
+        assert_eq!(manager.save(&model).expect("saves"), folder.path().join(format!("ckpt-{k}")).into());
         states.push(bits(&model));
     }
     assert_eq!(checkpoints(folder.path()), ["ckpt-3", "ckpt-4", "ckpt-5"]);
     assert_eq!(list(folder.path()).len(), 7, "an index and a data file each, and the state file");
-    let kept = [3, 4, 5].map(|k| folder.path().join(format!("ckpt-{k}")));
+    let kept = [3, 4, 5].map(|k| Location::new(folder.path().join(format!("ckpt-{k}"))));
     assert_eq!(manager.checkpoints().expect("reads"), kept);
     assert_eq!(manager.latest_checkpoint().expect("reads"), Some(kept[2].clone()));
     assert_eq!(rhyton::latest_checkpoint(folder.path()).expect("reads"), Some(kept[2].clone()));
@@ -152,7 +152,7 @@ fn a_manager_keeps_the_newest() {
     }
     // Another manager of the folder goes on counting; 5 are kept by default.
     let other = CheckpointManager::new(folder.path());
-    assert_eq!(other.save(&model).expect("saves"), folder.path().join("ckpt-6"));
+    assert_eq!(other.save(&model).expect("saves"), folder.path().join("ckpt-6").into());
     assert_eq!(checkpoints(folder.path()), ["ckpt-3", "ckpt-4", "ckpt-5", "ckpt-6"]);
 }
 

@@ -63,7 +63,7 @@ fn outlines_are_the_engines_layers() {
         })
         .collect();
     assert_eq!(described(&shell)[1..], engine[..]);
-    let whole = convert::whole(&path, &file, None).expect("reads");
+    let whole = convert::whole(&path.into(), &file, None).expect("reads");
     assert!(whole.gaps.is_empty());
     let stored = model.get_weights().expect("reads").len();
     let found: usize = described(&whole.tree.root).iter().map(|(_, _, variables)| variables.len()).sum();

@@ -1,9 +1,9 @@
 //! [`CheckpointManager`]: numbered checkpoints in a folder, the older ones deleted.
 
-use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rhyton_engine::train::Model;
+use rhyton_persist::Location;
 use rhyton_persist::checkpoint_state::{self, CheckpointState};
 
 use crate::Error;
@@ -12,15 +12,15 @@ use crate::saving::{SaveLoad, SaveOptions};
 /// Keeps the newest TensorFlow checkpoints of a folder, as `tf.train.CheckpointManager`.
 #[derive(Clone, Debug)]
 pub struct CheckpointManager {
-    folder: PathBuf,
+    folder: Location,
     name: String,
     max_to_keep: Option<usize>,
 }
 
 impl CheckpointManager {
     /// Manages the checkpoints `ckpt-1`, `ckpt-2`, ... of this folder; keeps 5.
-    pub fn new(folder: impl AsRef<Path>) -> Self {
-        CheckpointManager { folder: folder.as_ref().into(), name: "ckpt".into(), max_to_keep: Some(5) }
+    pub fn new(folder: impl Into<Location>) -> Self {
+        CheckpointManager { folder: folder.into(), name: "ckpt".into(), max_to_keep: Some(5) }
     }
 
     /// How many to keep; `None`: all. Default 5.
@@ -43,7 +43,7 @@ impl CheckpointManager {
     ///
     /// # Errors
     /// The state file cannot be read.
-    pub fn checkpoints(&self) -> Result<Vec<PathBuf>, Error> {
+    pub fn checkpoints(&self) -> Result<Vec<Location>, Error> {
         Ok(self.state()?.all_model_checkpoint_paths.iter().map(|p| self.folder.join(p)).collect())
     }
 
@@ -51,7 +51,7 @@ impl CheckpointManager {
     ///
     /// # Errors
     /// The state file cannot be read.
-    pub fn latest_checkpoint(&self) -> Result<Option<PathBuf>, Error> {
+    pub fn latest_checkpoint(&self) -> Result<Option<Location>, Error> {
         crate::latest_checkpoint(&self.folder)
     }
 
@@ -59,7 +59,7 @@ impl CheckpointManager {
     ///
     /// # Errors
     /// A file cannot be written. Older checkpoints are deleted only after the new one, and the state file that names it, are durable.
-    pub fn save(&self, model: &Model) -> Result<PathBuf, Error> {
+    pub fn save(&self, model: &Model) -> Result<Location, Error> {
         let mut state = self.state()?;
         let number = |p: &String| p.rsplit('-').next().and_then(|n| n.parse::<u64>().ok());
         let next = state.all_model_checkpoint_paths.iter().filter_map(number).max().unwrap_or(0) + 1;

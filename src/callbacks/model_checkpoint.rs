@@ -1,8 +1,7 @@
 //! [`ModelCheckpoint`]: saves the model, or its weights, while it trains.
 
-use std::path::{Path, PathBuf};
-
 use rhyton_engine::train::{Callback, CallbackResult, Control, Logs, Moment, Want};
+use rhyton_persist::Location;
 
 use super::template::{Number, fill};
 use crate::saving::{SaveOptions, write_model, write_weights};
@@ -55,7 +54,7 @@ impl From<usize> for SaveFreq {
 /// Every file is written beside the older one, which it replaces when it is whole and on the disk: a crash or Ctrl-C loses nothing.
 #[derive(Clone, Debug)]
 pub struct ModelCheckpoint {
-    template: String,
+    template: Location,
     monitor: String,
     verbose: u8,
     best_only: bool,
@@ -66,7 +65,7 @@ pub struct ModelCheckpoint {
     best: Option<f64>,
     /// What to do at the moment that `wants` was asked for.
     decision: Option<Decision>,
-    last: Option<PathBuf>,
+    last: Option<Location>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,9 +77,9 @@ struct Decision {
 
 impl ModelCheckpoint {
     /// Saves the whole model to this path after each epoch.
-    pub fn new(path: impl AsRef<Path>) -> Self {
+    pub fn new(path: impl Into<Location>) -> Self {
         ModelCheckpoint {
-            template: path.as_ref().to_string_lossy().into_owned(),
+            template: path.into(),
             monitor: "val_loss".into(),
             verbose: 0,
             best_only: false,
@@ -148,8 +147,8 @@ impl ModelCheckpoint {
     }
 
     /// The path of the last save.
-    pub fn last_path(&self) -> Option<&Path> {
-        self.last.as_deref()
+    pub fn last_path(&self) -> Option<&Location> {
+        self.last.as_ref()
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
@@ -194,17 +193,19 @@ impl ModelCheckpoint {
         }
     }
 
-    fn path(&self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Result<String, String> {
-        fill(&self.template, &|name| match name {
-            "epoch" => Some(Number::Whole(epoch + 1)),
-            "batch" => batch.map(|b| Number::Whole(b + 1)),
-            other => logs.get(other).map(Number::Real),
+    fn path(&self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Result<Location, String> {
+        self.template.map(|template| {
+            fill(template, &|name| match name {
+                "epoch" => Some(Number::Whole(epoch + 1)),
+                "batch" => batch.map(|b| Number::Whole(b + 1)),
+                other => logs.get(other).map(Number::Real),
+            })
         })
     }
 
     fn ask(&mut self, epoch: usize, batch: Option<usize>, logs: &Logs) -> Want {
         // A template that cannot be filled is told when the file is to be written.
-        let path = self.path(epoch, batch, logs).unwrap_or_default();
+        let path = self.path(epoch, batch, logs).map(|path| path.to_string()).unwrap_or_default();
         let decision = self.decide(epoch, &path, logs);
         let want = if decision.save { Want::State } else { Want::Nothing };
         self.decision = Some(decision);
@@ -223,7 +224,7 @@ impl ModelCheckpoint {
         if !decision.save {
             return Ok(());
         }
-        let path = PathBuf::from(self.path(epoch, batch, logs)?);
+        let path = self.path(epoch, batch, logs)?;
         let snapshot = control.snapshot.as_ref().ok_or("the state of the model was not read")?;
         if self.weights_only {
             write_weights(snapshot, &path, &self.options)?;

@@ -2,15 +2,12 @@
 
 use super::DatasetError;
 use super::files::Known;
-use rhyton_persist::commit;
-use std::io::{Read, Write};
+use rhyton_persist::{Error, Location, commit, storage};
+use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
-/// Until the server has answered.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// For the whole file: 11 MB over a slow line.
-const TIMEOUT: Duration = Duration::from_secs(900);
+/// How often to try again; the servers of the tests answer once.
+const RETRIES: u32 = if cfg!(test) { 0 } else { 2 };
 
 /// Downloads `file` from `url`, checks it, puts it at `path` at once (or not at all), and returns its bytes.
 pub(super) fn into_cache(url: &str, file: &Known, path: &Path) -> Result<Vec<u8>, DatasetError> {
@@ -25,7 +22,7 @@ pub(super) fn into_cache(url: &str, file: &Known, path: &Path) -> Result<Vec<u8>
     let write = || {
         path.parent().map_or(Ok(()), commit::create_folder)?;
         commit::write_file(path, |target| {
-            target.write_all(&bytes).map_err(|source| rhyton_persist::Error::Io {
+            target.write_all(&bytes).map_err(|source| Error::Io {
                 action: "write",
                 path: path.to_path_buf(),
                 source,
@@ -34,50 +31,21 @@ pub(super) fn into_cache(url: &str, file: &Known, path: &Path) -> Result<Vec<u8>
     };
     match write() {
         // The file is there; that a power failure may undo it costs another download at most.
-        Ok(()) | Err(rhyton_persist::Error::Durability { .. }) => Ok(bytes),
-        Err(rhyton_persist::Error::Io { action, path, source }) => {
-            Err(DatasetError::Io { action, path, source })
-        }
+        Ok(()) | Err(Error::Durability { .. }) => Ok(bytes),
+        Err(Error::Io { action, path, source }) => Err(DatasetError::Io { action, path, source }),
         Err(other) => Err(failed(other.to_string())),
     }
 }
 
 fn get(url: &str, size: u64) -> Result<Vec<u8>, String> {
-    let config = ureq::Agent::config_builder()
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_global(Some(TIMEOUT))
-        .build();
-    let mut response = ureq::Agent::new_with_config(config).get(url).call().map_err(|e| e.to_string())?;
-    let body = response.body_mut().as_reader();
-    let mut bytes = Vec::new();
-    with_progress(body, url, size, |body| {
-        // One byte more than expected is enough to see that there are too many.
-        body.take(size.saturating_add(1)).read_to_end(&mut bytes)
-    })
-    .map_err(|e| format!("after {} bytes: {e}", bytes.len()))?;
-    match u64::try_from(bytes.len()) {
-        Ok(found) if found == size => Ok(bytes),
-        Ok(found) if found < size => Err(format!("the connection ended after {found} of {size} bytes")),
-        _ => Err(format!("the server sent more than the expected {size} bytes")),
+    let bytes = storage::read(Location::new(url).retries(RETRIES), size).map_err(|error| match error {
+        Error::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    })?;
+    match bytes.len() as u64 {
+        found if found == size => Ok(bytes),
+        found => Err(format!("the server sent {found} bytes, where {size} are expected")),
     }
-}
-
-/// Shows how far `read` is, on the terminal's standard error; nothing where that is no terminal.
-#[cfg(feature = "progress")]
-fn with_progress<T>(body: impl Read, url: &str, size: u64, read: impl FnOnce(&mut dyn Read) -> T) -> T {
-    let bar = indicatif::ProgressBar::new(size);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{bytes}/{total_bytes} [{wide_bar}] {eta}") {
-        bar.set_style(style);
-    }
-    bar.println(format!("Downloading data from {url}"));
-    let result = read(&mut bar.wrap_read(body));
-    bar.finish();
-    result
-}
-
-#[cfg(not(feature = "progress"))]
-fn with_progress<T>(mut body: impl Read, _: &str, _: u64, read: impl FnOnce(&mut dyn Read) -> T) -> T {
-    read(&mut body)
 }
 
 #[cfg(test)]
@@ -130,7 +98,7 @@ mod tests {
     fn anything_else_is_an_error_and_leaves_nothing() {
         for (answer, cause) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabd", "SHA-256"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", "after 2 "),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", "after 2 bytes"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd", "more than"),
             ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404"),
         ] {

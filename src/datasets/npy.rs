@@ -17,8 +17,8 @@ use super::DatasetError;
 use header::Header;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use rhyton_engine::train::{Data, IntoData};
+use rhyton_persist::Location;
 use rhyton_persist::limits::ZIP_RATIO;
-use std::fs;
 use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
@@ -76,17 +76,17 @@ elements!(u8: "|u1", i8: "|i1", u16: "<u2", i16: "<i2", u32: "<u4", i32: "<i4", 
 ///
 /// # Errors
 /// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is damaged or its elements are of another type.
-pub fn load<T: Element>(path: impl AsRef<Path>) -> Result<ArrayD<T>, DatasetError> {
-    let path = path.as_ref();
+pub fn load<T: Element>(path: impl Into<Location>) -> Result<ArrayD<T>, DatasetError> {
+    let path = &path.into();
     let bytes = read(path)?;
-    parse(&bytes).map_err(|(found, expected)| DatasetError::format(path, "array", found, expected))
+    parse(&bytes).map_err(|(found, expected)| DatasetError::format(path.as_path(), "array", found, expected))
 }
 
 /// The array of a `.npy` file of any type of numbers, as `fit`, `evaluate` and `predict` take them.
 ///
 /// # Errors
 /// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is damaged or its elements are no numbers.
-pub fn load_data(path: impl AsRef<Path>) -> Result<Data<'static>, DatasetError> {
+pub fn load_data(path: impl Into<Location>) -> Result<Data<'static>, DatasetError> {
     fn of<T: Element + rhyton_engine::train::Element>(bytes: &[u8]) -> Result<Data<'static>, Fault>
     where
         for<'a> &'a ArrayD<T>: IntoData<'a>,
@@ -95,7 +95,7 @@ pub fn load_data(path: impl AsRef<Path>) -> Result<Data<'static>, DatasetError> 
         let data = (&array).into_data().into_iter().next().map(Data::into_owned);
         data.ok_or_else(|| ("nothing".into(), "an array".into()))
     }
-    let path = path.as_ref();
+    let path = &path.into();
     let bytes = read(path)?;
     let found = Header::parse(&bytes).and_then(|(header, _)| match header.descr.as_str() {
         "<f4" => of::<f32>(&bytes),
@@ -115,15 +115,15 @@ pub fn load_data(path: impl AsRef<Path>) -> Result<Data<'static>, DatasetError> 
         }
         other => Err((format!("elements of type '{other}'"), "little-endian numbers, such as '<f4'".into())),
     });
-    found.map_err(|(found, expected)| DatasetError::format(path, "array", found, expected))
+    found.map_err(|(found, expected)| DatasetError::format(path.as_path(), "array", found, expected))
 }
 
 /// Writes an array as a `.npy` file of float32: `numpy.save(path, array)`. The file is there whole or not at all.
 ///
 /// # Errors
 /// The system refuses to write it.
-pub fn save(path: impl AsRef<Path>, array: &ArrayD<f32>) -> Result<(), crate::Error> {
-    let path = path.as_ref();
+pub fn save(path: impl Into<Location>, array: &ArrayD<f32>) -> Result<(), crate::Error> {
+    let path = &path.into();
     let axes: Vec<String> = array.shape().iter().map(|n| format!("{n},")).collect();
     let shape = match axes.as_slice() {
         [one] => one.clone(),
@@ -141,7 +141,11 @@ pub fn save(path: impl AsRef<Path>, array: &ArrayD<f32>) -> Result<(), crate::Er
             .and_then(|()| out.write_all(header.as_bytes()))
             .and_then(|()| array.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())))
             .and_then(|()| out.flush())
-            .map_err(|source| rhyton_persist::Error::Io { action: "write", path: path.into(), source })
+            .map_err(|source| rhyton_persist::Error::Io {
+                action: "write",
+                path: path.as_path().into(),
+                source,
+            })
     })?;
     Ok(())
 }
@@ -158,9 +162,9 @@ impl Npz {
     ///
     /// # Errors
     /// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is no zip archive.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
-        let path = path.as_ref();
-        Self::from_bytes(path, read(path)?)
+    pub fn open(path: impl Into<Location>) -> Result<Self, DatasetError> {
+        let path = &path.into();
+        Self::from_bytes(path.as_path(), read(path)?)
     }
 
     /// The same for the content of a file; `path` is for messages only.
@@ -230,8 +234,15 @@ impl Npz {
 /// What was found, and what was expected.
 type Fault = (String, String);
 
-fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
-    fs::read(path).map_err(|source| DatasetError::Io { action: "read", path: path.to_path_buf(), source })
+fn read(location: &Location) -> Result<Vec<u8>, DatasetError> {
+    rhyton_persist::storage::read(location, u64::MAX).map_err(|error| match error {
+        rhyton_persist::Error::Io { action, path, source } => DatasetError::Io { action, path, source },
+        other => DatasetError::Io {
+            action: "read",
+            path: location.as_path().into(),
+            source: std::io::Error::other(other),
+        },
+    })
 }
 
 fn parse<T: Element>(bytes: &[u8]) -> Result<ArrayD<T>, Fault> {

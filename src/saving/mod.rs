@@ -5,11 +5,10 @@ mod resume;
 mod serving;
 mod to_tree;
 
-use std::path::{Path, PathBuf};
-
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
+use rhyton_persist::Location;
 use rhyton_persist::convert::ConvertOptions;
 use rhyton_persist::formats::Format;
 pub use rhyton_persist::tree::Dialect;
@@ -31,7 +30,7 @@ pub struct SaveOptions {
     pub shards: usize,
 }
 
-/// What models can do with files. In the prelude.
+/// What models can do with files. In the prelude. A path may be a URL too: see [`Location`].
 pub trait SaveLoad {
     /// Saves the whole model: architecture, weights, compile config, optimizer and its state. The path's ending says the format:
     /// `.keras`, `.h5`, or a SavedModel directory where there is none, which TensorFlow can run too. A model with an op that TensorFlow
@@ -39,55 +38,54 @@ pub trait SaveLoad {
     ///
     /// # Errors
     /// The file cannot be written; the old one is then as it was.
-    fn save(&self, path: impl AsRef<Path>) -> Result<(), Error>;
+    fn save(&self, path: impl Into<Location>) -> Result<(), Error>;
 
     /// [`SaveLoad::save`], told how.
     ///
     /// # Errors
     /// As there.
-    fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error>;
+    fn save_with(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error>;
 
     /// Saves the weights: a TensorFlow checkpoint (no ending, or `.ckpt`; with the optimizer, as Keras does), `.weights.h5`
     /// (with it too), or `.h5` (without).
     ///
     /// # Errors
     /// As [`SaveLoad::save`].
-    fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error>;
+    fn save_weights(&self, path: impl Into<Location>) -> Result<(), Error>;
 
     /// [`SaveLoad::save_weights`], told how.
     ///
     /// # Errors
     /// As there.
-    fn save_weights_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error>;
+    fn save_weights_with(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error>;
 
     /// Loads weights from any file that holds them; the optimizer's state too where the file has it and the model is compiled
     /// with the same class of optimizer.
     ///
     /// # Errors
     /// The file is of another architecture (all differences are named, the first one first), or damaged. The model is then as it was.
-    fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), Error>;
+    fn load_weights(&mut self, path: impl Into<Location>) -> Result<(), Error>;
 }
 
 impl SaveLoad for Model {
-    fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+    fn save(&self, path: impl Into<Location>) -> Result<(), Error> {
         self.save_with(path, &SaveOptions::default())
     }
 
-    fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error> {
-        write_model(&self.snapshot()?, path.as_ref(), options)
+    fn save_with(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
+        write_model(&self.snapshot()?, &path.into(), options)
     }
 
-    fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+    fn save_weights(&self, path: impl Into<Location>) -> Result<(), Error> {
         self.save_weights_with(path, &SaveOptions::default())
     }
 
-    fn save_weights_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<(), Error> {
-        write_weights(&self.snapshot()?, path.as_ref(), options)
+    fn save_weights_with(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
+        write_weights(&self.snapshot()?, &path.into(), options)
     }
 
-    fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let path = path.as_ref();
-        let file = rhyton_persist::open(path, None)?;
+    fn load_weights(&mut self, path: impl Into<Location>) -> Result<(), Error> {
+        let file = rhyton_persist::open(path.into().whole(), None)?;
         if !self.is_built() {
             let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
             return Err(rhyton_engine::Error::State { what: what.into() }.into());
@@ -104,7 +102,7 @@ fn write_options(options: &SaveOptions) -> WriteOptions {
 ///
 /// # Errors
 /// As [`SaveLoad::save`].
-pub fn write_model(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> Result<(), Error> {
+pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
     let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
     let format = match options.format.as_deref() {
         // Keras' name.
@@ -119,19 +117,17 @@ pub fn write_model(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> R
 }
 
 /// Writes a tree; makes the folder that it goes to.
-fn write_tree(path: &Path, format: &str, tree: &Tree, options: &SaveOptions) -> Result<(), Error> {
-    if let Some(folder) = path.parent() {
-        rhyton_persist::commit::create_folder(folder)?;
-    }
+fn write_tree(path: &Location, format: &str, tree: &Tree, options: &SaveOptions) -> Result<(), Error> {
+    rhyton_persist::commit::create_folder(path.folder())?;
     Ok(rhyton_persist::write(path, Some(format), tree, &write_options(options))?)
 }
 
-fn ends_with(path: &Path, endings: &[&str]) -> bool {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+fn ends_with(path: &Location, endings: &[&str]) -> bool {
+    let name = path.file_name().map(|name| name.to_lowercase()).unwrap_or_default();
     endings.iter().any(|e| name.ends_with(e))
 }
 
-fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
+fn whole_model_format(path: &Location) -> Result<&'static str, Error> {
     if ends_with(path, &[".keras"]) {
         return Ok("keras");
     }
@@ -156,7 +152,7 @@ fn whole_model_format(path: &Path) -> Result<&'static str, Error> {
 ///
 /// # Errors
 /// As [`SaveLoad::save`].
-pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) -> Result<(), Error> {
+pub fn write_weights(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
     let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
     let format = match options.format.as_deref() {
         // Keras' names.
@@ -180,7 +176,7 @@ pub fn write_weights(snapshot: &Snapshot, path: &Path, options: &SaveOptions) ->
 ///
 /// # Errors
 /// The file is damaged, or names classes that are not registered: see [`load_model_with`].
-pub fn load_model(path: impl AsRef<Path>) -> Result<Model, Error> {
+pub fn load_model(path: impl Into<Location>) -> Result<Model, Error> {
     load_model_with(path, &LoadOptions::default())
 }
 
@@ -197,12 +193,13 @@ pub struct LoadOptions {
 ///
 /// # Errors
 /// As there.
-pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Model, Error> {
-    registry::custom_object_scope(&options.custom_objects, || load(path.as_ref(), !options.without_compile))
+pub fn load_model_with(path: impl Into<Location>, options: &LoadOptions) -> Result<Model, Error> {
+    registry::custom_object_scope(&options.custom_objects, || load(&path.into(), !options.without_compile))
 }
 
-fn load(path: &Path, compile: bool) -> Result<Model, Error> {
-    let mut file = rhyton_persist::open(path, None)?;
+fn load(path: &Location, compile: bool) -> Result<Model, Error> {
+    // Weights are read when they are needed, and by then the file may be another one; here it is whole.
+    let mut file = rhyton_persist::open(path.clone().whole(), None)?;
     if let Some(why) = file.no_model.take() {
         return Err(why.into());
     }
@@ -210,7 +207,7 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
         let advice = "make the model and call load_weights";
         return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
-    let mut model = Model::of(from_tree::model(config, path)?);
+    let mut model = Model::of(from_tree::model(config, path.as_path())?);
     model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
         compile_from(&mut model, config)?;
@@ -227,27 +224,27 @@ fn load(path: &Path, compile: bool) -> Result<Model, Error> {
 /// # Errors
 /// As there.
 pub fn convert(
-    from: impl AsRef<Path>,
-    to: impl AsRef<Path>,
-    model: Option<&Path>,
+    from: impl Into<Location>,
+    to: impl Into<Location>,
+    model: Option<&Location>,
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
-    let (from, to) = (from.as_ref(), to.as_ref());
+    let (from, to) = (from.into(), to.into());
     let finish = |format: &Format, tree: &mut Tree| {
         if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
-            let network = from_tree::model(config, from);
+            let network = from_tree::model(config, from.as_path());
             if let Ok(network) = &network {
                 to_tree::add_shapes(config, network);
             }
             tree.serving = serving::of_tree(config, &tree.root, network);
         }
     };
-    Ok(rhyton_persist::convert::convert_with(from, to, model, options, finish)?)
+    Ok(rhyton_persist::convert::convert_with(&from, &to, model, options, finish)?)
 }
 
 /// The network that a config describes, for who looks at its shapes.
-pub(crate) fn network_of(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
-    from_tree::model(config, path)
+pub(crate) fn network_of(config: &ModelConfig, path: &Location) -> Result<LayerRef, Error> {
+    from_tree::model(config, path.as_path())
 }
 
 fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {
@@ -285,6 +282,6 @@ fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
 ///
 /// # Errors
 /// The state file cannot be read.
-pub fn latest_checkpoint(folder: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
-    Ok(rhyton_persist::checkpoint_state::latest_checkpoint(folder.as_ref())?)
+pub fn latest_checkpoint(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
+    Ok(rhyton_persist::checkpoint_state::latest_checkpoint(folder)?)
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod proxy;
+pub mod servers;
 
 use ndarray::{Array1, Array2};
 use rhyton::prelude::*;

@@ -1,9 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
-
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rhyton::Location;
 use rhyton::persist::formats::FORMATS;
 
 /// Looks into, converts, runs and trains Keras models.
@@ -14,12 +13,45 @@ use rhyton::persist::formats::FORMATS;
     propagate_version = true,
     after_help = "Exit codes: 0 done; 1 it failed (a file is missing or damaged, data do not fit, a device failed); 2 what was asked for \
                   cannot be (wrong options, a format that cannot hold it). Errors go to the standard error. Colours: on terminals only, \
-                  none if NO_COLOR is set."
+                  none if NO_COLOR is set.\n\nEvery path of a file or a folder may be a URL: https:// and http:// (WebDAV; plain servers for \
+                  reading), s3://BUCKET/KEY, file://. Users and passwords: ~/.netrc; RHYTON_WEBDAV_USER and RHYTON_WEBDAV_PASSWORD for the host \
+                  of the URL in RHYTON_WEBDAV; for s3:// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; or the URL itself."
 )]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// How to reach servers.
+    #[command(flatten)]
+    pub servers: Servers,
+}
+
+/// How to reach the servers of URLs.
+#[derive(Args)]
+#[command(next_help_heading = "URLs")]
+pub struct Servers {
+    /// Do not check the certificates of https:// servers, which may then be anybody's
+    #[arg(long, global = true)]
+    pub insecure: bool,
+    /// The server of s3:// URLs, for others than Amazon's [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL", global = true)]
+    pub endpoint: Option<String>,
+}
+
+impl Servers {
+    /// A place, reached as the options say.
+    pub fn reach(&self, location: &Location) -> Location {
+        let location = location.clone().insecure(self.insecure);
+        match &self.endpoint {
+            Some(url) => location.endpoint(url),
+            None => location,
+        }
+    }
+
+    /// The same for several.
+    pub fn reach_all(&self, locations: &[Location]) -> Vec<Location> {
+        locations.iter().map(|location| self.reach(location)).collect()
+    }
 }
 
 /// The commands.
@@ -35,6 +67,10 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Go on training a compiled model from the state of its optimizer
     Train(Train),
+    /// Copy a file or a folder, from or to a server too
+    Copy(Copy),
+    /// List what is in a folder, of a server too
+    Ls(Ls),
     /// List the devices, and say which one `best` takes and why
     Devices(Devices),
     /// Print the plan of a step, under WebGPU's default limits; no device is touched
@@ -45,7 +81,8 @@ pub enum Command {
 #[derive(Args)]
 pub struct Inspect {
     /// A model file, a SavedModel directory, or the prefix of a TensorFlow checkpoint
-    pub path: PathBuf,
+    #[arg(value_parser = location)]
+    pub path: Location,
     /// Print JSON: format, dialect, keras_version, model, compile, optimizer, resume, arrays, notes, variables
     #[arg(long)]
     pub json: bool,
@@ -67,11 +104,11 @@ pub enum Dialect {
 #[derive(Args)]
 pub struct Convert {
     /// The file to read; its content says what it is
-    #[arg(value_name = "IN")]
-    pub input: PathBuf,
+    #[arg(value_name = "IN", value_parser = location)]
+    pub input: Location,
     /// The file to write
-    #[arg(value_name = "OUT")]
-    pub output: PathBuf,
+    #[arg(value_name = "OUT", value_parser = location)]
+    pub output: Location,
     /// Format of OUT [default: by its name: .keras, .h5, .weights.h5, .ckpt, .safetensors; no ending: a SavedModel of a whole model, a
     /// TensorFlow checkpoint of weights]
     #[arg(long, value_name = "F", value_parser = formats())]
@@ -86,18 +123,19 @@ pub struct Convert {
     #[arg(long)]
     pub no_optimizer: bool,
     /// A file that gives a weights-only one its architecture
-    #[arg(long, value_name = "FILE")]
-    pub model: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = location)]
+    pub model: Option<Location>,
 }
 
 /// What all that runs a model takes.
 #[derive(Args)]
 pub struct Run {
     /// The model
-    pub model: PathBuf,
+    #[arg(value_parser = location)]
+    pub model: Location,
     /// The inputs: a .npy file for each, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
-    pub inputs: Vec<PathBuf>,
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
+    pub inputs: Vec<Location>,
     /// Examples per step
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub batch_size: usize,
@@ -105,8 +143,8 @@ pub struct Run {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// A file whose weights (and optimizer's state) replace the model's
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_parser = location)]
+    pub weights: Option<Location>,
 }
 
 /// Arguments of `predict`.
@@ -116,8 +154,8 @@ pub struct Predict {
     #[command(flatten)]
     pub run: Run,
     /// Where to write the predictions: a .npy file for each output, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
-    pub output: Vec<PathBuf>,
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
+    pub output: Vec<Location>,
 }
 
 /// Arguments of `evaluate`.
@@ -127,8 +165,8 @@ pub struct Evaluate {
     #[command(flatten)]
     pub run: Run,
     /// The targets: a .npy file for each output, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
-    pub targets: Vec<PathBuf>,
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
+    pub targets: Vec<Location>,
     /// Print an object of all values
     #[arg(long)]
     pub json: bool,
@@ -141,11 +179,11 @@ pub struct Train {
     #[command(flatten)]
     pub run: Run,
     /// The targets: a .npy file for each output, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true)]
-    pub targets: Vec<PathBuf>,
+    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
+    pub targets: Vec<Location>,
     /// Where to save what was trained; the name says the format: the whole model, in the dialect of MODEL, or weights
-    #[arg(long, value_name = "OUT")]
-    pub output: PathBuf,
+    #[arg(long, value_name = "OUT", value_parser = location)]
+    pub output: Location,
     /// Times to go through the data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub epochs: usize,
@@ -165,8 +203,30 @@ pub struct Train {
     #[arg(long, value_name = "F", default_value_t = 0.0)]
     pub validation_split: f64,
     /// Save after each epoch too: cp-{epoch:04d}.keras; weights alone where the name is that of a weights-only format
-    #[arg(long, value_name = "TEMPLATE")]
-    pub checkpoint: Option<PathBuf>,
+    #[arg(long, value_name = "TEMPLATE", value_parser = location)]
+    pub checkpoint: Option<Location>,
+}
+
+/// Arguments of `copy`.
+#[derive(Args)]
+pub struct Copy {
+    /// A file, or a folder with all that is in it
+    #[arg(value_parser = location)]
+    pub from: Location,
+    /// Where the copy goes: a name, or a folder (that is there, or whose name ends in a slash)
+    #[arg(value_parser = location)]
+    pub to: Location,
+}
+
+/// Arguments of `ls`.
+#[derive(Args)]
+pub struct Ls {
+    /// The folder
+    #[arg(value_name = "URL", value_parser = location)]
+    pub folder: Location,
+    /// Print JSON: a list of name, folder, bytes, modified (seconds since 1970)
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `devices`.
@@ -181,13 +241,19 @@ pub struct Devices {
 #[derive(Args)]
 pub struct Plan {
     /// The model
-    pub model: PathBuf,
+    #[arg(value_parser = location)]
+    pub model: Location,
     /// Examples per step
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub batch_size: usize,
     /// A training step, not a prediction
     #[arg(long)]
     pub train: bool,
+}
+
+/// A path or a URL; no text is refused before it is used, so that no message repeats a password.
+fn location(text: &str) -> Result<Location, std::convert::Infallible> {
+    Ok(Location::new(text))
 }
 
 /// Names of the formats.

@@ -1,19 +1,22 @@
-//! `inspect` and `convert`: files alone, no device.
+//! `inspect`, `convert`, `copy` and `ls`: files alone, no device.
 
 use rhyton::persist::convert::ConvertOptions;
 use rhyton::persist::tree::{Dialect, WriteOptions};
+use rhyton::storage;
+use serde_json::{Value, json};
 
-use crate::{Failure, arguments, print, print_json, styled};
+use crate::arguments::{self, Servers};
+use crate::{Failure, print, print_json, styled};
 
-pub fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
-    let found = rhyton::inspect::inspect(&arguments.path)?;
+pub fn inspect(arguments: &arguments::Inspect, servers: &Servers) -> Result<(), Failure> {
+    let found = rhyton::inspect::inspect(servers.reach(&arguments.path))?;
     match arguments.json {
         true => print_json(&found.to_json(arguments.variables)),
         false => print(&found.to_text(arguments.variables, styled(&std::io::stdout()))),
     }
 }
 
-pub fn convert(arguments: &arguments::Convert) -> Result<(), Failure> {
+pub fn convert(arguments: &arguments::Convert, servers: &Servers) -> Result<(), Failure> {
     let dialect = arguments.dialect.map(|dialect| match dialect {
         arguments::Dialect::Keras3 => Dialect::Keras3,
         arguments::Dialect::TfKeras => Dialect::TfKeras,
@@ -23,7 +26,28 @@ pub fn convert(arguments: &arguments::Convert) -> Result<(), Failure> {
         write: WriteOptions { dialect, shards: arguments.shards.map_or(0, usize::from) },
         without_optimizer: arguments.no_optimizer,
     };
-    let format =
-        rhyton::saving::convert(&arguments.input, &arguments.output, arguments.model.as_deref(), &options)?;
-    print(&format!("{}: {format}\n", arguments.output.display()))
+    let (from, to) = (servers.reach(&arguments.input), servers.reach(&arguments.output));
+    let model = arguments.model.as_ref().map(|model| servers.reach(model));
+    let format = rhyton::saving::convert(from.whole(), &to, model.as_ref(), &options)?;
+    print(&format!("{to}: {format}\n"))
+}
+
+pub fn copy(arguments: &arguments::Copy, servers: &Servers) -> Result<(), Failure> {
+    let copied = storage::copy(servers.reach(&arguments.from), servers.reach(&arguments.to))?;
+    print(&format!("{copied}\n"))
+}
+
+pub fn ls(arguments: &arguments::Ls, servers: &Servers) -> Result<(), Failure> {
+    let entries = storage::list(servers.reach(&arguments.folder))?;
+    if arguments.json {
+        let entry = |e: &storage::Entry| json!({"name": e.name, "folder": e.is_folder, "bytes": e.size, "modified": e.modified});
+        return print_json(&entries.iter().map(entry).collect::<Value>());
+    }
+    let size = |e: &storage::Entry| e.size.map_or(String::new(), |size| size.to_string());
+    let width = entries.iter().map(|e| size(e).len()).max().unwrap_or(0);
+    let line = |e: &storage::Entry| {
+        let time = e.modified.map_or(String::new(), storage::date);
+        format!("{:>width$}  {time:19}  {}{}\n", size(e), e.name, if e.is_folder { "/" } else { "" })
+    };
+    print(&entries.iter().map(line).collect::<String>())
 }

@@ -16,14 +16,17 @@ use rhyton::Error;
 fn main() -> ExitCode {
     // clap itself ends with 2 where the command line is wrong, and with 0 for `--help`.
     let arguments = Arguments::parse();
+    let servers = &arguments.servers;
     let done = match arguments.command {
-        Command::Inspect(a) => files::inspect(&a),
-        Command::Convert(a) => files::convert(&a),
-        Command::Predict(a) => models::predict(&a),
-        Command::Evaluate(a) => models::evaluate(&a),
-        Command::Train(a) => models::train(&a),
+        Command::Inspect(a) => files::inspect(&a, servers),
+        Command::Convert(a) => files::convert(&a, servers),
+        Command::Predict(a) => models::predict(&a, servers),
+        Command::Evaluate(a) => models::evaluate(&a, servers),
+        Command::Train(a) => models::train(&a, servers),
+        Command::Copy(a) => files::copy(&a, servers),
+        Command::Ls(a) => files::ls(&a, servers),
         Command::Devices(a) => devices::devices(&a),
-        Command::Plan(a) => models::plan(&a),
+        Command::Plan(a) => models::plan(&a, servers),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

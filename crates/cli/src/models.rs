@@ -1,7 +1,6 @@
 //! `predict`, `evaluate`, `train` and `plan`: models that are run, or planned.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 
 use rhyton::datasets::npy;
 use rhyton::persist;
@@ -10,7 +9,7 @@ use rhyton::plan::Caps;
 use rhyton::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::arguments::{self, Run};
+use crate::arguments::{self, Run, Servers};
 use crate::{Failure, print, print_json};
 
 fn device(name: Option<&str>) -> Result<Device, Failure> {
@@ -21,11 +20,11 @@ fn device(name: Option<&str>) -> Result<Device, Failure> {
 }
 
 /// The model, on its device, with its inputs.
-fn ready(run: &Run) -> Result<(Model, Vec<Data<'static>>), Failure> {
-    let inputs = arrays(&run.inputs)?;
-    let mut model = load_model(&run.model)?;
+fn ready(run: &Run, servers: &Servers) -> Result<(Model, Vec<Data<'static>>), Failure> {
+    let inputs = arrays(&servers.reach_all(&run.inputs))?;
+    let mut model = load_model(servers.reach(&run.model))?;
     if let Some(weights) = &run.weights {
-        model.load_weights(weights)?;
+        model.load_weights(servers.reach(weights))?;
     }
     let (takes, _) = model.arity();
     if model.is_built() && takes != inputs.len() {
@@ -35,7 +34,7 @@ fn ready(run: &Run) -> Result<(Model, Vec<Data<'static>>), Failure> {
     Ok((model, inputs))
 }
 
-fn arrays(paths: &[PathBuf]) -> Result<Vec<Data<'static>>, Failure> {
+fn arrays(paths: &[Location]) -> Result<Vec<Data<'static>>, Failure> {
     paths.iter().map(|path| Ok(npy::load_data(path)?)).collect()
 }
 
@@ -43,15 +42,14 @@ fn count(option: &str, given: usize, wanted: usize, what: &str) -> Failure {
     Failure::Usage(format!("{option} names {given} files, but the model has {wanted} {what}"))
 }
 
-fn compiled(model: &Model, path: &Path) -> Result<(), Failure> {
+fn compiled(model: &Model, path: &Location) -> Result<(), Failure> {
     if model.is_compiled() {
         return Ok(());
     }
-    let path = path.display();
     Err(Failure::Usage(format!("{path}: the model was not compiled, so it has no loss; save it compiled")))
 }
 
-fn targets(model: &Model, paths: &[PathBuf]) -> Result<Vec<Data<'static>>, Failure> {
+fn targets(model: &Model, paths: &[Location]) -> Result<Vec<Data<'static>>, Failure> {
     let targets = arrays(paths)?;
     match model.arity().1 {
         wanted if model.is_built() && wanted != targets.len() => {
@@ -61,8 +59,8 @@ fn targets(model: &Model, paths: &[PathBuf]) -> Result<Vec<Data<'static>>, Failu
     }
 }
 
-pub fn predict(arguments: &arguments::Predict) -> Result<(), Failure> {
-    let (mut model, inputs) = ready(&arguments.run)?;
+pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), Failure> {
+    let (mut model, inputs) = ready(&arguments.run, servers)?;
     let (_, gives) = model.arity();
     if model.is_built() && gives != arguments.output.len() {
         return Err(count("--output", arguments.output.len(), gives, "outputs"));
@@ -71,17 +69,17 @@ pub fn predict(arguments: &arguments::Predict) -> Result<(), Failure> {
     if predictions.len() != arguments.output.len() {
         return Err(count("--output", arguments.output.len(), predictions.len(), "outputs"));
     }
-    for (path, prediction) in arguments.output.iter().zip(&predictions) {
+    for (path, prediction) in servers.reach_all(&arguments.output).iter().zip(&predictions) {
         npy::save(path, prediction)?;
-        print(&format!("{}: float32 {:?}\n", path.display(), prediction.shape()))?;
+        print(&format!("{path}: float32 {:?}\n", prediction.shape()))?;
     }
     Ok(())
 }
 
-pub fn evaluate(arguments: &arguments::Evaluate) -> Result<(), Failure> {
-    let (mut model, inputs) = ready(&arguments.run)?;
+pub fn evaluate(arguments: &arguments::Evaluate, servers: &Servers) -> Result<(), Failure> {
+    let (mut model, inputs) = ready(&arguments.run, servers)?;
     compiled(&model, &arguments.run.model)?;
-    let targets = targets(&model, &arguments.targets)?;
+    let targets = targets(&model, &servers.reach_all(&arguments.targets))?;
     let logs = model.evaluate(inputs, targets).batch_size(arguments.run.batch_size).verbose(0).run()?;
     if arguments.json {
         let values: Map<String, Value> =
@@ -91,19 +89,20 @@ pub fn evaluate(arguments: &arguments::Evaluate) -> Result<(), Failure> {
     print(&format!("{logs}\n"))
 }
 
-pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
+pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Failure> {
     // What cannot be saved is not trained.
-    let output = target(&arguments.output)?;
-    let dialect = persist::open(&arguments.run.model, None)?.dialect;
+    let path = servers.reach(&arguments.output);
+    let output = target(&path)?;
+    let dialect = persist::open(servers.reach(&arguments.run.model), None)?.dialect;
     let options = |format: &Format| SaveOptions {
         format: Some(format.name.into()),
         // The library that wrote the model can read what becomes of it.
         dialect: dialect.filter(|dialect| format.dialects.contains(dialect)),
         ..SaveOptions::default()
     };
-    let (mut model, inputs) = ready(&arguments.run)?;
+    let (mut model, inputs) = ready(&arguments.run, servers)?;
     compiled(&model, &arguments.run.model)?;
-    let targets = targets(&model, &arguments.targets)?;
+    let targets = targets(&model, &servers.reach_all(&arguments.targets))?;
     if let Some(seed) = arguments.seed {
         let (_, steps) = model.random_state();
         model.set_random_state(seed, steps);
@@ -111,7 +110,7 @@ pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
     let mut checkpoint = None;
     if let Some(template) = &arguments.checkpoint {
         let format = target(&without_fields(template))?;
-        let callback = ModelCheckpoint::new(template).save_weights_only(!format.whole_model);
+        let callback = ModelCheckpoint::new(servers.reach(template)).save_weights_only(!format.whole_model);
         checkpoint = Some(callback.options(options(format)));
     }
     let mut fit = model
@@ -132,27 +131,27 @@ pub fn train(arguments: &arguments::Train) -> Result<(), Failure> {
     }
     fit.run()?;
     if output.whole_model {
-        model.save_with(&arguments.output, &options(output))?;
+        model.save_with(&path, &options(output))?;
     } else {
-        model.save_weights_with(&arguments.output, &options(output))?;
+        model.save_weights_with(&path, &options(output))?;
     }
-    print(&format!("{}: step {}\n", arguments.output.display(), model.iterations()))
+    print(&format!("{path}: step {}\n", model.iterations()))
 }
 
 /// The format that a name means.
-fn target(path: &Path) -> Result<&'static Format, Failure> {
+fn target(path: &Location) -> Result<&'static Format, Failure> {
     Ok(formats::for_writing(path, None, true)?)
 }
 
 /// A template with a number for each `{field:format}`, whose dots are no endings.
-fn without_fields(template: &Path) -> PathBuf {
-    let text = template.to_string_lossy();
+fn without_fields(template: &Location) -> Location {
+    let text = template.to_string();
     let plain = text.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
-    plain.collect::<Vec<_>>().join("0").into()
+    Location::new(plain.collect::<Vec<_>>().join("0"))
 }
 
-pub fn plan(arguments: &arguments::Plan) -> Result<(), Failure> {
-    let mut model = load_model(&arguments.model)?;
+pub fn plan(arguments: &arguments::Plan, servers: &Servers) -> Result<(), Failure> {
+    let mut model = load_model(servers.reach(&arguments.model))?;
     let caps = Caps::portable();
     let plan = if arguments.train {
         compiled(&model, &arguments.model)?;

@@ -1,10 +1,12 @@
 //! The state file `checkpoint` of a folder of TensorFlow checkpoints: which one is the newest, and which ones are kept.
 
-use std::io::{Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::io::{ErrorKind, Write};
+use std::path::{Component, Path};
 
 use crate::container::bundle::{self, Bundle};
-use crate::{Error, commit, limits};
+use crate::container::window::Window;
+use crate::tree::ByteSource as _;
+use crate::{Error, Location, commit, limits, storage};
 
 mod text;
 
@@ -60,39 +62,32 @@ impl CheckpointState {
 ///
 /// # Errors
 /// [`Error::Io`], or [`Error::Format`] for a file that is none.
-pub fn read(folder: &Path) -> Result<Option<CheckpointState>, Error> {
-    let path = folder.join(FILE_NAME);
-    let failed = |source| Error::Io { action: "read", path: path.clone(), source };
-    let file = match std::fs::File::open(&path) {
+pub fn read(folder: impl Into<Location>) -> Result<Option<CheckpointState>, Error> {
+    let location = folder.into().join(FILE_NAME);
+    let file = match Window::open(&location) {
         Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e)),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(other) => return Err(other),
     };
-    let mut bytes = Vec::new();
-    file.take(limits::STATE_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > limits::STATE_FILE_BYTES {
+    if file.size() > limits::STATE_FILE_BYTES {
         return Err(Error::Unsupported {
-            path,
+            path: location.as_path().into(),
             place: "the whole".into(),
             what: format!("a state file of more than {} bytes", limits::STATE_FILE_BYTES),
             advice: String::new(),
         });
     }
-    text::parse(&path, &bytes).map(Some)
+    text::parse(location.as_path(), &file.read()?).map(Some)
 }
 
 /// Writes the state file of a folder, whole or not at all.
 ///
 /// # Errors
 /// Those of [`crate::commit`].
-pub fn write(folder: &Path, state: &CheckpointState) -> Result<(), Error> {
-    let path = folder.join(FILE_NAME);
-    commit::write_file(&path, |file| {
-        file.write_all(text::print(state).as_bytes()).map_err(|source| Error::Io {
-            action: "write",
-            path: path.clone(),
-            source,
-        })
+pub fn write(folder: impl Into<Location>, state: &CheckpointState) -> Result<(), Error> {
+    let location = folder.into().join(FILE_NAME);
+    commit::write_file(&location, |file| {
+        file.write_all(text::print(state).as_bytes()).map_err(|source| location.failed("write", source))
     })
 }
 
@@ -101,8 +96,8 @@ pub fn write(folder: &Path, state: &CheckpointState) -> Result<(), Error> {
 ///
 /// # Errors
 /// A state file that cannot be read, or that leads out of the folder: see [`latest_checkpoint_anywhere`].
-pub fn latest_checkpoint(folder: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
-    latest(folder.as_ref(), false)
+pub fn latest_checkpoint(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
+    latest(&folder.into(), false)
 }
 
 /// As [`latest_checkpoint`], but follows a path that leads out of the folder. For state files that are trusted: one from a stranger
@@ -110,49 +105,60 @@ pub fn latest_checkpoint(folder: impl AsRef<Path>) -> Result<Option<PathBuf>, Er
 ///
 /// # Errors
 /// A state file that cannot be read.
-pub fn latest_checkpoint_anywhere(folder: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
-    latest(folder.as_ref(), true)
+pub fn latest_checkpoint_anywhere(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
+    latest(&folder.into(), true)
 }
 
-fn latest(folder: &Path, anywhere: bool) -> Result<Option<PathBuf>, Error> {
+fn latest(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
     let Some(state) = read(folder)? else { return Ok(None) };
     if state.model_checkpoint_path.is_empty() {
         return Ok(None);
     }
     let prefix = match prefix_inside(folder, &state.model_checkpoint_path) {
         Some(inside) => inside,
-        None if anywhere => folder.join(&state.model_checkpoint_path),
+        None if anywhere => anywhere_from(folder, &state.model_checkpoint_path),
         None => {
             let advice = "; if you trust it, give that path itself to load_weights";
             return Err(leads_out(folder, &state.model_checkpoint_path, advice));
         }
     };
-    if !bundle::index_path(&prefix).is_file() {
-        return Ok(None);
-    }
+    let prefix = prefix.session();
     match Bundle::open(&prefix) {
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(Error::Io { source, .. }) if storage::is_absent(&source) => Ok(None),
+        // Whether it is there, nobody knows then.
+        Err(error @ Error::Io { .. }) if folder.is_remote() => Err(error),
         // Damage is for whoever loads it to report.
-        _ => Ok(Some(prefix)),
+        _ => Ok(Some(prefix.forget())),
     }
 }
 
 /// The prefix that a path of the state file means, unless it leads out of the folder.
-fn prefix_inside(folder: &Path, path: &str) -> Option<PathBuf> {
+fn prefix_inside(folder: &Location, path: &str) -> Option<Location> {
     let path = Path::new(path);
-    let relative = if path.is_absolute() {
-        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        path.strip_prefix(&absolute).or_else(|_| path.strip_prefix(folder)).ok()?
-    } else {
-        path
+    let relative = match folder.local() {
+        Some(folder) if path.is_absolute() => {
+            let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+            path.strip_prefix(&absolute).or_else(|_| path.strip_prefix(folder)).ok()?
+        }
+        // Who trained on another machine and put the folder on a server, has that machine's paths in it.
+        None if path.is_absolute() => Path::new(path.file_name()?),
+        _ => path,
     };
     let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     (plain && relative.file_name().is_some()).then(|| folder.join(relative))
 }
 
-fn leads_out(folder: &Path, path: &str, advice: &str) -> Error {
+/// A path of a state file, wherever it leads.
+fn anywhere_from(folder: &Location, path: &str) -> Location {
+    match folder.local() {
+        Some(folder) => folder.join(path).into(),
+        None => folder.join(path),
+    }
+}
+
+fn leads_out(folder: &Location, path: &str, advice: &str) -> Error {
     Error::Unsupported {
-        path: folder.join(FILE_NAME),
+        path: folder.join(FILE_NAME).as_path().into(),
         place: "the path of a checkpoint".into(),
         what: format!("{path:?}, which leads out of the folder,"),
         advice: advice.into(),
@@ -165,18 +171,18 @@ fn leads_out(folder: &Path, path: &str, advice: &str) -> Error {
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn remove(prefix: impl AsRef<Path>) -> Result<(), Error> {
-    bundle::remove(prefix.as_ref())
+pub fn remove(prefix: impl Into<Location>) -> Result<(), Error> {
+    bundle::remove(&prefix.into())
 }
 
 /// Removes the files of a checkpoint that the state file of a folder names.
 ///
 /// # Errors
 /// [`Error::Unsupported`] where the path leads out of the folder: nothing is removed. [`Error::Io`].
-pub fn remove_from(folder: impl AsRef<Path>, path: &str) -> Result<(), Error> {
-    let folder = folder.as_ref();
-    match prefix_inside(folder, path) {
+pub fn remove_from(folder: impl Into<Location>, path: &str) -> Result<(), Error> {
+    let folder = folder.into();
+    match prefix_inside(&folder, path) {
         Some(prefix) => remove(prefix),
-        None => Err(leads_out(folder, path, "; remove it by hand if it is yours")),
+        None => Err(leads_out(&folder, path, "; remove it by hand if it is yours")),
     }
 }

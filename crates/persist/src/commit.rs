@@ -7,6 +7,10 @@
 //! [`write_file`] saves one file; [`Group`] saves formats of several files, whose last file makes the others visible; [`write_folder`]
 //! saves a folder whose files have fixed names.
 //!
+//! Behind a URL the storage has the last word: new bytes are complete in a temporary file of this machine first, then they go to the
+//! server under a temporary name and take the final one there (WebDAV), or become visible when the last of them came (S3). A
+//! transfer that breaks leaves the older file as it was.
+//!
 //! [`Error::Io`] from here means: not saved, the older file is still there. [`Error::Durability`] means: saved, and every
 //! reader sees the new file, but a power failure may still undo it.
 //!
@@ -15,18 +19,20 @@
 mod disk;
 mod folder;
 mod group;
+mod remote;
 mod staged;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub use folder::{unsaved, write_folder};
 pub use group::Group;
 use staged::Staged;
 
-use crate::Error;
+use crate::{Error, Location};
 
 /// Saves one file: `write` puts the bytes into an empty file, which then takes the place of `path` at once.
 ///
@@ -35,7 +41,12 @@ use crate::Error;
 ///
 /// # Errors
 /// What `write` returns, or [`Error::Io`]: nothing was changed. [`Error::Durability`]: saved, see the module.
-pub fn write_file(path: &Path, write: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
+pub fn write_file(
+    location: impl Into<Location>,
+    write: impl FnOnce(&mut File) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let location = location.into();
+    let Some(path) = location.local() else { return remote::write_file(&location, write) };
     let path = resolve(path)?;
     let folder = folder_of(&path);
     staged::sweep(folder);
@@ -43,17 +54,35 @@ pub fn write_file(path: &Path, write: impl FnOnce(&mut File) -> Result<(), Error
     sync_folder(folder, &path)
 }
 
+/// Saves the bytes of a complete file of this machine behind a URL, without another copy of them here.
+///
+/// # Errors
+/// Those of [`write_file`].
+pub(crate) fn send_file(location: &Location, file: &File) -> Result<(), Error> {
+    remote::send_file(location, file)
+}
+
 /// Makes a folder and its missing parents, durably. Nothing happens where it exists.
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn create_folder(path: &Path) -> Result<(), Error> {
+pub fn create_folder(location: impl Into<Location>) -> Result<(), Error> {
+    let location = location.into();
+    match location.store() {
+        Some(store) => {
+            store?.create_folder(&location.url()).map_err(|e| location.failed("create the folder", e))
+        }
+        None => create_local_folder(location.as_path()),
+    }
+}
+
+fn create_local_folder(path: &Path) -> Result<(), Error> {
     let error = |source| Error::Io { action: "create the folder", path: path.to_path_buf(), source };
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
     let parent = folder_of(path);
-    create_folder(parent)?;
+    create_local_folder(parent)?;
     match disk::create_folder(path) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(error(e)),
@@ -65,11 +94,13 @@ pub fn create_folder(path: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Io`].
-pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
-    match disk::remove(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Io { action: "remove", path: path.to_path_buf(), source })
-        }
+pub(crate) fn remove_file(location: &Location) -> Result<(), Error> {
+    let removed = match location.store() {
+        Some(store) => store?.remove(&location.url()),
+        None => disk::remove(location.as_path()),
+    };
+    match removed {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(location.failed("remove", source)),
         _ => Ok(()),
     }
 }

@@ -1,11 +1,9 @@
 //! From one format to another, with layers as data: nothing here needs to know what a layer does.
 
-use std::path::Path;
-
 use crate::format::{optimizer, skeleton};
 use crate::formats::{self, Format};
 use crate::tree::{Gap, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions};
-use crate::{Error, outline};
+use crate::{Error, Location, outline};
 
 /// How to convert.
 #[derive(Clone, Debug, Default)]
@@ -33,12 +31,12 @@ pub struct Whole {
 /// # Errors
 /// A file is damaged, the weights are not those of the architecture, or the target needs something that the source does not have.
 pub fn convert(
-    from: &Path,
-    to: &Path,
-    model: Option<&Path>,
+    from: impl Into<Location>,
+    to: impl Into<Location>,
+    model: Option<&Location>,
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
-    convert_with(from, to, model, options, |_, _| ())
+    convert_with(&from.into(), &to.into(), model, options, |_, _| ())
 }
 
 /// [`convert`], with a last look at what is written, by who can add to it: `finish` is given the target and the tree.
@@ -46,9 +44,9 @@ pub fn convert(
 /// # Errors
 /// As there.
 pub fn convert_with(
-    from: &Path,
-    to: &Path,
-    model: Option<&Path>,
+    from: &Location,
+    to: &Location,
+    model: Option<&Location>,
     options: &ConvertOptions,
     finish: impl FnOnce(&Format, &mut Tree),
 ) -> Result<&'static str, Error> {
@@ -75,14 +73,12 @@ pub fn convert_with(
             what: format!(
                 "{}: the layer `{layer}` is of a class that is not known, and the file does not say which shape it was built for, which a \
                  SavedModel needs",
-                from.display()
+                from
             ),
             advice: "convert from a `.keras` file of this model".into(),
         });
     }
-    if let Some(folder) = to.parent() {
-        crate::commit::create_folder(folder)?;
-    }
+    crate::commit::create_folder(to.folder())?;
     formats::write(to, Some(target.name), &tree, &options.write)?;
     Ok(target.name)
 }
@@ -119,7 +115,7 @@ pub fn iterations(file: &SavedFile) -> Result<Option<i64>, Error> {
     found.map_or(Ok(None), |s| crate::format::values::scalar_int(&s.variable))
 }
 
-fn check_gaps(from: &Path, target: &Format, gaps: &[(String, Gap)]) -> Result<(), Error> {
+fn check_gaps(from: &Location, target: &Format, gaps: &[(String, Gap)]) -> Result<(), Error> {
     let Some((layer, gap)) = gaps.iter().find(|(_, gap)| target.needs.contains(gap)) else { return Ok(()) };
     let (what, advice) = match gap {
         Gap::Names => ("what its variables are called", "`.h5` and TensorFlow checkpoints do"),
@@ -131,8 +127,7 @@ fn check_gaps(from: &Path, target: &Format, gaps: &[(String, Gap)]) -> Result<()
     Err(Error::Usage {
         what: format!(
             "{}: the layer `{layer}` is of a class that is not known, and the file does not say {what}, which the format {} needs",
-            from.display(),
-            target.name
+            from, target.name
         ),
         advice: format!("convert from another file of this model: {advice}"),
     })
@@ -142,7 +137,11 @@ fn check_gaps(from: &Path, target: &Format, gaps: &[(String, Gap)]) -> Result<()
 ///
 /// # Errors
 /// The file is damaged, has no architecture, or its weights are of another one.
-pub fn whole(path: &Path, file: &SavedFile, model: Option<(&Path, &SavedFile)>) -> Result<Whole, Error> {
+pub fn whole(
+    path: &Location,
+    file: &SavedFile,
+    model: Option<(&Location, &SavedFile)>,
+) -> Result<Whole, Error> {
     let source = match model {
         // What a file says of itself is what it means; the other one may still name what it does not.
         _ if file.model.is_some() => file,
@@ -183,14 +182,14 @@ pub fn whole(path: &Path, file: &SavedFile, model: Option<(&Path, &SavedFile)>) 
     Ok(Whole { tree, gaps })
 }
 
-fn no_model(path: &Path, file: &SavedFile) -> Error {
+fn no_model(path: &Location, file: &SavedFile) -> Error {
     match &file.no_model {
         Some(why) => Error::Usage {
             what: why.to_string(),
             advice: "give a file that has the architecture as the model".into(),
         },
         None => Error::Usage {
-            what: format!("{}: this {} file holds weights only", path.display(), file.format),
+            what: format!("{path}: this {} file holds weights only", file.format),
             advice: "name a file that has the architecture (`--model model.keras`)".into(),
         },
     }

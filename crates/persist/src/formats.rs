@@ -1,13 +1,12 @@
 //! The table of formats, and the two functions that go through it.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::ErrorKind;
 
-use crate::Error;
 use crate::container::window::Window;
 use crate::format::{keras_h5, keras_v3, safetensors, saved_model, tf_checkpoint, weights_h5};
+use crate::storage::{self, Session};
 use crate::tree::{Dialect, Gap, SavedFile, Tree, WriteOptions};
+use crate::{Error, Location};
 
 /// One row of the table.
 pub struct Format {
@@ -26,11 +25,11 @@ pub struct Format {
     /// Dialects that can be written, the default first.
     pub dialects: &'static [Dialect],
     /// Whether the path holds this format, by its content. Nothing there, or nothing readable, is `false`.
-    pub holds: fn(&Path) -> bool,
+    pub holds: fn(&Location) -> bool,
     /// Opens a file.
-    pub read: fn(&Path) -> Result<SavedFile, Error>,
+    pub read: fn(&Location) -> Result<SavedFile, Error>,
     /// Writes a file, whole and durable or not at all.
-    pub write: fn(&Path, &Tree, &WriteOptions) -> Result<(), Error>,
+    pub write: fn(&Location, &Tree, &WriteOptions) -> Result<(), Error>,
 }
 
 /// All formats.
@@ -56,7 +55,7 @@ pub static FORMATS: &[Format] = &[
         needs: &[Gap::Order],
         lacks: "in tf_keras' dialect, Nadam's product and the loss scale",
         dialects: &[Dialect::TfKeras, Dialect::Keras3],
-        holds: |path| keras_h5::holds(path, true),
+        holds: |path| is_hdf5(path) && keras_h5::holds(path, true),
         read: keras_h5::read,
         write: keras_h5::write,
     },
@@ -68,7 +67,7 @@ pub static FORMATS: &[Format] = &[
         needs: &[Gap::Order],
         lacks: "architecture, compile config, optimizer",
         dialects: &[Dialect::TfKeras, Dialect::Keras3],
-        holds: |path| keras_h5::holds(path, false),
+        holds: |path| is_hdf5(path) && keras_h5::holds(path, false),
         read: keras_h5::read,
         write: keras_h5::write_weights,
     },
@@ -125,16 +124,17 @@ pub static FORMATS: &[Format] = &[
 ];
 
 /// Whether a file begins so.
-fn begins_with(path: &Path, magic: &[u8]) -> bool {
+fn begins_with(location: &Location, magic: &[u8]) -> bool {
     let mut head = vec![0; magic.len()];
-    File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == magic
+    Window::open(location).is_ok_and(|file| file.read_at(0, &mut head).is_ok()) && head == magic
 }
 
-/// Whether a file is HDF5: its signature stands at 0 or behind a user block of 512, 1024, 2048 ... bytes.
-fn is_hdf5(path: &Path) -> bool {
-    let Ok(window) = Window::open(path) else { return false };
+/// Whether a file is HDF5: its signature stands at 0 or behind a user block of 512, 1024, 2048 ... bytes. On a server only in what the
+/// first look brought: looking at all these places of a large file fetches most of it.
+fn is_hdf5(location: &Location) -> bool {
+    let Ok(window) = Window::open(location) else { return false };
     let mut head = [0; 8];
-    let blocks = (9..32).map(|n| 1u64 << n);
+    let blocks = (9..if location.is_remote() { 16 } else { 32 }).map(|n| 1u64 << n);
     std::iter::once(0)
         .chain(blocks)
         .take_while(|at| at.saturating_add(8) <= window.size())
@@ -152,34 +152,48 @@ pub fn by_name(name: &str) -> Option<&'static Format> {
 ///
 /// # Errors
 /// No such file; a format that is not known; damage; contents that are not supported.
-pub fn open(path: impl AsRef<Path>, format: Option<&str>) -> Result<SavedFile, Error> {
-    let path = path.as_ref();
-    if let Some(name) = format {
-        return (named(name)?.read)(path);
+pub fn open(path: impl Into<Location>, format: Option<&str>) -> Result<SavedFile, Error> {
+    let location = path.into().session();
+    let mut opened = Window::open(&location);
+    // A prefix of a checkpoint is no file, a SavedModel is a folder. What else there is to say of a server, it said now.
+    if location.is_remote() {
+        opened = match opened {
+            Err(Error::Io { source, .. }) if !storage::is_absent(&source) => {
+                return Err(location.failed("open", source));
+            }
+            Err(error @ Error::Usage { .. }) => return Err(error),
+            other => other,
+        };
     }
-    match FORMATS.iter().find(|f| (f.holds)(path)) {
-        Some(found) => (found.read)(path),
-        None => {
-            // Without a file under that very name the system's own message is the right one.
-            let mut file =
-                File::open(path).map_err(|source| Error::Io { action: "open", path: path.into(), source })?;
-            let mut head = [0u8; 8];
-            let n = file.read(&mut head).unwrap_or(0);
-            let (place, found) = match path.is_dir() {
-                true => ("the folder", "no saved_model.pb".into()),
-                false => (
-                    "the beginning of the file",
-                    format!("the bytes {:02x?}", head.get(..n).unwrap_or_default()),
-                ),
-            };
-            Err(Error::Format {
-                path: path.into(),
-                place: place.into(),
-                found,
-                expected: format!("one of the formats {}", names()),
-            })
+    let format = match format {
+        Some(name) => Some(named(name)?),
+        None => FORMATS.iter().find(|f| (f.holds)(&location)),
+    };
+    if let Some(found) = format {
+        location.read_whole();
+        return (found.read)(&location);
+    }
+    if let Some(trouble) = location.opened().and_then(Session::trouble) {
+        return Err(location.failed("open", trouble));
+    }
+    let (place, found) = match opened {
+        Ok(file) => {
+            let mut head = vec![0; file.size().min(8) as usize];
+            let _ = file.read_at(0, &mut head);
+            ("the beginning of the file", format!("the bytes {head:02x?}"))
         }
-    }
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::IsADirectory => {
+            ("the folder", "no saved_model.pb".into())
+        }
+        // Without a file under that very name the system's own message is the right one.
+        Err(other) => return Err(other),
+    };
+    Err(Error::Format {
+        path: location.as_path().into(),
+        place: place.into(),
+        found,
+        expected: format!("one of the formats {}", names()),
+    })
 }
 
 /// Writes a model file.
@@ -192,13 +206,13 @@ pub fn open(path: impl AsRef<Path>, format: Option<&str>) -> Result<SavedFile, E
 /// A format or ending that is not known, a tree that lacks what the format needs, or the system's refusal. The old
 /// file is then as it was.
 pub fn write(
-    path: impl AsRef<Path>,
+    path: impl Into<Location>,
     format: Option<&str>,
     tree: &Tree,
     options: &WriteOptions,
 ) -> Result<(), Error> {
-    let path = path.as_ref();
-    let format = for_writing(path, format, tree.model.is_some())?;
+    let location = path.into();
+    let format = for_writing(&location, format, tree.model.is_some())?;
     if let Some(dialect) = options.dialect
         && !format.dialects.contains(&dialect)
     {
@@ -213,17 +227,21 @@ pub fn write(
             advice: "give the architecture too, or write `.weights.h5`".into(),
         });
     }
-    (format.write)(path, tree, options)
+    (format.write)(&location, tree, options)
 }
 
 /// The format of that name; without one, that which the path's ending means.
 ///
 /// # Errors
 /// There is none.
-pub fn for_writing(path: &Path, name: Option<&str>, whole_model: bool) -> Result<&'static Format, Error> {
+pub fn for_writing(
+    location: impl Into<Location>,
+    name: Option<&str>,
+    whole_model: bool,
+) -> Result<&'static Format, Error> {
     match name {
         Some(name) => named(name),
-        None => by_ending(path, whole_model),
+        None => by_ending(location, whole_model),
     }
 }
 
@@ -231,8 +249,9 @@ pub fn for_writing(path: &Path, name: Option<&str>, whole_model: bool) -> Result
 ///
 /// # Errors
 /// No format has this ending.
-pub fn by_ending(path: &Path, whole_model: bool) -> Result<&'static Format, Error> {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+pub fn by_ending(location: impl Into<Location>, whole_model: bool) -> Result<&'static Format, Error> {
+    let location = location.into();
+    let name = location.file_name().map(|name| name.to_lowercase()).unwrap_or_default();
     let longest = FORMATS
         .iter()
         .flat_map(|f| f.endings.iter().filter(|e| name.ends_with(*e)).map(move |e| (e.len(), f)))
@@ -243,12 +262,12 @@ pub fn by_ending(path: &Path, whole_model: bool) -> Result<&'static Format, Erro
     }
     // What Keras does: no ending that is known as another's means TensorFlow's own formats: a SavedModel for a whole model, else a checkpoint
     // prefix (`cp-0001`). A number is no ending (`model-0.5`).
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    match (ending.as_deref(), by_name(if whole_model { saved_model::NAME } else { tf_checkpoint::NAME })) {
+    let ending = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, ending)| ending);
+    match (ending, by_name(if whole_model { saved_model::NAME } else { tf_checkpoint::NAME })) {
         (None, Some(format)) => Ok(format),
         (Some(e), Some(format)) if e.parse::<f64>().is_ok() => Ok(format),
         _ => Err(Error::Usage {
-            what: format!("{}: the ending names no format", path.display()),
+            what: format!("{location}: the ending names no format"),
             advice: format!(
                 "use one of {}, or name the format: {}",
                 FORMATS.iter().flat_map(|f| f.endings).copied().collect::<Vec<_>>().join(", "),

@@ -2,6 +2,7 @@
 //!
 //! * [`tree`]: what a model file says, neutral between formats and dialects.
 //! * [`commit`]: how a file becomes visible: whole and durable, or not at all.
+//! * [`storage`]: where files are: a path, or a URL.
 //! * [`checkpoint_state`]: which checkpoint of a folder is the newest.
 //! * `container`: zip, HDF5, tensor bundle, safetensors: they know bytes, not layers.
 //! * `format`: `.keras`, `.weights.h5`, `.h5`, TensorFlow checkpoint, SavedModel, safetensors: they know layers, not offsets.
@@ -15,6 +16,7 @@ pub mod convert;
 pub mod formats;
 pub mod limits;
 pub mod outline;
+pub mod storage;
 pub mod tree;
 
 mod container;
@@ -25,3 +27,4 @@ pub use checkpoint_state::latest_checkpoint;
 pub use convert::convert;
 pub use error::Error;
 pub use formats::{open, write};
+pub use storage::Location;

@@ -68,3 +68,14 @@ pub const SAFETENSORS_HEADER_BYTES: u64 = 100_000_000;
 /// Bytes of `keras_metadata.pb`, and of a `saved_model.pb` that is read (one of TensorFlow up to 2.4, or of no Keras model). Taken
 /// apart they need up to a hundred times as much memory. A large model's `saved_model.pb` has 10 MB.
 pub const SAVED_MODEL_BYTES: u64 = 32 << 20;
+
+// --- Storage -------------------------------------------------------------------------------------------------------
+
+/// Folders inside folders that a copy walks into. Also what stops a folder that contains itself.
+pub const FOLDER_DEPTH: usize = 64;
+
+/// Bytes of an answer in XML: a list of 50,000 files has 32 MB. Taken apart it needs some ten times as much memory.
+pub const ANSWER_BYTES: u64 = 32 << 20;
+
+/// Entries of a folder.
+pub const FOLDER_ENTRIES: usize = 1 << 20;

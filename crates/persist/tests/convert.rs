@@ -57,7 +57,7 @@ fn each_format_becomes_each_other() {
                 let context = format!("{} {key} -> {format}", case.name);
                 let target = folder.path().join(name);
                 let options = options(format, case.dialect);
-                match convert(&source, &target, Some(&model), &options) {
+                match convert(&source, &target, Some(&(&model).into()), &options) {
                     Ok(written) => assert_eq!(written, format, "{context}"),
                     Err(Error::Usage { what, .. }) if may_lack(&case) && what.contains("scale") => continue,
                     Err(error) => panic!("{context}: {error}"),
@@ -98,12 +98,12 @@ fn check(case: &Case, key: &str, target: &Path, format: &str, model: &Path, cont
         assert!(plain(&file) == plain(described), "{context}: the configs differ");
     }
     let has_optimizer = open(sources(case).into_iter().find(|(k, _)| *k == key).unwrap().1, None)
-        .and_then(|f| whole(model, &f, Some((model, &described))))
+        .and_then(|f| whole(&model.into(), &f, Some((&model.into(), &described))))
         .unwrap_or_else(|e| panic!("{context}: {e}"))
         .tree
         .optimizer
         .is_some();
-    let again = whole(target, &file, Some((model, &described)));
+    let again = whole(&target.into(), &file, Some((&model.into(), &described)));
     let again = again.unwrap_or_else(|e| panic!("{context}: {e}"));
     // By the skeleton that the tests make of what the real library says.
     let tree = case.tree(file).unwrap_or_else(|e| panic!("{context}: {e}"));
@@ -130,17 +130,17 @@ fn names_of_unknown_layers_come_from_the_other_file() {
         let Err(Error::Usage { what, .. }) = alone else { panic!("{}: {}", case.name, alone.is_ok()) };
         assert!(what.contains("`scale_shift`") || what.contains("`scale"), "{what}");
         for target in [&checkpoint, &target] {
-            convert(&keras, target, Some(&h5), &ConvertOptions::default()).unwrap();
+            convert(&keras, target, Some(&(&h5).into()), &ConvertOptions::default()).unwrap();
             let tree = case.tree(open(target, None).unwrap()).unwrap();
             case.check_weights(&tree.root, &case.name);
         }
         // And back, though the order of the tensors means nothing: the other file has it.
         let keras = folder.path().join("m.keras");
         let alone = folder.path().join("alone.keras");
-        convert(&target, &keras, Some(&h5), &ConvertOptions::default()).unwrap();
+        convert(&target, &keras, Some(&(&h5).into()), &ConvertOptions::default()).unwrap();
         let tree = case.tree(open(&keras, None).unwrap()).unwrap();
         case.check_weights(&tree.root, &case.name);
-        let without_names = convert(&target, &alone, Some(&keras), &ConvertOptions::default());
+        let without_names = convert(&target, &alone, Some(&(&keras).into()), &ConvertOptions::default());
         assert!(matches!(without_names, Err(Error::Usage { .. })), "{}", case.name);
     }
 }

@@ -9,7 +9,7 @@ use rhyton_persist::tree::{
     CompileConfig, DType, Dialect, LayerConfig, Object, OptimizerState, SavedFile, Tree, Variable,
     WriteOptions,
 };
-use rhyton_persist::{Error, checkpoint_state, latest_checkpoint, open, write};
+use rhyton_persist::{Error, Location, checkpoint_state, latest_checkpoint, open, write};
 use serde_json::json;
 
 fn data() -> PathBuf {
@@ -236,7 +236,7 @@ fn what_is_written_is_read_again() {
             assert_eq!(saved.resume, tree.resume);
             check(&case, &saved, true);
         }
-        assert_eq!(latest_checkpoint(folder.path().join("a/b")).unwrap(), Some(prefix));
+        assert_eq!(latest_checkpoint(folder.path().join("a/b")).unwrap(), Some(prefix.into()));
     }
 }
 
@@ -333,7 +333,7 @@ fn the_newest_checkpoint() {
         write(dir.join(format!("cp-{epoch:04}.ckpt")), None, &tree, &tf()).unwrap();
     }
     let newest = dir.join("cp-0003.ckpt");
-    assert_eq!(latest_checkpoint(dir).unwrap(), Some(newest.clone()));
+    assert_eq!(latest_checkpoint(dir).unwrap(), Some(Location::from(&newest)));
     let state = checkpoint_state::read(dir).unwrap().unwrap();
     assert_eq!(state, checkpoint_state::CheckpointState::of("cp-0003.ckpt"));
 
@@ -341,14 +341,14 @@ fn the_newest_checkpoint() {
         checkpoint_state::write(dir, &checkpoint_state::CheckpointState::of(path)).unwrap();
         latest_checkpoint(dir)
     };
-    assert_eq!(told(newest.to_str().unwrap()).unwrap(), Some(newest.clone()));
-    assert_eq!(told("./cp-0003.ckpt").unwrap(), Some(newest.clone()));
+    assert_eq!(told(newest.to_str().unwrap()).unwrap(), Some(Location::from(&newest)));
+    assert_eq!(told("./cp-0003.ckpt").unwrap(), Some(Location::from(&newest)));
     assert_eq!(told("cp-0004.ckpt").unwrap(), None);
     let elsewhere = tempfile::tempdir().unwrap();
     write(elsewhere.path().join("cp"), None, &tree, &tf()).unwrap();
     let outside = elsewhere.path().join("cp");
     assert!(matches!(told(outside.to_str().unwrap()), Err(Error::Unsupported { .. })));
-    assert_eq!(checkpoint_state::latest_checkpoint_anywhere(dir).unwrap(), Some(outside.clone()));
+    assert_eq!(checkpoint_state::latest_checkpoint_anywhere(dir).unwrap(), Some(Location::from(&outside)));
     assert!(matches!(told("../x/cp"), Err(Error::Unsupported { .. })));
     assert!(matches!(told("a/../../x/cp"), Err(Error::Unsupported { .. })));
 

@@ -1,13 +1,13 @@
 //! A whole folder that takes its place at once.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::staged::ENDING;
 use super::{disk, folder_of, resolve, sync_folder};
-use crate::Error;
+use crate::{Error, Location};
 
 /// Between the name and the number of a folder that was set aside.
 const OLD: &str = "old";
@@ -24,13 +24,33 @@ const NEW: &str = "new";
 /// What `fill` returns, [`Error::Io`], or [`Error::Usage`] where the target is a file: the old folder is as it was. [`Error::Durability`]: the
 /// new one is there, but a power failure may undo it.
 pub fn write_folder(
-    target: &Path,
-    own: fn(&OsStr) -> bool,
-    fill: impl FnOnce(&Path) -> Result<(), Error>,
+    target: impl Into<Location>,
+    own: fn(&str) -> bool,
+    fill: impl FnOnce(&Location) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let folder = Folder::new(target, own)?;
-    fill(&folder.temporary).map_err(unsaved)?;
+    let target = target.into();
+    let Some(path) = target.local() else { return write_remote_folder(&target, own, fill) };
+    let folder = Folder::new(path, own)?;
+    fill(&folder.temporary.as_path().into()).map_err(unsaved)?;
     folder.publish()
+}
+
+/// It is filled on this machine, and moved into its place on the server. Where folders cannot be moved (S3), the files replace those
+/// that are there, one by one in the order in which `fill` writes them.
+fn write_remote_folder(
+    target: &Location,
+    own: fn(&str) -> bool,
+    fill: impl FnOnce(&Location) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Some(store) = target.store() else { return Ok(()) };
+    let store = store?;
+    if !store.moves_folders() {
+        return fill(target);
+    }
+    let here = tempfile::tempdir().map_err(|e| failed("create a folder in", &std::env::temp_dir(), e))?;
+    // Nobody but this save looks into it, so it may be as incomplete as a crash leaves it.
+    fill(&here.path().into()).map_err(unsaved)?;
+    store.replace_folder(&target.url(), here.path(), &own).map_err(|e| target.failed("write", e))
 }
 
 /// What an error means for a file that others must follow before anything is saved.
@@ -46,14 +66,14 @@ struct Folder {
     temporary: PathBuf,
     target: PathBuf,
     /// Whether a name in the folder is the format's own.
-    own: fn(&OsStr) -> bool,
+    own: fn(&str) -> bool,
     /// Its lock tells other programs that the folder is in use.
     lock: Option<File>,
 }
 
 impl Folder {
     /// An empty folder that is to become `target`, whose parent exists. Tidies what crashed saves of the same target left behind.
-    fn new(target: &Path, own: fn(&OsStr) -> bool) -> Result<Self, Error> {
+    fn new(target: &Path, own: fn(&str) -> bool) -> Result<Self, Error> {
         let target = resolve(target)?;
         if target.exists() && !target.is_dir() {
             return Err(Error::Usage {
@@ -164,12 +184,12 @@ fn create(target: &Path) -> Result<PathBuf, Error> {
 
 /// Removes what is the format's own from a folder, moves the rest to another one where nothing there has its name, and removes the folder
 /// if it is empty then.
-fn clear(folder: &Path, rest: Option<&Path>, own: fn(&OsStr) -> bool) -> std::io::Result<()> {
+fn clear(folder: &Path, rest: Option<&Path>, own: fn(&str) -> bool) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let (name, path) = (entry.file_name(), entry.path());
         let temporary = name.to_str().is_some_and(|n| n.starts_with('.') && n.ends_with(ENDING));
-        if own(&name) || temporary {
+        if name.to_str().is_some_and(own) || temporary {
             if entry.file_type()?.is_dir() { disk::remove_folder(&path)? } else { disk::remove(&path)? }
         } else if let Some(to) = rest.map(|rest| rest.join(&name)).filter(|to| !to.exists()) {
             disk::rename(&path, &to)?;
@@ -179,7 +199,7 @@ fn clear(folder: &Path, rest: Option<&Path>, own: fn(&OsStr) -> bool) -> std::io
 }
 
 /// Removes what crashed saves of a target left behind. A folder that is locked is in use; one that cannot be locked is left alone.
-fn sweep(target: &Path, own: fn(&OsStr) -> bool) {
+fn sweep(target: &Path, own: fn(&str) -> bool) {
     let (Ok(prefix), Ok(entries)) = (prefix(target), std::fs::read_dir(folder_of(target))) else { return };
     let Some(prefix) = prefix.to_str() else { return };
     for entry in entries.flatten() {

@@ -1,11 +1,10 @@
 //! Several files that become visible by their last one.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::staged::Staged;
-use super::{disk, staged, sync_folder};
-use crate::Error;
+use super::{disk, remote, staged, sync_folder};
+use crate::{Error, Location};
 
 /// Files of one folder that are saved together: all are written and synced under temporary names, then renamed in the
 /// order in which they were added.
@@ -16,17 +15,37 @@ use crate::Error;
 ///
 /// Dropped without [`publish`](Self::publish), it leaves nothing behind.
 pub struct Group {
-    folder: PathBuf,
+    folder: Location,
     files: Vec<Staged>,
 }
 
+enum Staged {
+    Local(staged::Staged),
+    Remote(remote::Staged),
+}
+
+impl Staged {
+    fn publish(self) -> Result<(), Error> {
+        match self {
+            Self::Local(file) => file.publish(),
+            Self::Remote(file) => file.publish(),
+        }
+    }
+}
+
 impl Group {
-    /// An empty group in a folder that exists; tidies what crashed saves left in it.
+    /// An empty group in a folder that exists; tidies what crashed saves left in it. `own` says which names are of its files.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        staged::sweep(folder);
-        Self { folder: folder.to_path_buf(), files: Vec::new() }
+    pub fn new(folder: impl Into<Location>, own: &dyn Fn(&str) -> bool) -> Self {
+        let folder = match folder.into() {
+            folder if folder.as_path().as_os_str().is_empty() => Location::new("."),
+            folder => folder,
+        };
+        match folder.local() {
+            Some(path) => staged::sweep(path),
+            None => remote::sweep(&folder, own),
+        }
+        Self { folder, files: Vec::new() }
     }
 
     /// Adds the file `name`, whose bytes `write` puts into an empty file.
@@ -39,7 +58,10 @@ impl Group {
         write: impl FnOnce(&mut File) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let target = self.folder.join(name);
-        self.files.push(Staged::write(&target, write)?);
+        self.files.push(match target.local() {
+            Some(path) => Staged::Local(staged::Staged::write(path, write)?),
+            None => Staged::Remote(remote::Staged::write(target, write)?),
+        });
         Ok(())
     }
 
@@ -49,8 +71,11 @@ impl Group {
     /// # Errors
     /// [`Error::Io`].
     pub fn link(&mut self, existing: &str, name: &str) -> Result<(), Error> {
-        let target = self.folder.join(name);
-        self.files.push(Staged::link(&self.folder.join(existing), &target)?);
+        let (existing, target) = (self.folder.join(existing), self.folder.join(name));
+        self.files.push(match target.local() {
+            Some(path) => Staged::Local(staged::Staged::link(existing.as_path(), path)?),
+            None => Staged::Remote(remote::Staged::link(existing, target)),
+        });
         Ok(())
     }
 
@@ -66,14 +91,18 @@ impl Group {
             for file in files {
                 file.publish()?;
             }
-            disk::sync_folder(&folder).map_err(|source| Error::Io {
-                action: "sync the folder",
-                path: folder.clone(),
-                source,
-            })?;
+            sync(&folder).map_err(|source| folder.failed("sync the folder", source))?;
         }
-        let target = last.target().to_path_buf();
+        let target = match &last {
+            Staged::Local(file) => file.target().to_path_buf(),
+            // A server that said yes has nothing more to say.
+            Staged::Remote(_) => return last.publish(),
+        };
         last.publish()?;
-        sync_folder(&folder, &target)
+        sync_folder(folder.as_path(), &target)
     }
+}
+
+fn sync(folder: &Location) -> std::io::Result<()> {
+    folder.local().map_or(Ok(()), |path: &Path| disk::sync_folder(path))
 }

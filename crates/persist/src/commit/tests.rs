@@ -69,7 +69,7 @@ fn a_failed_writer_changes_nothing() {
     let error = Error::Usage { what: "no".into(), advice: "none".into() };
     assert!(matches!(write_file(&path, |_| Err(error)), Err(Error::Usage { .. })));
     assert_eq!(files(folder.path()).into_iter().collect::<Vec<_>>(), [("a".into(), b"old".to_vec())]);
-    assert!(matches!(write_file(&folder.path().join("no/a"), put(b"")), Err(Error::Io { .. })));
+    assert!(matches!(write_file(folder.path().join("no/a"), put(b"")), Err(Error::Io { .. })));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_group_is_seen_by_its_last_file() {
         restore(folder.path(), &before);
         let (_, crashed) = crash_at(at, || {
             let save = || -> Result<(), Error> {
-                let mut group = Group::new(folder.path());
+                let mut group = Group::new(folder.path(), &|_| true);
                 group.write("data", put(b"data"))?;
                 group.write("index", put(b"new"))?;
                 group.publish()
@@ -105,7 +105,7 @@ fn a_group_is_seen_by_its_last_file() {
             break;
         }
     }
-    let mut group = Group::new(folder.path());
+    let mut group = Group::new(folder.path(), &|_| true);
     group.link("data", "second").unwrap();
     group.publish().unwrap();
     let now = files(folder.path());
@@ -159,15 +159,15 @@ fn all_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-fn own(name: &std::ffi::OsStr) -> bool {
+fn own(name: &str) -> bool {
     name == "a" || name == "inner"
 }
 
 fn save_folder(target: &Path, bytes: &'static [u8]) -> Result<(), Error> {
     write_folder(target, own, |folder| {
-        write_file(&folder.join("a"), put(bytes))?;
-        create_folder(&folder.join("inner"))?;
-        write_file(&folder.join("inner/b"), put(bytes))
+        write_file(folder.join("a"), put(bytes))?;
+        create_folder(folder.join("inner"))?;
+        write_file(folder.join("inner").join("b"), put(bytes))
     })
 }
 
@@ -242,7 +242,7 @@ fn a_folder_does_not_replace_a_file_nor_one_in_use() {
     // Two saves at once: neither sweeps the other away.
     let first = write_folder(&target, own, |first| {
         save_folder(&target, b"second")?;
-        write_file(&first.join("a"), put(b"first"))
+        write_file(first.join("a"), put(b"first"))
     });
     first.unwrap();
     assert_eq!(all_files(folder.path()), [("model/a".into(), b"first".to_vec())]);

@@ -26,12 +26,11 @@ mod strings;
 mod tests;
 mod write;
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use crate::{Error, Location, commit, storage};
 
-pub use read::Bundle;
 #[cfg(test)]
 use read::Info;
+pub use read::{Bundle, shards_in_force};
 pub use write::{Content, Tensor, write};
 
 /// TensorFlow's numbers of element types.
@@ -69,54 +68,50 @@ pub mod data_type {
 }
 
 /// `PREFIX.index`.
-pub fn index_path(prefix: &Path) -> PathBuf {
-    with_ending(prefix, ".index")
+pub fn index_path(prefix: &Location) -> Location {
+    prefix.with_suffix(".index")
 }
 
 /// `PREFIX.data-00000-of-00001`.
-pub fn data_path(prefix: &Path, shard: usize, shards: usize) -> PathBuf {
-    with_ending(prefix, &data_ending(shard, shards))
+pub fn data_path(prefix: &Location, shard: usize, shards: usize) -> Location {
+    prefix.with_suffix(&data_ending(shard, shards))
 }
 
-fn data_ending(shard: usize, shards: usize) -> String {
+/// `.data-00000-of-00001`.
+pub fn data_ending(shard: usize, shards: usize) -> String {
     format!(".data-{shard:05}-of-{shards:05}")
 }
 
-fn with_ending(prefix: &Path, ending: &str) -> PathBuf {
-    let mut path = OsString::from(prefix);
-    path.push(ending);
-    path.into()
+/// The data files that a folder holds for a prefix, with the number of data files that their names tell.
+fn data_files(prefix: &Location) -> Vec<(Location, usize)> {
+    let folder = prefix.folder();
+    let (Some(stem), Ok(entries)) = (prefix.file_name(), storage::list(&folder)) else { return Vec::new() };
+    entries.iter().filter_map(|e| Some((folder.join(&e.name), shards_of(&stem, &e.name)?))).collect()
 }
 
-/// Names of all data files that a folder holds for a prefix, with the number of data files that they tell.
-fn data_files(prefix: &Path) -> Vec<(PathBuf, usize)> {
-    let folder = crate::commit::folder_of(prefix);
-    let (Some(stem), Ok(entries)) = (prefix.file_name().and_then(|n| n.to_str()), std::fs::read_dir(folder))
-    else {
-        return Vec::new();
+/// The number of data files that the name of one tells; `None` for other names.
+fn shards_of(stem: &str, name: &str) -> Option<usize> {
+    let (shard, shards) = name.strip_prefix(stem)?.strip_prefix(".data-")?.split_once("-of-")?;
+    let number = |s: &str| -> Option<usize> {
+        (s.len() >= 5 && s.bytes().all(|b| b.is_ascii_digit())).then(|| s.parse().ok())?
     };
-    let shards = |name: &str| {
-        let (shard, shards) = name.strip_prefix(stem)?.strip_prefix(".data-")?.split_once("-of-")?;
-        let number = |s: &str| -> Option<usize> {
-            (s.len() >= 5 && s.bytes().all(|b| b.is_ascii_digit())).then(|| s.parse().ok())?
-        };
-        number(shard)?;
-        number(shards)
-    };
-    entries
-        .flatten()
-        .filter_map(|e| Some((folder.join(e.file_name()), shards(e.file_name().to_str()?)?)))
-        .collect()
+    number(shard)?;
+    number(shards)
+}
+
+/// Whether a name is that of a file of a checkpoint.
+fn is_file_of(stem: &str, name: &str) -> bool {
+    name.strip_prefix(stem) == Some(".index") || shards_of(stem, name).is_some()
 }
 
 /// Removes a checkpoint, the index first, so that what is left after a crash is no checkpoint. Nothing there is no error.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io).
-pub fn remove(prefix: &Path) -> Result<(), crate::Error> {
-    crate::commit::remove_file(&index_path(prefix))?;
-    for (path, _) in data_files(prefix) {
-        crate::commit::remove_file(&path)?;
+/// [`Error::Io`].
+pub fn remove(prefix: &Location) -> Result<(), Error> {
+    commit::remove_file(&index_path(prefix))?;
+    for (file, _) in data_files(prefix) {
+        commit::remove_file(&file)?;
     }
     Ok(())
 }

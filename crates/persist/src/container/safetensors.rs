@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::window::Window;
 use crate::tree::{DType, Variable};
-use crate::{Error, limits};
+use crate::{Error, Location, limits};
 
 /// A tensor of a file.
 pub(crate) struct Tensor {
@@ -103,10 +103,10 @@ impl<'de> Deserialize<'de> for Header {
 }
 
 /// Whether a file begins as one: a plausible length, and the brace of the header.
-pub(crate) fn holds(path: &Path) -> bool {
+pub(crate) fn holds(location: &Location) -> bool {
     let mut length = [0; 8];
     let mut brace = [0];
-    let found = Window::open(path)
+    let found = Window::open(location)
         .is_ok_and(|file| file.read_at(0, &mut length).is_ok() && file.read_at(8, &mut brace).is_ok());
     found && brace == *b"{" && u64::from_le_bytes(length) <= limits::SAFETENSORS_HEADER_BYTES
 }

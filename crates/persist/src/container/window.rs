@@ -5,12 +5,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::Error;
+use crate::storage::RemoteFile;
 use crate::tree::ByteSource;
+use crate::{Error, Location};
 
 enum Backing {
     // One position per open file, so one reader at a time: reads are few and large.
     File(Mutex<File>),
+    Remote(Mutex<RemoteFile>),
     Memory(Vec<u8>),
 }
 
@@ -25,11 +27,41 @@ pub(crate) struct Window {
 
 impl Window {
     /// All of a file.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let error = |source| Error::Io { action: "open", path: path.to_path_buf(), source };
-        let mut file = File::open(path).map_err(error)?;
-        let len = file.seek(SeekFrom::End(0)).map_err(error)?;
-        Ok(Self { backing: Arc::new(Backing::File(Mutex::new(file))), path: path.into(), start: 0, len })
+    pub(crate) fn open(location: &Location) -> Result<Self, Error> {
+        let failed = |source| location.failed("open", source);
+        if let Some(store) = location.store() {
+            let store = store?;
+            let retries = location.remote().map_or(0, |remote| remote.options.retries);
+            let open = || {
+                let file = RemoteFile::open(store, &location.url(), retries)?;
+                let len = file.size();
+                Ok(Self::over(Backing::Remote(Mutex::new(file)), location.as_path(), len))
+            };
+            return match location.opened() {
+                Some(session) => session.window(location, open),
+                None => open(),
+            }
+            .map_err(failed);
+        }
+        let path = location.as_path();
+        let mut file = File::open(path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+        }
+        let len = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        Ok(Self::over(Backing::File(Mutex::new(file)), path, len))
+    }
+
+    fn over(backing: Backing, path: &Path, len: u64) -> Self {
+        Self { backing: Arc::new(backing), path: path.into(), start: 0, len }
+    }
+
+    /// Fetches all of a remote file, so that nothing more is asked of its server.
+    pub(crate) fn fetch(&self) -> std::io::Result<()> {
+        match &*self.backing {
+            Backing::Remote(file) => file.lock().unwrap_or_else(PoisonError::into_inner).fetch_all(),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes that were unpacked from the file at `path`.
@@ -62,6 +94,9 @@ impl Window {
                 file.seek(SeekFrom::Start(part.start))?;
                 file.read_exact(buffer)
             }
+            Backing::Remote(file) => {
+                file.lock().unwrap_or_else(PoisonError::into_inner).read_at(part.start, buffer)
+            }
             Backing::Memory(bytes) => {
                 let start = usize::try_from(part.start).map_err(|_| std::io::ErrorKind::UnexpectedEof)?;
                 let bytes = bytes.get(start..).and_then(|b| b.get(..buffer.len()));
@@ -71,7 +106,8 @@ impl Window {
         }
     }
 
-    fn io_error(&self, source: std::io::Error) -> Error {
+    /// The error of a read that failed.
+    pub(crate) fn failed(&self, source: std::io::Error) -> Error {
         Error::Io { action: "read", path: PathBuf::from(&*self.path), source }
     }
 }
@@ -82,12 +118,17 @@ impl ByteSource for Window {
     }
 
     fn read(&self) -> Result<Vec<u8>, Error> {
-        let size = usize::try_from(self.len).map_err(|e| self.io_error(std::io::Error::other(e)))?;
+        if let Backing::Remote(file) = &*self.backing {
+            // Its length is a server's word until the bytes are here.
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.ensure(self.start, self.len).map_err(|e| self.failed(e))?;
+        }
+        let size = usize::try_from(self.len).map_err(|e| self.failed(std::io::Error::other(e)))?;
         let mut buffer = Vec::new();
         // A refused allocation is an error, not an abort.
-        buffer.try_reserve_exact(size).map_err(|e| self.io_error(std::io::Error::other(e)))?;
+        buffer.try_reserve_exact(size).map_err(|e| self.failed(std::io::Error::other(e)))?;
         buffer.resize(size, 0);
-        self.read_at(0, &mut buffer).map_err(|e| self.io_error(e))?;
+        self.read_at(0, &mut buffer).map_err(|e| self.failed(e))?;
         Ok(buffer)
     }
 }

@@ -9,7 +9,10 @@ pub(crate) fn now() -> String {
     format(seconds)
 }
 
-fn format(seconds: u64) -> String {
+/// A time in seconds since 1970.
+pub(crate) fn format(seconds: u64) -> String {
+    // The year 9999 has an end, and so has the loop.
+    let seconds = seconds.min(253_402_300_799);
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);
     let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
     let mut year = 1970u64;

@@ -17,7 +17,7 @@ use crate::tree::{
     Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
     WriteOptions,
 };
-use crate::{Error, commit};
+use crate::{Error, Location, commit};
 
 /// Name of the whole-model format.
 pub(crate) const NAME: &str = "h5";
@@ -25,15 +25,16 @@ pub(crate) const NAME: &str = "h5";
 pub(crate) const WEIGHTS_NAME: &str = "h5-weights";
 
 /// Whether a file is of the whole-model kind, or of the weights-only one.
-pub(crate) fn holds(path: &Path, whole_model: bool) -> bool {
+pub(crate) fn holds(location: &Location, whole_model: bool) -> bool {
     let attribute = if whole_model { "model_config" } else { "layer_names" };
-    let found = || Hdf5::open(Window::open(path)?)?.list("", attribute);
+    let found = || Hdf5::open(Window::open(location)?)?.list("", attribute);
     matches!(found(), Ok(Some(_)))
 }
 
 /// Opens either kind: the file says which it is.
-pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
-    let file = Hdf5::open(Window::open(path)?)?;
+pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
+    let path = location.as_path();
+    let file = Hdf5::open(Window::open(location)?)?;
     let resume = resume::read(&file)?;
     let Some(model_config) = file.text("", "model_config")? else {
         let version = file.text("", "keras_version")?;
@@ -87,7 +88,8 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
 }
 
 /// Writes a whole model.
-pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = location.as_path();
     let dialect = options.dialect.unwrap_or(Dialect::TfKeras);
     let context = Context { path, dialect, form: Form::H5 };
     let mut root = Node::default();
@@ -114,15 +116,16 @@ pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
         group.attribute("weight_names", Attribute::List(names));
     }
     resume::write(&mut root, tree);
-    commit::write_file(path, |file| root.write(path, file))
+    commit::write_file(location, |file| root.write(path, file))
 }
 
 /// Writes weights only.
-pub(crate) fn write_weights(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+pub(crate) fn write_weights(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = location.as_path();
     let mut root = Node::default();
     weights_node(path, &mut root, tree, options.dialect.unwrap_or(Dialect::TfKeras))?;
     resume::write(&mut root, tree);
-    commit::write_file(path, |file| root.write(path, file))
+    commit::write_file(location, |file| root.write(path, file))
 }
 
 fn weights_node(path: &Path, group: &mut Node, tree: &Tree, dialect: Dialect) -> Result<(), Error> {

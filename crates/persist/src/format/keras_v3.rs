@@ -3,8 +3,6 @@
 //! What Keras has no place for is an extra group in the HDF5 file: an extra member would make Keras unpack the
 //! whole archive.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::config::{self, Context, Form};
@@ -15,7 +13,7 @@ use crate::container::zip::{Archive, Writer};
 use crate::tree::{
     Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
 };
-use crate::{Error, commit};
+use crate::{Error, Location, commit};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "keras";
@@ -23,8 +21,9 @@ pub(crate) const NAME: &str = "keras";
 const WEIGHTS: &str = "model.weights.h5";
 
 /// Opens a `.keras`.
-pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
-    let mut archive = Archive::open(Window::open(path)?)?;
+pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
+    let path = location.as_path();
+    let mut archive = Archive::open(Window::open(location)?)?;
     let error = |place: &str, found: &str, expected: &str| Error::Format {
         path: path.into(),
         place: place.into(),
@@ -66,7 +65,8 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
 }
 
 /// Writes a `.keras`.
-pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = location.as_path();
     let dialect = options.dialect.unwrap_or(Dialect::Keras3);
     let context = Context { path, dialect, form: Form::Keras };
     let Some(model) = &tree.model else {
@@ -82,7 +82,7 @@ pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
     }
     let metadata = json!({"keras_version": config::version(dialect), "date_saved": super::date::now()});
     let weights = weights_h5::node(path, tree, dialect)?;
-    commit::write_file(path, |file| {
+    commit::write_file(location, |file| {
         let error = |source| Error::Io { action: "write", path: path.into(), source };
         let mut zip = Writer::new(path, file);
         for (name, json) in [("metadata.json", &metadata), ("config.json", &json)] {

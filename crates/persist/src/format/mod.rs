@@ -2,7 +2,7 @@
 
 pub(crate) mod complete;
 mod config;
-mod date;
+pub(crate) mod date;
 pub(crate) mod keras_h5;
 pub(crate) mod keras_v3;
 pub(crate) mod naming;

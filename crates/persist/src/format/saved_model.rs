@@ -10,19 +10,19 @@ mod metadata;
 mod objects;
 mod write;
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::config::{self, Context, Form};
 use super::tf_checkpoint::{self, Checkpoint};
+use crate::container::window::Window;
 use crate::tree::{
-    CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Variable,
-    WeightSource,
+    ByteSource as _, CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored,
+    Variable, WeightSource,
 };
-use crate::{Error, limits};
+use crate::{Error, Location, limits, storage};
 
 pub(crate) use write::write;
 
@@ -33,28 +33,29 @@ const GRAPH: &str = "saved_model.pb";
 const METADATA: &str = "keras_metadata.pb";
 
 /// Prefix of the checkpoint inside.
-fn variables(path: &Path) -> PathBuf {
-    path.join("variables").join("variables")
+fn variables(folder: &Location) -> Location {
+    folder.join("variables").join("variables")
 }
 
 /// Whether the path is such a directory.
-pub(crate) fn holds(path: &Path) -> bool {
-    path.join(GRAPH).is_file()
+pub(crate) fn holds(folder: &Location) -> bool {
+    folder.join(GRAPH).is_file()
 }
 
 /// Opens a directory.
-pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
-    let (weights, resume) = match tf_checkpoint::open(&variables(path)) {
+pub(crate) fn read(folder: &Location) -> Result<SavedFile, Error> {
+    let path = folder.as_path();
+    let (weights, resume) = match tf_checkpoint::open(&variables(folder)) {
         Ok((checkpoint, resume)) => (Weights(Some(checkpoint), path.into()), resume),
         // A graph without variables.
         Err(Error::Io { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound && !path.join("variables").exists() =>
+            if source.kind() == ErrorKind::NotFound && storage::list(folder.join("variables")).is_err() =>
         {
             (Weights(None, path.into()), None)
         }
         Err(other) => return Err(other),
     };
-    let described = describe(path);
+    let described = describe(folder);
     let (description, no_model) = match described {
         Ok(description) => (description, None),
         Err(error @ Error::Unsupported { .. }) => (Description::default(), Some(error)),
@@ -80,36 +81,34 @@ struct Description {
     compile: Option<CompileConfig>,
 }
 
-fn describe(path: &Path) -> Result<Description, Error> {
-    let found = match bytes(&path.join(METADATA))? {
-        Some(bytes) => metadata::read(&path.join(METADATA), &bytes)?,
-        None => objects::metadata(path)?,
+fn describe(folder: &Location) -> Result<Description, Error> {
+    let file = folder.join(METADATA);
+    let found = match bytes(&file)? {
+        Some(bytes) => metadata::read(file.as_path(), &bytes)?,
+        None => objects::metadata(folder)?,
     };
-    let context = Context { path, dialect: Dialect::TfKeras, form: Form::H5 };
+    let context = Context { path: folder.as_path(), dialect: Dialect::TfKeras, form: Form::H5 };
     let model = config::read_model(&context, &found.model)?;
     let compile = config::read_compile(&context, &found.training, &model)?;
     Ok(Description { version: found.version, model: Some(model), compile })
 }
 
 /// A file of the directory; `None` where it is not there.
-fn bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let error = |source| Error::Io { action: "read", path: path.into(), source };
-    let file = match File::open(path) {
+fn bytes(location: &Location) -> Result<Option<Vec<u8>>, Error> {
+    let file = match Window::open(location) {
         Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(error(e)),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(other) => return Err(other),
     };
-    let mut bytes = Vec::new();
-    file.take(limits::SAVED_MODEL_BYTES + 1).read_to_end(&mut bytes).map_err(error)?;
-    if bytes.len() as u64 > limits::SAVED_MODEL_BYTES {
+    if file.size() > limits::SAVED_MODEL_BYTES {
         return Err(Error::Format {
-            path: path.into(),
+            path: location.as_path().into(),
             place: "the whole".into(),
             found: format!("more than {} bytes", limits::SAVED_MODEL_BYTES),
             expected: "a smaller file".into(),
         });
     }
-    Ok(Some(bytes))
+    file.read().map(Some)
 }
 
 /// The arrays in `variables/`; none where there is no such folder.

@@ -17,16 +17,13 @@ mod read;
 mod tests;
 mod write;
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-
 use serde_json::Value;
 
 use crate::container::bundle::{self, Bundle, data_type};
 use crate::container::sstable;
+use crate::container::window::Window;
 use crate::tree::{DType, Dialect, SavedFile, Tree, WriteOptions};
-use crate::{Error, checkpoint_state, commit, limits};
+use crate::{Error, Location, checkpoint_state, commit, limits};
 pub(super) use draft::{Draft, Object as DraftObject};
 use graph::Graph;
 pub(super) use read::Checkpoint;
@@ -44,28 +41,21 @@ const SUFFIX: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 const RESUME: &str = "rhyton/.ATTRIBUTES/RESUME";
 
 /// Whether there is a checkpoint of that prefix, or the path is that of its index.
-pub(crate) fn holds(path: &Path) -> bool {
-    let ends_as_table = |path: &Path| -> std::io::Result<bool> {
-        let mut file = File::open(path)?;
-        let mut ending = [0; sstable::MAGIC.len()];
-        file.seek(SeekFrom::End(-(sstable::MAGIC.len() as i64)))?;
-        file.read_exact(&mut ending)?;
-        Ok(ending == sstable::MAGIC)
-    };
-    ends_as_table(&bundle::index_path(&prefix_of(path))).unwrap_or(false)
+pub(crate) fn holds(location: &Location) -> bool {
+    let Ok(index) = Window::open(&bundle::index_path(&prefix_of(location))) else { return false };
+    let mut ending = [0; sstable::MAGIC.len()];
+    let at = index.size().checked_sub(ending.len() as u64);
+    at.is_some_and(|at| index.read_at(at, &mut ending).is_ok()) && ending == sstable::MAGIC
 }
 
 /// The prefix: the path itself, or without `.index` where the path is that of an index.
-fn prefix_of(path: &Path) -> PathBuf {
-    match path.extension() {
-        Some(ending) if ending == "index" && path.is_file() => path.with_extension(""),
-        _ => path.to_path_buf(),
-    }
+fn prefix_of(location: &Location) -> Location {
+    location.without_suffix(".index").filter(|_| location.is_file()).unwrap_or_else(|| location.clone())
 }
 
 /// Opens a checkpoint.
-pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
-    let (source, resume) = open(&prefix_of(path))?;
+pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
+    let (source, resume) = open(&prefix_of(location))?;
     let dialect = source.model().map(|_| Dialect::TfKeras);
     Ok(SavedFile {
         format: NAME,
@@ -80,7 +70,7 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
 }
 
 /// Opens the checkpoint of a prefix: its arrays, and [`Tree::resume`].
-pub(super) fn open(prefix: &Path) -> Result<(Checkpoint, Option<Value>), Error> {
+pub(super) fn open(prefix: &Location) -> Result<(Checkpoint, Option<Value>), Error> {
     let bundle = Bundle::open(prefix)?;
     let graph = match bundle.info(GRAPH) {
         Some(_) => Some(Graph::read(&bundle)?),
@@ -104,23 +94,24 @@ fn resume(bundle: &Bundle, text: &[u8]) -> Result<Value, Error> {
 }
 
 /// Writes a checkpoint and then the state file `checkpoint` beside it.
-pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let name = location.file_name().filter(|_| location.as_path().to_str().is_some());
+    let Some(name) = name else {
         return Err(Error::Usage {
-            what: format!("{} is no checkpoint prefix", path.display()),
+            what: format!("{location} is no checkpoint prefix"),
             advice: "end it in a name, in UTF-8".into(),
         });
     };
-    let tensors = write::tensors(path, tree, true)?;
-    let folder = commit::folder_of(path);
-    commit::create_folder(folder)?;
-    bundle::write(path, &tensors, options.shards)?;
-    checkpoint_state::write(folder, &checkpoint_state::CheckpointState::of(name))
+    let tensors = write::tensors(location.as_path(), tree, true)?;
+    let folder = location.folder();
+    commit::create_folder(&folder)?;
+    bundle::write(location, &tensors, options.shards)?;
+    checkpoint_state::write(&folder, &checkpoint_state::CheckpointState::of(name))
 }
 
 /// Writes the checkpoint inside a SavedModel, whose folder is there.
-pub(super) fn write_inside(prefix: &Path, tree: &Tree, shards: usize) -> Result<(), Error> {
-    bundle::write(prefix, &write::tensors(prefix, tree, false)?, shards)
+pub(super) fn write_inside(prefix: &Location, tree: &Tree, shards: usize) -> Result<(), Error> {
+    bundle::write(prefix, &write::tensors(prefix.as_path(), tree, false)?, shards)
 }
 
 /// TensorFlow's number of an element type.

@@ -15,14 +15,14 @@ use crate::container::window::Window;
 use crate::tree::{
     Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
 };
-use crate::{Error, commit, limits};
+use crate::{Error, Location, commit, limits};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "weights-h5";
 
 /// Opens a `.weights.h5`.
-pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
-    let file = Hdf5::open(Window::open(path)?)?;
+pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
+    let file = Hdf5::open(Window::open(location)?)?;
     let resume = resume::read(&file)?;
     Ok(SavedFile {
         format: NAME,
@@ -38,9 +38,10 @@ pub(crate) fn read(path: &Path) -> Result<SavedFile, Error> {
 }
 
 /// Writes a `.weights.h5`.
-pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = location.as_path();
     let node = node(path, tree, options.dialect.unwrap_or(Dialect::Keras3))?;
-    commit::write_file(path, |file| node.write(path, file))
+    commit::write_file(location, |file| node.write(path, file))
 }
 
 /// What `.weights.h5` holds of a tree.

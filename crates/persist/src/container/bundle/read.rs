@@ -1,8 +1,6 @@
 //! Opening a bundle. Everything that the index says is checked here against the data files, but for the bytes themselves.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,8 +10,9 @@ use super::source::{Shard, Sliced, Stored};
 use super::{data_path, data_type, index_path, slices, strings};
 use crate::container::protobuf::{BundleEntryProto, BundleHeaderProto, TensorShapeProto};
 use crate::container::sstable;
-use crate::tree::Bytes;
-use crate::{Error, limits};
+use crate::container::window::Window;
+use crate::tree::{ByteSource as _, Bytes};
+use crate::{Error, Location, limits, storage};
 
 /// Version of the format that is read: the one that TensorFlow writes.
 const VERSION: i32 = 1;
@@ -49,21 +48,22 @@ impl Bundle {
     ///
     /// # Errors
     /// A file is missing or cannot be read; the index is damaged, or contradicts itself or the data files.
-    pub fn open(prefix: &Path) -> Result<Self, Error> {
+    pub fn open(prefix: &Location) -> Result<Self, Error> {
         let mut attempt = 1;
         loop {
-            let bytes = read_index(prefix)?;
-            let opened = Self::parse(prefix, &bytes);
+            let prefix = prefix.again();
+            let bytes = read_index(&prefix)?;
+            let opened = Self::parse(&prefix, &bytes);
             // Had the checkpoint been replaced between the index and the data, they would not belong together.
-            if attempt == ATTEMPTS || read_index(prefix).is_ok_and(|now| now == bytes) {
+            if attempt == ATTEMPTS || read_index(&prefix.again()).is_ok_and(|now| now == bytes) {
                 return opened;
             }
             attempt += 1;
         }
     }
 
-    fn parse(prefix: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        let mut parser = Parser { index: index_path(prefix), tensors: BTreeMap::new() };
+    fn parse(prefix: &Location, bytes: &[u8]) -> Result<Self, Error> {
+        let mut parser = Parser { index: index_path(prefix).as_path().into(), tensors: BTreeMap::new() };
         parser.parse(prefix, bytes)?;
         Ok(Self { index: parser.index, tensors: parser.tensors })
     }
@@ -138,33 +138,37 @@ impl Bundle {
     }
 }
 
-/// Number of data files that the index of a prefix tells; `None` where there is no readable index.
-pub(super) fn shards_in_force(prefix: &Path) -> Option<usize> {
-    let bytes = read_index(prefix).ok()?;
-    let entries = sstable::read(&index_path(prefix), &bytes).ok()?;
-    let header = BundleHeaderProto::decode(entries.first()?.1.as_slice()).ok()?;
-    usize::try_from(header.num_shards).ok()
+/// Number of data files that the index of a prefix tells; `None` where there is no index, or a damaged one.
+///
+/// # Errors
+/// It cannot be said.
+pub fn shards_in_force(prefix: &Location) -> Result<Option<usize>, Error> {
+    let bytes = match read_index(prefix) {
+        Ok(bytes) => bytes,
+        Err(Error::Io { source, .. }) if !storage::is_absent(&source) => {
+            return Err(index_path(prefix).failed("read", source));
+        }
+        Err(_) => return Ok(None),
+    };
+    let shards = || {
+        let entries = sstable::read(index_path(prefix).as_path(), &bytes).ok()?;
+        let header = BundleHeaderProto::decode(entries.first()?.1.as_slice()).ok()?;
+        usize::try_from(header.num_shards).ok()
+    };
+    Ok(shards())
 }
 
-fn read_index(prefix: &Path) -> Result<Vec<u8>, Error> {
-    let path = index_path(prefix);
-    let failed = |action| {
-        let path = path.clone();
-        move |source| Error::Io { action, path, source }
-    };
-    let file = File::open(&path).map_err(failed("open"))?;
-    let len = file.metadata().map_err(failed("read"))?.len();
-    if len > limits::BUNDLE_INDEX_BYTES {
+fn read_index(prefix: &Location) -> Result<Vec<u8>, Error> {
+    let index = Window::open(&index_path(prefix))?;
+    if index.size() > limits::BUNDLE_INDEX_BYTES {
         return Err(Error::Unsupported {
-            path,
+            path: index.path().to_path_buf(),
             place: "index".into(),
-            what: format!("an index of {len} bytes"),
+            what: format!("an index of {} bytes", index.size()),
             advice: format!("; the limit is {} bytes", limits::BUNDLE_INDEX_BYTES),
         });
     }
-    let mut bytes = Vec::new();
-    file.take(limits::BUNDLE_INDEX_BYTES).read_to_end(&mut bytes).map_err(failed("read"))?;
-    Ok(bytes)
+    index.read()
 }
 
 struct Parser {
@@ -182,7 +186,7 @@ impl Parser {
         }
     }
 
-    fn parse(&mut self, prefix: &Path, bytes: &[u8]) -> Result<(), Error> {
+    fn parse(&mut self, prefix: &Location, bytes: &[u8]) -> Result<(), Error> {
         let mut entries = sstable::read(&self.index, bytes)?.into_iter();
         let shards = match entries.next() {
             Some((key, value)) if key.is_empty() => self.header(&value)?,
@@ -259,7 +263,7 @@ impl Parser {
     /// Opens the data files that some entry refers to; others may be missing.
     fn open_shards<'a>(
         &self,
-        prefix: &Path,
+        prefix: &Location,
         shards: usize,
         entries: impl Iterator<Item = &'a BundleEntryProto>,
     ) -> Result<BTreeMap<usize, Arc<Shard>>, Error> {
@@ -276,7 +280,7 @@ impl Parser {
         needed.sort_unstable();
         needed.dedup();
         let keep = needed.len() <= OPEN_FILES;
-        let open = |shard| Ok((shard, Arc::new(Shard::open(data_path(prefix, shard, shards), keep)?)));
+        let open = |shard| Ok((shard, Arc::new(Shard::open(&data_path(prefix, shard, shards), keep)?)));
         needed.into_iter().map(open).collect()
     }
 

@@ -1,52 +1,44 @@
 //! Bytes of tensors inside data files, read and checked when asked for.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::slices::{Place, place};
-use crate::Error;
 use crate::container::crc;
+use crate::container::window::Window;
 use crate::tree::{ByteSource, Bytes};
+use crate::{Error, Location};
 
 /// A data file.
 pub(super) struct Shard {
     pub(super) path: PathBuf,
     pub(super) len: u64,
+    location: Location,
     /// Kept open, so that a save over this checkpoint does not change what is read. `None` where there are very many data files.
-    file: Option<Mutex<File>>,
+    file: Option<Window>,
 }
 
 impl Shard {
-    pub(super) fn open(path: PathBuf, keep: bool) -> Result<Self, Error> {
-        let failed = |source| Error::Io { action: "open", path: path.clone(), source };
-        let file = File::open(&path).map_err(failed)?;
-        let found = file.metadata().map_err(failed)?;
-        if !found.is_file() {
-            return Err(failed(std::io::Error::other("it is not a file")));
-        }
-        Ok(Self { len: found.len(), file: keep.then(|| Mutex::new(file)), path })
+    pub(super) fn open(location: &Location, keep: bool) -> Result<Self, Error> {
+        let file = Window::open(location)?;
+        Ok(Self {
+            path: location.as_path().into(),
+            len: file.size(),
+            location: location.clone(),
+            file: keep.then_some(file),
+        })
     }
 
     /// Reads `len` bytes; both are checked against the length of the file when the bundle is opened.
-    fn read(&self, offset: u64, len: u64) -> std::io::Result<Vec<u8>> {
-        let read = |file: &mut File| {
-            // The file may have shrunk since.
-            let end = offset.checked_add(len).ok_or(ErrorKind::UnexpectedEof)?;
-            if file.metadata()?.len() < end {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            let len = usize::try_from(len).map_err(|_| ErrorKind::OutOfMemory)?;
-            file.seek(SeekFrom::Start(offset))?;
-            let mut bytes = vec![0; len];
-            file.read_exact(&mut bytes)?;
-            Ok(bytes)
+    fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, Error> {
+        let opened = match &self.file {
+            Some(_) => None,
+            None => Some(Window::open(&self.location)?),
         };
-        match &self.file {
-            Some(file) => read(&mut file.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => read(&mut File::open(&self.path)?),
-        }
+        let part = self.file.as_ref().or(opened.as_ref()).and_then(|file| file.slice(offset, len));
+        // The file may have shrunk since.
+        part.ok_or_else(|| self.location.failed("read", ErrorKind::UnexpectedEof.into()))?.read()
     }
 }
 
@@ -68,11 +60,7 @@ impl Stored {
 
     /// The bytes, without a look at the checksum.
     pub(super) fn read_unchecked(&self) -> Result<Vec<u8>, Error> {
-        self.shard.read(self.offset, self.len).map_err(|source| Error::Io {
-            action: "read",
-            path: self.path().into(),
-            source,
-        })
+        self.shard.read(self.offset, self.len)
     }
 
     pub(super) fn check(&self, found: u32) -> Result<(), Error> {

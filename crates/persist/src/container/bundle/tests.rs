@@ -3,8 +3,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::*;
-use crate::Error;
 use crate::commit::testing::{Files, Step, after_power_failure, crash_at, files, restore};
+
+// The tests' checkpoints are of this machine.
+
+fn open(prefix: impl Into<Location>) -> Result<Bundle, Error> {
+    Bundle::open(&prefix.into())
+}
+
+fn write(prefix: impl Into<Location>, tensors: &[Tensor], shards: usize) -> Result<(), Error> {
+    super::write(&prefix.into(), tensors, shards)
+}
+
+fn remove(prefix: impl Into<Location>) -> Result<(), Error> {
+    super::remove(&prefix.into())
+}
+
+fn index_path(prefix: &Path) -> PathBuf {
+    super::index_path(&prefix.into()).as_path().into()
+}
+
+fn data_path(prefix: &Path, shard: usize, shards: usize) -> PathBuf {
+    super::data_path(&prefix.into(), shard, shards).as_path().into()
+}
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
@@ -34,7 +55,7 @@ fn all(bundle: &Bundle) -> Vec<Tensor> {
 }
 
 fn contents(prefix: &Path) -> BTreeMap<String, (Info, Vec<Vec<u8>>)> {
-    let bundle = Bundle::open(prefix).unwrap();
+    let bundle = open(prefix).unwrap();
     let read = |(name, info): (&str, &Info)| {
         let value = match bundle.bytes(name) {
             Some(bytes) => vec![bytes.read().unwrap()],
@@ -50,7 +71,7 @@ fn tensorflows_files_come_back_byte_for_byte() {
     let checkpoints = real("ckpt");
     assert!(checkpoints.len() >= 15);
     for prefix in checkpoints {
-        let bundle = Bundle::open(&prefix).unwrap();
+        let bundle = open(&prefix).unwrap();
         let mut tensors = all(&bundle);
         // TensorFlow's order of the data is not that of the names.
         tensors.sort_by_key(|t| bundle.offset(&t.name));
@@ -85,7 +106,7 @@ fn sliced_tensors_are_put_together() {
 #[test]
 fn several_data_files() {
     let prefix = &real("ckpt")[0];
-    let tensors = all(&Bundle::open(prefix).unwrap());
+    let tensors = all(&open(prefix).unwrap());
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("a.b");
     for shards in [1, 2, 3, 7, 100, 1] {
@@ -129,8 +150,8 @@ fn shapes_and_types() {
     assert_eq!(read.len(), 6);
     assert_eq!(read["words"].1, [&b""[..], b"a", b"bc", b"\0"]);
     assert_eq!(read["empty"].0.shape, [3, 0, 2]);
-    assert_eq!(Bundle::open(&prefix).unwrap().string("long", 300).unwrap().unwrap().len(), 300);
-    assert!(Bundle::open(&prefix).unwrap().string("long", 200).is_err());
+    assert_eq!(open(&prefix).unwrap().string("long", 300).unwrap().unwrap().len(), 300);
+    assert!(open(&prefix).unwrap().string("long", 200).is_err());
     for bad in [
         tensor("short", &[2], data_type::FLOAT, vec![0; 7]),
         tensor("", &[], data_type::BOOL, vec![0]),
@@ -166,7 +187,7 @@ fn damaged_files_are_refused() {
                 }
             }
             std::fs::remove_file(folder.path().join(name)).unwrap();
-            assert!(Bundle::open(&copy).is_err(), "{name} removed");
+            assert!(open(&copy).is_err(), "{name} removed");
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         // Bytes after the data are allowed, as TensorFlow allows them.
@@ -177,7 +198,7 @@ fn damaged_files_are_refused() {
 }
 
 fn read_all(prefix: &Path) -> Result<(), Error> {
-    let bundle = Bundle::open(prefix)?;
+    let bundle = open(prefix)?;
     for (name, _) in bundle.tensors() {
         match bundle.bytes(name) {
             Some(bytes) => drop(bytes.read()?),
@@ -388,7 +409,7 @@ fn a_crash_leaves_the_old_or_the_new_checkpoint() {
             assert_eq!(clean.len(), new + 1, "{:?}", clean.keys());
             clean.retain(|name, _| name.ends_with(".index"));
             let fresh = tempfile::tempdir().unwrap();
-            write(&fresh.path().join("cp.ckpt"), &generation(3), new).unwrap();
+            write(fresh.path().join("cp.ckpt"), &generation(3), new).unwrap();
             assert_eq!(clean["cp.ckpt.index"], files(fresh.path())["cp.ckpt.index"]);
             if !crashed {
                 break;
@@ -455,7 +476,7 @@ fn an_open_bundle_is_not_changed_by_a_save() {
     let folder = tempfile::tempdir().unwrap();
     let prefix = folder.path().join("p");
     write(&prefix, &generation(1), 1).unwrap();
-    let open = Bundle::open(&prefix).unwrap();
+    let open = open(&prefix).unwrap();
     write(&prefix, &generation(2), 1).unwrap();
     assert_eq!(open.bytes("b").unwrap().read().unwrap(), [1; 9]);
 }

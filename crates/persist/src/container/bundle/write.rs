@@ -6,14 +6,14 @@ use std::path::Path;
 use prost::Message;
 
 use super::read::shards_in_force;
-use super::{data_ending, data_files, data_type, strings};
-use crate::Error;
+use super::{data_ending, data_files, data_type, is_file_of, strings};
 use crate::commit::{self, Group};
 use crate::container::protobuf::{
     BundleEntryProto, BundleHeaderProto, TensorShapeProto, VersionDef, tensor_shape_proto::Dim,
 };
 use crate::container::{crc, sstable};
 use crate::tree::Bytes;
+use crate::{Error, Location};
 
 /// Most data files of a bundle: each is held open until all are complete.
 const MOST_SHARDS: usize = 128;
@@ -42,7 +42,7 @@ pub enum Content {
 ///
 /// # Errors
 /// [`Error::Usage`] for impossible arguments, what a tensor's source returns, and those of [`crate::commit`].
-pub fn write(prefix: &Path, tensors: &[Tensor], shards: usize) -> Result<(), Error> {
+pub fn write(prefix: &Location, tensors: &[Tensor], shards: usize) -> Result<(), Error> {
     let shards = shards.max(1);
     let usage = |what: String, advice: &str| Err(Error::Usage { what, advice: advice.into() });
     if shards > MOST_SHARDS {
@@ -51,23 +51,24 @@ pub fn write(prefix: &Path, tensors: &[Tensor], shards: usize) -> Result<(), Err
             &format!("write at most {MOST_SHARDS}"),
         );
     }
-    let Some(stem) = prefix.file_name().and_then(|n| n.to_str()) else {
-        return usage(format!("the checkpoint prefix {}", prefix.display()), "end it in a name, in UTF-8");
+    let Some(stem) = prefix.file_name() else {
+        return usage(format!("the checkpoint prefix {}", prefix.display()), "end it in a name");
     };
     if let Some(bad) = tensors.iter().find(|t| t.name.is_empty() || t.name.starts_with('\0')) {
         return usage(format!("a tensor named {:?}", bad.name), "choose another name");
     }
-    let folder = commit::folder_of(prefix);
+    let folder = prefix.folder();
+    let own = |name: &str| is_file_of(&stem, name);
     // A reader of the checkpoint in force must find its data files until the new index is there.
-    let counted = shards + usize::from(shards_in_force(prefix) == Some(shards));
+    let counted = shards + usize::from(shards_in_force(prefix)? == Some(shards));
 
-    let mut group = Group::new(folder);
+    let mut group = Group::new(&folder, &own);
     let mut entries = Vec::new();
     let parts = divide(tensors, shards);
     for (shard, part) in parts.iter().enumerate() {
         let name = format!("{stem}{}", data_ending(shard, counted));
         let path = super::data_path(prefix, shard, shards);
-        group.write(&name, |file| write_data(&path, file, part, shard, &mut entries))?;
+        group.write(&name, |file| write_data(path.as_path(), file, part, shard, &mut entries))?;
     }
     entries.sort_unstable();
     if let Some(pair) = entries.windows(2).find(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
@@ -86,7 +87,7 @@ pub fn write(prefix: &Path, tensors: &[Tensor], shards: usize) -> Result<(), Err
         move |file: &mut std::fs::File| {
             file.write_all(&bytes).map_err(|source| Error::Io {
                 action: "write",
-                path: super::index_path(prefix),
+                path: super::index_path(prefix).as_path().into(),
                 source,
             })
         }
@@ -96,7 +97,7 @@ pub fn write(prefix: &Path, tensors: &[Tensor], shards: usize) -> Result<(), Err
 
     // From here on the new checkpoint is saved; only its names may not be the usual ones yet.
     let usual_names = || -> Result<(), Error> {
-        let mut group = Group::new(folder);
+        let mut group = Group::new(&folder, &own);
         for shard in 0..shards {
             let name = |count| format!("{stem}{}", data_ending(shard, count));
             group.link(&name(counted), &name(shards))?;
@@ -107,9 +108,9 @@ pub fn write(prefix: &Path, tensors: &[Tensor], shards: usize) -> Result<(), Err
     if counted != shards && usual_names().is_err() {
         return Ok(());
     }
-    for (path, _) in data_files(prefix).iter().filter(|(_, count)| *count != shards) {
+    for (file, _) in data_files(prefix).iter().filter(|(_, count)| *count != shards) {
         // Left over from other numbers of data files; harmless, so no reason to call the save failed.
-        let _ = commit::remove_file(path);
+        let _ = commit::remove_file(file);
     }
     Ok(())
 }

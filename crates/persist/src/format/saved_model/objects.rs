@@ -7,15 +7,16 @@ use prost::Message;
 
 use super::metadata::{self, ROOT, bad};
 use super::{GRAPH, Metadata};
-use crate::Error;
 use crate::container::protobuf::{SavedModelObjects, SavedObject, SavedUserObject, saved_object::Kind};
+use crate::{Error, Location};
 
 /// The metadata of the Keras objects in `saved_model.pb`.
-pub(super) fn metadata(path: &Path) -> Result<Metadata, Error> {
-    let file = path.join(GRAPH);
+pub(super) fn metadata(folder: &Location) -> Result<Metadata, Error> {
+    let path = folder.as_path();
+    let file = folder.join(GRAPH);
     let bytes = super::bytes(&file)?.unwrap_or_default();
     let decoded = SavedModelObjects::decode(bytes.as_slice())
-        .map_err(|e| bad(&file, "the whole", &e.to_string(), "a serialized SavedModel"))?;
+        .map_err(|e| bad(file.as_path(), "the whole", &e.to_string(), "a serialized SavedModel"))?;
     let nodes = decoded.meta_graphs.into_iter().find_map(|m| m.object_graph_def).map(|g| g.nodes);
     let Some(nodes) = nodes.filter(|nodes| !nodes.is_empty()) else {
         return Err(other(
@@ -28,7 +29,7 @@ pub(super) fn metadata(path: &Path) -> Result<Metadata, Error> {
     if !described.iter().any(|(place, _)| place == ROOT) {
         return Err(what_else(path, &nodes));
     }
-    metadata::of_objects(&file, described)
+    metadata::of_objects(file.as_path(), described)
 }
 
 /// The Keras objects with metadata, by the path of layers that leads to them.

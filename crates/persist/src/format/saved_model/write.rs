@@ -1,13 +1,11 @@
 //! From a tree to a directory.
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 
 use prost::Message;
 
 use super::{GRAPH, METADATA, describe, graph};
-use crate::Error;
 use crate::commit;
 use crate::container::bundle;
 use crate::container::protobuf::{
@@ -15,8 +13,10 @@ use crate::container::protobuf::{
     SavedUserObject, SavedVariable, VersionDef, meta_graph_def::MetaInfoDef, saved_object::Kind,
     trackable_object_graph::trackable_object::ObjectReference,
 };
+use crate::container::window::Window;
 use crate::format::tf_checkpoint::{self, Draft, DraftObject, child_of, number_of, variable_of};
-use crate::tree::{ModelConfig, ModelKind, Object, Place, Serving, Tree, WriteOptions};
+use crate::tree::{ByteSource as _, ModelConfig, ModelKind, Object, Place, Serving, Tree, WriteOptions};
+use crate::{Error, Location};
 
 const FINGERPRINT: &str = "fingerprint.pb";
 /// Folders of the format.
@@ -24,12 +24,13 @@ const ASSETS: &str = "assets";
 const VARIABLES: &str = "variables";
 
 /// Whether a name in the directory is the format's own.
-fn own(name: &OsStr) -> bool {
-    [GRAPH, METADATA, FINGERPRINT, ASSETS, VARIABLES].iter().any(|own| name == *own)
+fn own(name: &str) -> bool {
+    [GRAPH, METADATA, FINGERPRINT, ASSETS, VARIABLES].contains(&name)
 }
 
 /// Writes a directory.
-pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+pub(crate) fn write(target: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = target.as_path();
     let Some(model) = &tree.model else {
         return Err(Error::Usage {
             what: format!(
@@ -47,37 +48,35 @@ pub(crate) fn write(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
     let (metadata, identifiers) = describe::write(path, &tree, &draft)?;
     let saved = saved_model(path, &tree, &draft, &identifiers)?;
 
-    let parent = commit::folder_of(path);
-    commit::create_folder(parent)?;
-    if path.is_dir() && !super::holds(path) {
+    commit::create_folder(target.folder())?;
+    if target.local().is_some_and(std::path::Path::is_dir) && !super::holds(target) {
         // Nothing to protect: the graph, which comes last, makes a folder of other things a SavedModel.
-        return fill(path, &tree, options, &metadata, &saved);
+        return fill(target, &tree, options, &metadata, &saved);
     }
-    commit::write_folder(path, own, |folder| fill(folder, &tree, options, &metadata, &saved))
+    commit::write_folder(target, own, |folder| fill(folder, &tree, options, &metadata, &saved))
 }
 
 /// Writes all files, each durable before the next.
 fn fill(
-    folder: &Path,
+    folder: &Location,
     tree: &Tree,
     options: &WriteOptions,
     metadata: &[u8],
     saved: &[u8],
 ) -> Result<(), Error> {
     for inner in [ASSETS, VARIABLES] {
-        commit::create_folder(&folder.join(inner))?;
+        commit::create_folder(folder.join(inner))?;
     }
     let prefix = folder.join(VARIABLES).join(VARIABLES);
     tf_checkpoint::write_inside(&prefix, tree, options.shards).map_err(commit::unsaved)?;
     let put = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        commit::write_file(&path, |file| {
-            file.write_all(bytes).map_err(|source| Error::Io { action: "write", path: path.clone(), source })
+        let place = folder.join(name);
+        commit::write_file(&place, |file| {
+            file.write_all(bytes).map_err(|source| place.failed("write", source))
         })
     };
     put(METADATA, metadata).map_err(commit::unsaved)?;
-    let index = bundle::index_path(&prefix);
-    let index = std::fs::read(&index).map_err(|source| Error::Io { action: "read", path: index, source })?;
+    let index = Window::open(&bundle::index_path(&prefix))?.read()?;
     put(FINGERPRINT, &fingerprint(&[saved, metadata, &index])).map_err(commit::unsaved)?;
     put(GRAPH, saved)
 }

@@ -14,6 +14,14 @@ use crate::container::protobuf::trackable_object_graph::trackable_object::{
 };
 use crate::tree::{Object, OptimizerState, Slot, Variable};
 
+fn read(prefix: impl Into<Location>) -> Result<SavedFile, Error> {
+    super::read(&prefix.into())
+}
+
+fn write(prefix: impl Into<Location>, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    super::write(&prefix.into(), tree, options)
+}
+
 fn variable(name: &str, shape: &[usize], value: f32) -> Variable {
     let count = shape.iter().product();
     let bytes: Vec<u8> = std::iter::repeat_n(value.to_le_bytes(), count).flatten().collect();
@@ -87,17 +95,17 @@ fn a_crash_leaves_a_latest_checkpoint_that_loads() {
     // A new prefix each time, and the same one again.
     for names in [["cp-1", "cp-2"], ["cp", "cp"]] {
         restore(folder.path(), &Default::default());
-        write(&folder.path().join(names[0]), &tree(1.0), &WriteOptions::default()).unwrap();
+        write(folder.path().join(names[0]), &tree(1.0), &WriteOptions::default()).unwrap();
         let before = files(folder.path());
         let mut seen = [false, false];
         for at in 0.. {
             restore(folder.path(), &before);
             let mut saved = false;
             let (_, crashed) = crash_at(at, || {
-                saved = write(&folder.path().join(names[1]), &tree(2.0), &WriteOptions::default()).is_ok();
+                saved = write(folder.path().join(names[1]), &tree(2.0), &WriteOptions::default()).is_ok();
             });
             let latest = crate::latest_checkpoint(folder.path()).unwrap().unwrap();
-            let value = value_of(&latest);
+            let value = value_of(latest.as_path());
             assert!(value == 2.0 || !saved);
             seen[value as usize - 1] = true;
             if !crashed {
@@ -121,7 +129,7 @@ fn with_graph(prefix: &Path, tensors: &[Tensor], graph: Vec<u8>) -> Result<Saved
             },
         })
         .collect();
-    bundle::write(prefix, &tensors, 1).unwrap();
+    bundle::write(&prefix.into(), &tensors, 1).unwrap();
     read(prefix)
 }
 
@@ -207,7 +215,7 @@ fn random_graphs_never_panic() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let legacy: PathBuf = data.join("opt_legacy_adam/tf_keras/ckpt/cp.ckpt");
-    let old = Bundle::open(&legacy).unwrap().string(GRAPH, 1 << 20).unwrap().unwrap();
+    let old = Bundle::open(&legacy.into()).unwrap().string(GRAPH, 1 << 20).unwrap().unwrap();
     let tensors = write::tensors(&folder.path().join("p"), &tree(1.0), true).unwrap();
     let Content::Strings(new) = &tensors.last().unwrap().content else { panic!() };
     let mut sound = 0;
@@ -230,7 +238,7 @@ fn random_indexes_never_panic() {
     for case in ["opt_sgdm/tf_keras/ckpt_sharded", "opt_nadam/tf_keras/ckpt"] {
         restore(folder.path(), &files(&data.join(case)));
         let prefix = folder.path().join("cp.ckpt");
-        let path = bundle::index_path(&prefix);
+        let path = bundle::index_path(&prefix.as_path().into()).as_path().to_path_buf();
         let good = sstable::read(&path, &std::fs::read(&path).unwrap()).unwrap();
         for _ in 0..1000 {
             // The checksums of the blocks are right again: only what the entries say is wrong.

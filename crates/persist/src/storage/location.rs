@@ -1,0 +1,503 @@
+//! Names of places: paths of this machine, and URLs.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::session::Session;
+use super::store::Store;
+use crate::Error;
+use crate::container::window::Window;
+
+/// Where a file or a folder is: a path of this machine, or a URL: `http://` and `https://` (WebDAV; plain servers for reading),
+/// `s3://BUCKET/KEY`, `file://`.
+///
+/// Everything that takes a path takes a URL too, as text:
+///
+/// ```
+/// use rhyton_persist::Location;
+///
+/// let folder = Location::from("https://me:secret@example.org/files/models");
+/// assert_eq!(folder.join("cp 1.ckpt").to_string(), "https://example.org/files/models/cp%201.ckpt");
+/// assert_eq!(Location::from("file:///tmp/a%20b.keras").local().unwrap(), "/tmp/a b.keras");
+/// ```
+///
+/// # Credentials
+/// A user and a password may be in the URL. Else `https://` and `http://` take those of `RHYTON_WEBDAV_USER` and
+/// `RHYTON_WEBDAV_PASSWORD` for the host that `RHYTON_WEBDAV` names, then those of the file `~/.netrc` (`NETRC` names another one); `s3://`
+/// takes `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, then the profile that `AWS_PROFILE` names (`default`) in
+/// `~/.aws/credentials` (`AWS_SHARED_CREDENTIALS_FILE`), and without any reads what everybody may read; its region is `AWS_REGION`, else
+/// `AWS_DEFAULT_REGION`, else us-east-1. They are never shown: not by `Display` or `Debug`, not
+/// in errors, not in logs; nor is what follows a `?`, since links that were signed have their signature there.
+#[derive(Clone)]
+pub struct Location {
+    /// The path; of a URL, the text without its secrets.
+    text: PathBuf,
+    remote: Option<Arc<Remote>>,
+    session: Option<Arc<Session>>,
+}
+
+/// What a URL has beyond its text.
+#[derive(Clone, Default)]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "read by what reaches servers"))]
+pub(crate) struct Remote {
+    pub(crate) scheme: Scheme,
+    pub(crate) user: Option<User>,
+    /// What followed a `?`.
+    pub(crate) query: Option<String>,
+    pub(crate) options: Options,
+    /// Made when it is first needed; shared by all places that come from one.
+    store: Arc<OnceLock<Arc<dyn Store>>>,
+}
+
+/// Kinds of URLs.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    #[default]
+    Http,
+    S3,
+    /// Any other, and what to do instead.
+    Unknown(String),
+}
+
+/// Whom a server shall take us for.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+/// How to reach a server.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "read by what reaches servers"))]
+pub(crate) struct Options {
+    pub(crate) insecure: bool,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) retries: u32,
+    pub(crate) whole: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { insecure: false, endpoint: None, retries: 4, whole: false }
+    }
+}
+
+/// Everything but what RFC 3986 calls unreserved, and the marks of a template, which is filled later.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'{')
+    .remove(b'}')
+    .remove(b':');
+
+impl<P: AsRef<Path>> From<P> for Location {
+    fn from(path: P) -> Self {
+        parse(path.as_ref())
+    }
+}
+
+impl From<&Location> for Location {
+    fn from(location: &Location) -> Self {
+        location.clone()
+    }
+}
+
+impl Location {
+    /// The place of that path or URL. Never fails: what is wrong with a URL is said when it is used.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        parse(path.as_ref())
+    }
+
+    /// Whether to take any certificate that an `https://` server shows, as `curl --insecure` does: then nobody knows who the server is,
+    /// and a warning says so. Default no. Nothing changes for paths of this machine.
+    #[must_use]
+    pub fn insecure(self, insecure: bool) -> Self {
+        self.with_options(|options| options.insecure = insecure)
+    }
+
+    /// The server of an `s3://` URL, for others than Amazon's that speak S3: `http://localhost:9000`. Default: `AWS_ENDPOINT_URL_S3`,
+    /// `AWS_ENDPOINT_URL`, else Amazon's.
+    #[must_use]
+    pub fn endpoint(self, url: impl Into<String>) -> Self {
+        self.with_options(|options| options.endpoint = Some(url.into()))
+    }
+
+    /// How often to try again what may pass (a lost connection, a server that is busy), waiting 0.5 s first and twice as long each
+    /// time. Default 4.
+    #[must_use]
+    pub fn retries(self, retries: u32) -> Self {
+        self.with_options(|options| options.retries = retries)
+    }
+
+    /// To be read whole, at once, when it is opened: else a remote file is read by the parts that are asked for.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        self.with_options(|options| options.whole = true)
+    }
+
+    fn with_options(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        if let Some(remote) = &mut self.remote {
+            let remote = Arc::make_mut(remote);
+            change(&mut remote.options);
+            remote.store = Arc::default();
+        }
+        self
+    }
+
+    /// The path, where it is of this machine.
+    pub fn local(&self) -> Option<&Path> {
+        self.remote.is_none().then_some(&self.text)
+    }
+
+    /// Whether it is a URL of another machine.
+    pub fn is_remote(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    /// The path, or the URL without its secrets: for messages, and to look at. Given back as a path, it has lost its credentials and options.
+    pub fn as_path(&self) -> &Path {
+        &self.text
+    }
+
+    /// As [`Path::display`]; a URL without its secrets.
+    pub fn display(&self) -> std::path::Display<'_> {
+        self.text.display()
+    }
+
+    /// The last part of the name; `None` for a root.
+    pub fn file_name(&self) -> Option<Cow<'_, str>> {
+        let Some(remote) = &self.remote else {
+            return self.text.file_name().map(|name| name.to_string_lossy());
+        };
+        let (_, path) = self.split()?;
+        let name = path.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())?;
+        Some(if remote.scheme == Scheme::S3 { name.into() } else { decode(name).into() })
+    }
+
+    /// The place of `name` in this folder.
+    #[must_use]
+    pub fn join(&self, name: impl AsRef<Path>) -> Self {
+        let name = name.as_ref();
+        let Some(remote) = &self.remote else { return self.with(self.text.join(name)) };
+        let mut text = self.text.to_string_lossy().trim_end_matches('/').to_owned();
+        for part in
+            name.to_string_lossy().split(['/', std::path::MAIN_SEPARATOR]).filter(|part| !part.is_empty())
+        {
+            text.push('/');
+            match remote.scheme {
+                Scheme::S3 => text.push_str(part),
+                _ => text.extend(utf8_percent_encode(part, SEGMENT)),
+            }
+        }
+        self.with(text.into())
+    }
+
+    /// The folder that it is in: `.` for a bare name, itself for a root.
+    #[must_use]
+    pub fn folder(&self) -> Self {
+        if self.remote.is_none() {
+            return self.with(crate::commit::folder_of(&self.text).to_path_buf());
+        }
+        let Some((head, path)) = self.split() else { return self.clone() };
+        let inside = path.trim_end_matches('/');
+        self.with(
+            format!("{head}{}", inside.rfind('/').and_then(|at| inside.get(..at)).unwrap_or_default()).into(),
+        )
+    }
+
+    /// The same with more letters at its end: `.index`.
+    #[must_use]
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let mut text = OsString::from(&self.text);
+        text.push(suffix);
+        self.with(text.into())
+    }
+
+    /// The same without letters at its end; `None` where it does not end so.
+    #[must_use]
+    pub fn without_suffix(&self, suffix: &str) -> Option<Self> {
+        let text = self.text.to_str()?.strip_suffix(suffix)?.to_owned();
+        Some(self.with(text.into()))
+    }
+
+    /// The same with another text in the place of its own: for templates.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn map<E>(&self, change: impl FnOnce(&str) -> Result<String, E>) -> Result<Self, E> {
+        Ok(self.with(change(&self.text.to_string_lossy())?.into()))
+    }
+
+    /// Whether the name is one of a folder: it ends in a slash.
+    pub fn ends_in_slash(&self) -> bool {
+        self.text.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR])
+    }
+
+    /// A place that shares what is open and what is known, so that nothing is asked for twice.
+    pub(crate) fn session(&self) -> Self {
+        let session = self.is_remote().then(Arc::<Session>::default);
+        Self { session: session.or_else(|| self.session.clone()), ..self.clone() }
+    }
+
+    /// From now on, files that are opened are fetched whole, where that was asked for.
+    pub(crate) fn read_whole(&self) {
+        if let (Some(session), true) = (&self.session, self.remote().is_some_and(|r| r.options.whole)) {
+            session.read_whole();
+        }
+    }
+
+    /// The same place, where what is open is asked for again.
+    pub(crate) fn again(&self) -> Self {
+        Self { session: self.session.as_ref().map(|session| Arc::new(session.again())), ..self.clone() }
+    }
+
+    /// Whether there is a file that can be opened.
+    pub(crate) fn is_file(&self) -> bool {
+        match self.local() {
+            Some(path) => path.is_file(),
+            None => Window::open(self).is_ok(),
+        }
+    }
+
+    /// The same place, with nothing open.
+    pub(crate) fn forget(&self) -> Self {
+        Self { session: None, ..self.clone() }
+    }
+
+    /// What is open already.
+    pub(crate) fn opened(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_deref()
+    }
+
+    /// The URL for a store.
+    pub(crate) fn url(&self) -> Cow<'_, str> {
+        self.text.to_string_lossy()
+    }
+
+    /// What reaches it, where it is not of this machine.
+    pub(crate) fn store(&self) -> Option<Result<Arc<dyn Store>, Error>> {
+        let remote = self.remote.as_deref()?;
+        if let Some(store) = remote.store.get() {
+            return Some(Ok(store.clone()));
+        }
+        Some(super::open_store(self, remote).map(|store| remote.store.get_or_init(|| store).clone()))
+    }
+
+    pub(crate) fn failed(&self, action: &'static str, source: std::io::Error) -> Error {
+        Error::Io { action, path: self.text.clone(), source }
+    }
+
+    /// Scheme and host, with the slash after it where there is one; and the rest.
+    fn split(&self) -> Option<(&str, &str)> {
+        let text = self.text.to_str()?;
+        let authority = text.find("://")?.checked_add(3)?;
+        let path = text
+            .get(authority..)?
+            .find('/')
+            .map_or(text.len(), |at| authority.saturating_add(at).saturating_add(1));
+        Some(text.split_at(path))
+    }
+
+    fn with(&self, text: PathBuf) -> Self {
+        Self { text, ..self.clone() }
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn parse(path: &Path) -> Location {
+    let local = |path: PathBuf| Location { text: path, remote: None, session: None };
+    let Some((scheme, rest)) = path.to_str().and_then(scheme_of) else { return local(path.to_path_buf()) };
+    match scheme.as_str() {
+        "file" => {
+            let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let path = decode(path);
+            let path = if cfg!(windows) { path.trim_start_matches('/').to_owned() } else { path };
+            match host {
+                "" | "localhost" => local(path.into()),
+                _ => unknown(
+                    format!("file://{rest}"),
+                    "name the file as file:///PATH, since a file:// URL is of this machine",
+                ),
+            }
+        }
+        "http" | "https" => {
+            let rest = rest.split('#').next().unwrap_or_default();
+            let (rest, query) =
+                rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+            let (user, rest) = user_of(rest);
+            let remote = Remote { user, query: query.map(Into::into), ..Remote::default() };
+            Location {
+                text: format!("{scheme}://{rest}").into(),
+                remote: Some(Arc::new(remote)),
+                session: None,
+            }
+        }
+        "s3" => {
+            let (user, rest) = user_of_bucket(rest);
+            let remote = Remote { scheme: Scheme::S3, user, ..Remote::default() };
+            Location { text: format!("s3://{rest}").into(), remote: Some(Arc::new(remote)), session: None }
+        }
+        // What is behind the scheme may hold secrets, and nobody knows where.
+        other => {
+            unknown(format!("{other}://..."), "use a path, or a URL of https://, http://, s3:// or file://")
+        }
+    }
+}
+
+fn unknown(text: String, advice: &str) -> Location {
+    let remote = Remote { scheme: Scheme::Unknown(advice.into()), ..Remote::default() };
+    Location { text: text.into(), remote: Some(Arc::new(remote)), session: None }
+}
+
+/// The scheme of a URL, in small letters, and what follows `://`. (Paths that were taken apart and joined lose a slash: `https:/host`.)
+fn scheme_of(text: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = text.split_once(":/")?;
+    let letters = scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let scheme = scheme.to_ascii_lowercase();
+    match rest.strip_prefix('/') {
+        Some(rest) if letters => Some((scheme, rest)),
+        None if letters && matches!(scheme.as_str(), "http" | "https" | "s3") => Some((scheme, rest)),
+        // `file:/PATH`: all of it is the path.
+        None if scheme == "file" => text.get(5..).map(|rest| (scheme, rest)),
+        _ => None,
+    }
+}
+
+/// Takes `user:password@` off the beginning.
+fn user_of(rest: &str) -> (Option<User>, &str) {
+    let end = rest.find('/').unwrap_or(rest.len());
+    let Some((user, _)) = rest.get(..end).and_then(|authority| authority.rsplit_once('@')) else {
+        return (None, rest);
+    };
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let after = rest.get(user.len().saturating_add(1)..).unwrap_or_default();
+    (Some(User { name: decode(name), password: decode(password) }), after)
+}
+
+/// The same before a bucket. Many secret keys have slashes, and people do not encode them.
+fn user_of_bucket(rest: &str) -> (Option<User>, &str) {
+    let bucket = rest.split('/').next().unwrap_or_default();
+    let (true, false, Some((user, after))) =
+        (bucket.contains(':'), bucket.contains('@'), rest.split_once('@'))
+    else {
+        return user_of(rest);
+    };
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    (Some(User { name: decode(name), password: decode(password) }), after)
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.display().fmt(f)
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("User")
+    }
+}
+
+/// Same text; credentials and options do not count.
+impl PartialEq for Location {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.is_remote() == other.is_remote()
+    }
+}
+
+impl Eq for Location {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> Option<(String, String)> {
+        let user = Location::new(text).remote?.user.clone()?;
+        Some((user.name, user.password))
+    }
+
+    #[test]
+    fn paths_stay_paths() {
+        for path in ["model.keras", "/tmp/a:b/c", "C:/models/x.h5", r"C:\models\x.h5", "a:/b", "./http:x", ""]
+        {
+            assert_eq!(Location::new(path).local(), Some(Path::new(path)), "{path}");
+        }
+        for (url, path) in [
+            ("file:///tmp/a%20b", "/tmp/a b"),
+            ("file://localhost/tmp/x", "/tmp/x"),
+            ("file:/tmp/x", "/tmp/x"),
+            ("FILE:///x", "/x"),
+        ] {
+            let path = if cfg!(windows) { path.trim_start_matches('/') } else { path };
+            assert_eq!(Location::new(url).local(), Some(Path::new(path)), "{url}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_taken_off() {
+        for url in [
+            "https://me:p%40ss@h.org:8443/f/m.keras?sig=s3cret#x",
+            "HTTPS://me:p@ss@h.org:8443/f/m.keras?sig=s3cret",
+            "https:/me:p%40ss@h.org:8443/f/m.keras?sig=s3cret",
+        ] {
+            let location = Location::new(url);
+            assert_eq!(location.to_string(), "https://h.org:8443/f/m.keras");
+            assert_eq!(format!("{location:?}"), "\"https://h.org:8443/f/m.keras\"");
+            assert_eq!(user(url), Some(("me".into(), "p@ss".into())), "{url}");
+            assert_eq!(location.remote().unwrap().query.as_deref(), Some("sig=s3cret"));
+        }
+        assert_eq!(user("https://h.org/a@b"), None);
+        assert_eq!(Location::new("s3://KEY:a%2Fb@bucket/x y").to_string(), "s3://bucket/x y");
+        assert_eq!(user("s3://KEY:a%2Fb@bucket/x"), Some(("KEY".into(), "a/b".into())));
+        assert_eq!(Location::new("s3://KEY:a/b+c/@bucket/x@y").to_string(), "s3://bucket/x@y");
+        assert_eq!(user("s3://KEY:a/b+c/@bucket/x@y"), Some(("KEY".into(), "a/b+c/".into())));
+        assert_eq!(user("s3://bucket/x@y"), None);
+        assert_eq!(Location::new("sftp://me:pw@h/x").to_string(), "sftp://...");
+    }
+
+    #[test]
+    fn names_and_folders() {
+        for (url, folder, name) in [
+            ("https://h/f/a%20b.keras", "https://h/f", Some("a b.keras")),
+            ("https://h/f/", "https://h/", Some("f")),
+            ("https://h/f", "https://h/", Some("f")),
+            ("https://h/", "https://h/", None),
+            ("https://h", "https://h", None),
+            ("s3://b/k/a%20b", "s3://b/k", Some("a%20b")),
+            ("a/b.h5", "a", Some("b.h5")),
+            ("b.h5", ".", Some("b.h5")),
+        ] {
+            let location = Location::new(url);
+            assert_eq!(location.folder().to_string(), folder, "{url}");
+            assert_eq!(location.file_name().as_deref(), name, "{url}");
+        }
+        let joined = |url: &str, name: &str| Location::new(url).join(name).to_string();
+        assert_eq!(joined("https://h/", "x/y#z"), "https://h/x/y%23z");
+        assert_eq!(joined("https://h", "x"), "https://h/x");
+        assert_eq!(joined("https://h/f?q", "x"), "https://h/f/x");
+        assert_eq!(joined("s3://b/k", "x y"), "s3://b/k/x y");
+        assert_eq!(joined("a", "x"), Path::new("a").join("x").display().to_string());
+    }
+}

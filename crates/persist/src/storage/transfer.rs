@@ -1,0 +1,189 @@
+//! Copying files and folders from place to place, and listing what is there.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Component, Path};
+use std::time::UNIX_EPOCH;
+
+use super::{Entry, Location, is_absent};
+use crate::container::bundle;
+use crate::container::window::Window;
+use crate::tree::ByteSource as _;
+use crate::{Error, commit, limits};
+
+/// All bytes of a file of `most` bytes at most.
+///
+/// # Errors
+/// [`Error::Io`]: it has more, or it cannot be read.
+pub fn read(file: impl Into<Location>, most: u64) -> Result<Vec<u8>, Error> {
+    let file = Window::open(&file.into())?;
+    if file.size() > most {
+        return Err(file.failed(io::Error::other(format!("it has {} bytes, more than {most}", file.size()))));
+    }
+    file.fetch().map_err(|source| file.failed(source))?;
+    file.read()
+}
+
+/// What is in a folder, by name.
+///
+/// # Errors
+/// [`Error::Io`]: there is no such folder, or the server refuses.
+pub fn list(folder: impl Into<Location>) -> Result<Vec<Entry>, Error> {
+    let folder = folder.into();
+    let found = match folder.store() {
+        Some(store) => store?.list(&folder.url()),
+        None => local_entries(folder.as_path()),
+    };
+    let mut entries = found.map_err(|source| folder.failed("list", source))?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+fn local_entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    let entry = |found: io::Result<std::fs::DirEntry>| {
+        let found = found?;
+        let name = found.file_name().to_string_lossy().into_owned();
+        // A link that leads nowhere is still a name.
+        let about = std::fs::metadata(found.path()).or_else(|_| found.metadata())?;
+        let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Ok(Entry {
+            name,
+            is_folder: about.is_dir(),
+            size: about.is_file().then_some(about.len()),
+            modified: modified.map(|time| time.as_secs()),
+        })
+    };
+    std::fs::read_dir(folder)?.map(entry).collect()
+}
+
+/// Copies a file, a folder with all that is in it, or the files of a TensorFlow checkpoint by its prefix; gives where the copy is. A copy into a folder (`to` is one, or ends in a slash) has
+/// the name of what is copied. Each file takes its place when it is complete, and a folder's `saved_model.pb` is the last.
+///
+/// # Errors
+/// Nothing is there, or it cannot be read or written. Of a folder, the files copied before are there.
+pub fn copy(from: impl Into<Location>, to: impl Into<Location>) -> Result<Location, Error> {
+    let (from, mut to) = (from.into().session(), to.into());
+    let what = What::of(&from)?;
+    if to.ends_in_slash() || is_folder(&to) {
+        let name = from.file_name().ok_or_else(|| Error::Usage {
+            what: format!("{from} has no name that the copy could have"),
+            advice: "give the copy a name".into(),
+        })?;
+        to = to.join(&*name);
+    }
+    commit::create_folder(to.folder())?;
+    match what {
+        What::File(file) => copy_file(&from, &file, &to)?,
+        What::Folder => copy_folder(&from, &to, 0)?,
+        What::Checkpoint(shards) => {
+            let data = (0..shards).map(|shard| bundle::data_ending(shard, shards));
+            // The index, which makes it one, comes last.
+            for ending in data.chain([".index".to_owned()]) {
+                let part = from.with_suffix(&ending);
+                copy_file(&part, &Window::open(&part)?, &to.with_suffix(&ending))?;
+            }
+        }
+    }
+    Ok(to)
+}
+
+/// What is to be copied.
+enum What {
+    File(Window),
+    Folder,
+    /// With so many data files.
+    Checkpoint(usize),
+}
+
+impl What {
+    fn of(from: &Location) -> Result<Self, Error> {
+        let source = match Window::open(from) {
+            Ok(file) => return Ok(Self::File(file)),
+            Err(Error::Io { source, .. }) if is_absent(&source) => source,
+            Err(other) => return Err(other),
+        };
+        // On some storages a folder is no more than the files in it.
+        let is_folder = |entries: Vec<Entry>| !entries.is_empty() || source.kind() == ErrorKind::IsADirectory;
+        if list(from).is_ok_and(is_folder) {
+            return Ok(Self::Folder);
+        }
+        match bundle::shards_in_force(from)? {
+            Some(shards) => Ok(Self::Checkpoint(shards)),
+            None => Err(from.failed("open", source)),
+        }
+    }
+}
+
+fn is_folder(location: &Location) -> bool {
+    match location.local() {
+        Some(path) => path.is_dir(),
+        None => location.file_name().is_none() || list(location).is_ok(),
+    }
+}
+
+fn copy_file(from: &Location, file: &Window, to: &Location) -> Result<(), Error> {
+    if let (Some(path), true) = (from.local(), to.is_remote()) {
+        let file = File::open(path).map_err(|source| from.failed("open", source))?;
+        return commit::send_file(to, &file);
+    }
+    // With one request for all of it, and with a bar.
+    file.fetch().map_err(|source| file.failed(source))?;
+    commit::write_file(to, |target: &mut File| {
+        let mut at = 0;
+        let mut buffer = vec![0; 256 << 10];
+        while at < file.size() {
+            let left = usize::try_from(file.size().saturating_sub(at)).unwrap_or(usize::MAX);
+            let room = left.min(buffer.len());
+            let Some(part) = buffer.get_mut(..room) else { break };
+            file.read_at(at, part).map_err(|source| file.failed(source))?;
+            target.write_all(part).map_err(|source| to.failed("write", source))?;
+            at = at.saturating_add(room as u64);
+        }
+        Ok(())
+    })
+}
+
+/// Whether a name in a list, which is a server's word, is one of something in the folder: not `..`, and on no system a path.
+fn is_inside(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let first = parts.next();
+    matches!(first, Some(Component::Normal(part)) if part == name) && parts.next().is_none()
+}
+
+fn copy_folder(from: &Location, to: &Location, depth: usize) -> Result<(), Error> {
+    if depth > limits::FOLDER_DEPTH {
+        return Err(from.failed("copy", io::Error::other("folders inside folders without end")));
+    }
+    commit::create_folder(to)?;
+    let mut entries = list(from)?;
+    // What makes the rest visible comes last: a graph, an index, a state file.
+    entries.sort_by_key(|entry| {
+        (entry.name == "saved_model.pb", entry.name == "checkpoint", entry.name.ends_with(".index"))
+    });
+    for entry in entries {
+        if !is_inside(&entry.name) {
+            let what =
+                format!("it lists the name `{}`, which leads out of the folder", entry.name.escape_debug());
+            return Err(from.failed("copy", io::Error::other(what)));
+        }
+        let (from, to) = (from.join(&entry.name), to.join(&entry.name));
+        match entry.is_folder {
+            true => copy_folder(&from, &to, depth.saturating_add(1))?,
+            false => copy_file(&from, &Window::open(&from)?, &to)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_that_lead_out_of_a_folder() {
+        for name in ["a", "a b", "..a", "ü%2F"] {
+            assert!(super::is_inside(name), "{name}");
+        }
+        for name in ["", ".", "..", "/", "a/", "/a", "a/b", "../a", "./a"] {
+            assert!(!super::is_inside(name), "{name}");
+        }
+    }
+}
