@@ -52,6 +52,16 @@ impl Window {
         Ok(Self::over(Backing::File(Mutex::new(file)), path, len))
     }
 
+    /// Fetches all of a remote file into another one; `None` for what is here.
+    pub(crate) fn fetch_into(&self, target: &File) -> Option<std::io::Result<()>> {
+        match &*self.backing {
+            Backing::Remote(file) => {
+                Some(file.lock().unwrap_or_else(PoisonError::into_inner).fetch_into(target))
+            }
+            _ => None,
+        }
+    }
+
     fn over(backing: Backing, path: &Path, len: u64) -> Self {
         Self { backing: Arc::new(backing), path: path.into(), start: 0, len }
     }

@@ -43,6 +43,9 @@ impl RemoteFile {
                 last: (0, LOOK),
             };
             let (ranges, total) = (part.ranges, part.total);
+            if ranges && total.is_none() {
+                return Err(io::Error::other("the server does not say how long the file is"));
+            }
             match file.keep(part, if ranges { LOOK } else { u64::MAX }, total.filter(|_| !ranges)) {
                 Ok(came) if total.is_none() => {
                     file.size = came;
@@ -63,6 +66,18 @@ impl RemoteFile {
     /// Fetches all that is not here yet.
     pub(crate) fn fetch_all(&mut self) -> io::Result<()> {
         self.fetch(0, self.size, true)
+    }
+
+    /// Fetches all of it into another file than a temporary one, which has it from then on.
+    pub(crate) fn fetch_into(&mut self, target: &File) -> io::Result<()> {
+        let mut target = target.try_clone()?;
+        for (from, to) in &self.have.0 {
+            self.kept.seek(SeekFrom::Start(*from))?;
+            target.seek(SeekFrom::Start(*from))?;
+            io::copy(&mut (&self.kept).take(to.saturating_sub(*from)), &mut target)?;
+        }
+        self.kept = target;
+        self.fetch_all()
     }
 
     /// Fills `buffer`, which is inside the file.
@@ -300,6 +315,18 @@ mod tests {
         file.read_at(50_000_000, &mut bytes).unwrap();
         assert_eq!(bytes, store.bytes[50_000_000..50_000_022]);
         assert_eq!(store.asked.lock().unwrap().as_slice(), [(0, LOOK), (99_999_978, 22), (50_000_000, LOOK)]);
+    }
+
+    #[test]
+    fn all_of_it_may_go_into_a_file() {
+        let store = broken(1_000_000, 400_000, true);
+        let mut file = RemoteFile::open(store.clone(), "u", 0).unwrap();
+        file.read_at(900_000, &mut [0; 10]).unwrap();
+        let target = tempfile::NamedTempFile::new().unwrap();
+        file.fetch_into(target.as_file()).unwrap();
+        assert!(std::fs::read(target.path()).unwrap() == store.bytes);
+        let asked: u64 = store.asked.lock().unwrap().iter().map(|(_, len)| len).sum();
+        assert!(asked < 2_000_000, "{asked}");
     }
 
     #[test]

@@ -126,9 +126,10 @@ fn copy_file(from: &Location, file: &Window, to: &Location) -> Result<(), Error>
         let file = File::open(path).map_err(|source| from.failed("open", source))?;
         return commit::send_file(to, &file);
     }
-    // With one request for all of it, and with a bar.
-    file.fetch().map_err(|source| file.failed(source))?;
     commit::write_file(to, |target: &mut File| {
+        if let Some(fetched) = file.fetch_into(target) {
+            return fetched.map_err(|source| file.failed(source));
+        }
         let mut at = 0;
         let mut buffer = vec![0; 256 << 10];
         while at < file.size() {
