@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use common::proxy::{ToClient, ToServer};
-use common::servers::{Dav, dav};
+use common::servers::dav;
 use common::{bits, blobs, cpu, model};
 use rhyton::prelude::*;
 use rhyton::storage;
@@ -17,12 +17,6 @@ fn trained() -> Model {
     let (x, y) = blobs(30);
     model.fit(&x, &y).verbose(0).run().expect("trains");
     model
-}
-
-/// A model of another state: the same one, trained on.
-fn trained_on(model: &mut Model) {
-    let (x, y) = blobs(30);
-    model.fit(&x, &y).verbose(0).run().expect("trains");
 }
 
 #[test]
@@ -108,91 +102,10 @@ fn a_folder_keeps_what_is_not_the_models() {
     assert_eq!(bits(&load_model(&place).expect("loads")), bits(&model));
 }
 
-/// Places in each direction at which connections are cut; as many more where the save ends.
-const CUTS: u64 = 40;
-
-/// Saves to a server, cut off after every so many bytes in each direction: what is there is the older one or the newer one, whole.
-fn cut_everywhere(
-    dav: &Dav,
-    name: &str,
-    save: fn(&Model, &Location) -> Result<(), Error>,
-    load: fn(&Location) -> Model,
-) {
-    let folder = dav.folder("cut");
-    let path = format!("dav/{folder}/{name}");
-    let (direct, proxy) = (dav.at(&path), dav.proxy());
-    let mut old = trained();
-    let mut new = trained();
-    trained_on(&mut new);
-    save(&old, &direct).expect("saves");
-    let names = dav.names(&folder);
-    // What a save that is not cut off sends and gets, over the older one.
-    save(&new, &dav.behind(&proxy, &path)).expect("saves");
-    let whole = [proxy.bytes(ToServer), proxy.bytes(ToClient)];
-    std::mem::swap(&mut old, &mut new);
-    let states = [bits(&old), bits(&new)];
-    let mut seen = [0, 0];
-    for (direction, bytes) in [ToServer, ToClient].into_iter().zip(whole) {
-        // All over it, and closely where the last request is, and the last answer: later than in the save that was measured, since
-        // what the one before left behind is tidied first.
-        let spread = (0..CUTS).map(|k| bytes * k / CUTS);
-        for cut in spread.chain((0..CUTS).map(|k| (bytes + 1500).saturating_sub(k * 40))) {
-            proxy.cut_after(direction, cut);
-            let done = save(&new, &dav.behind(&proxy, &path).retries(0)).is_ok();
-            proxy.pass();
-            let now = bits(&load(&direct));
-            let which = states.iter().position(|state| *state == now);
-            let which = which.unwrap_or_else(|| {
-                panic!("{name}: cut after {cut} of {bytes}: neither the older nor the newer")
-            });
-            assert!(
-                which == 1 || !done,
-                "{name}: cut after {cut} of {bytes}: said to be saved, but it is not"
-            );
-            seen[which] += 1;
-            if which == 1 {
-                save(&old, &direct).expect("saves");
-            }
-        }
-    }
-    assert!(seen[0] > 0 && seen[1] > 0, "{name}: {seen:?}");
-    save(&new, &direct).expect("saves");
-    assert_eq!(bits(&load(&direct)), states[1]);
-    assert_eq!(dav.names(&folder), names, "{name}: what broken saves left is gone");
-}
-
 fn weights_of(place: &Location) -> Model {
     let mut again = common::model(&cpu());
     again.load_weights(place).expect("loads");
     again
-}
-
-#[test]
-fn a_file_that_is_cut_off_leaves_the_older_one() {
-    let Some(dav) = dav() else { return };
-    cut_everywhere(
-        &dav,
-        "m.keras",
-        |model, place| model.save(place),
-        |place| load_model(place).expect("loads"),
-    );
-}
-
-#[test]
-fn a_checkpoint_that_is_cut_off_leaves_the_older_one() {
-    let Some(dav) = dav() else { return };
-    cut_everywhere(&dav, "cp.ckpt", |model, place| model.save_weights(place), weights_of);
-}
-
-#[test]
-fn a_folder_that_is_cut_off_leaves_the_older_one() {
-    let Some(dav) = dav() else { return };
-    cut_everywhere(
-        &dav,
-        "saved",
-        |model, place| model.save(place),
-        |place| load_model(place).expect("loads"),
-    );
 }
 
 #[test]

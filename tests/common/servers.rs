@@ -8,6 +8,9 @@ use rhyton::prelude::*;
 
 use super::proxy::Proxy;
 
+const MISSING: &str =
+    "RHYTON_REQUIRE_SERVERS is set, but there is no server: run this with `cargo xtask servers`";
+
 /// Apache with WebDAV.
 pub struct Dav {
     https: String,
@@ -33,10 +36,7 @@ pub fn dav() -> Option<Dav> {
     };
     let found = found();
     if found.is_none() {
-        assert!(
-            set("RHYTON_REQUIRE_SERVERS").is_none(),
-            "RHYTON_REQUIRE_SERVERS is set, but no RHYTON_TEST_WEBDAV: run this with `cargo xtask servers`"
-        );
+        assert!(set("RHYTON_REQUIRE_SERVERS").is_none(), "{MISSING}");
         eprintln!("skipped: no WebDAV server (`cargo xtask servers cargo test` starts one)");
     }
     found
@@ -72,9 +72,7 @@ impl Dav {
 
     /// Makes a folder that no other test uses; gives its name.
     pub fn folder(&self, name: &str) -> String {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{name}-{}-{count}", std::process::id());
+        let name = unused(name);
         rhyton::persist::commit::create_folder(self.at(&format!("dav/{name}"))).expect("makes a folder");
         name
     }
@@ -82,6 +80,51 @@ impl Dav {
     /// Names of what is in a folder, temporary ones too.
     pub fn names(&self, folder: &str) -> Vec<String> {
         super::list(&self.documents.join(folder))
+    }
+}
+
+/// A name that no other test uses.
+fn unused(name: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A server that speaks S3.
+pub struct S3 {
+    endpoint: String,
+    bucket: String,
+}
+
+/// The server; `None`, and a word about it, where there is none.
+pub fn s3() -> Option<S3> {
+    let set = |name: &str| std::env::var(name).ok();
+    let found = set("RHYTON_TEST_S3").zip(set("RHYTON_TEST_S3_BUCKET"));
+    if found.is_none() {
+        assert!(set("RHYTON_REQUIRE_SERVERS").is_none(), "{MISSING}");
+        eprintln!("skipped: no S3 server (`cargo xtask servers cargo test` starts one)");
+    }
+    found.map(|(endpoint, bucket)| S3 { endpoint, bucket })
+}
+
+impl S3 {
+    /// A place in the bucket.
+    pub fn at(&self, path: &str) -> Location {
+        Location::new(format!("s3://{}/{path}", self.bucket)).endpoint(&self.endpoint)
+    }
+
+    /// The same place through a proxy.
+    pub fn behind(&self, proxy: &Proxy, path: &str) -> Location {
+        self.at(path).endpoint(proxy.url(&self.endpoint))
+    }
+
+    /// A proxy before it.
+    pub fn proxy(&self) -> Proxy {
+        Proxy::start(self.endpoint.trim_start_matches("http://").parse().expect("an address"))
+    }
+
+    /// A folder that no other test uses.
+    pub fn folder(&self, name: &str) -> String {
+        unused(name)
     }
 }
 
