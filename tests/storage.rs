@@ -185,7 +185,7 @@ fn a_refusal_is_told_at_once_with_the_servers_words() {
         &["507 Insufficient Storage", "quota of this folder is used up"],
     );
     let plain = Location::new(format!("{}/plain/{folder}/m.keras", dav.http));
-    said(model.save(&plain).expect_err("no WebDAV"), &["405", "no WebDAV here"]);
+    said(model.save(&plain).expect_err("no WebDAV"), &["405", "no WebDAV (PROPFIND) here"]);
     // A password is for its host alone.
     said(
         model.save(dav.at(&format!("other-host/{folder}/m.keras"))).expect_err("elsewhere"),
@@ -197,7 +197,7 @@ fn a_refusal_is_told_at_once_with_the_servers_words() {
     let untrusted = dav.at(&file).insecure(false);
     said(
         model.save(untrusted).expect_err("unknown"),
-        &["certificate of 127.0.0.1 cannot be trusted", "--insecure"],
+        &["certificate of 127.0.0.1:", "cannot be trusted", "--insecure"],
     );
     said(
         load_model("ftp://tester:no!@127.0.0.1/m.keras").err().expect("unknown"),

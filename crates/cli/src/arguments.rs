@@ -14,7 +14,7 @@ use rhyton::persist::formats::FORMATS;
     after_help = "Exit codes: 0 done; 1 it failed (a file is missing or damaged, data do not fit, a device failed); 2 what was asked for \
                   cannot be (wrong options, a format that cannot hold it). Errors go to the standard error. Colours: on terminals only, \
                   none if NO_COLOR is set.\n\nEvery path of a file or a folder may be a URL: https:// and http:// (WebDAV; plain servers for \
-                  reading), s3://BUCKET/KEY, file://. Users and passwords: ~/.netrc; RHYTON_WEBDAV_USER and RHYTON_WEBDAV_PASSWORD for the host \
+                  reading), s3://BUCKET/KEY, file://. Users and passwords: ~/.netrc (NETRC); RHYTON_WEBDAV_USER and RHYTON_WEBDAV_PASSWORD for the host \
                   of the URL in RHYTON_WEBDAV; for s3:// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; or the URL itself."
 )]
 pub struct Arguments {
@@ -210,7 +210,7 @@ pub struct Train {
 /// Arguments of `copy`.
 #[derive(Args)]
 pub struct Copy {
-    /// A file, or a folder with all that is in it
+    /// A file, a folder with all that is in it, or the prefix of a TensorFlow checkpoint
     #[arg(value_parser = location)]
     pub from: Location,
     /// Where the copy goes: a name, or a folder (that is there, or whose name ends in a slash)
@@ -222,7 +222,7 @@ pub struct Copy {
 #[derive(Args)]
 pub struct Ls {
     /// The folder
-    #[arg(value_name = "URL", value_parser = location)]
+    #[arg(value_name = "FOLDER", value_parser = location)]
     pub folder: Location,
     /// Print JSON: a list of name, folder, bytes, modified (seconds since 1970)
     #[arg(long)]
@@ -251,7 +251,7 @@ pub struct Plan {
     pub train: bool,
 }
 
-/// A path or a URL; no text is refused before it is used, so that no message repeats a password.
+/// A path or a URL; what is wrong with it is said when it is used.
 fn location(text: &str) -> Result<Location, std::convert::Infallible> {
     Ok(Location::new(text))
 }

@@ -37,6 +37,12 @@ pub fn copy(arguments: &arguments::Copy, servers: &Servers) -> Result<(), Failur
     print(&format!("{copied}\n"))
 }
 
+/// A name that does nothing to a terminal.
+fn plain(name: &str) -> String {
+    let letter = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(letter).collect()
+}
+
 pub fn ls(arguments: &arguments::Ls, servers: &Servers) -> Result<(), Failure> {
     let entries = storage::list(servers.reach(&arguments.folder))?;
     if arguments.json {
@@ -47,7 +53,8 @@ pub fn ls(arguments: &arguments::Ls, servers: &Servers) -> Result<(), Failure> {
     let width = entries.iter().map(|e| size(e).len()).max().unwrap_or(0);
     let line = |e: &storage::Entry| {
         let time = e.modified.map_or(String::new(), storage::date);
-        format!("{:>width$}  {time:19}  {}{}\n", size(e), e.name, if e.is_folder { "/" } else { "" })
+        let mark = if e.is_folder { "/" } else { "" };
+        format!("{:>width$}  {time:19}  {}{mark}\n", size(e), plain(&e.name))
     };
     print(&entries.iter().map(line).collect::<String>())
 }

@@ -14,8 +14,10 @@ use clap::Parser;
 use rhyton::Error;
 
 fn main() -> ExitCode {
-    // clap itself ends with 2 where the command line is wrong, and with 0 for `--help`.
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => return refused(&refusal),
+    };
     let servers = &arguments.servers;
     let done = match arguments.command {
         Command::Inspect(a) => files::inspect(&a, servers),
@@ -72,6 +74,36 @@ fn with_causes(error: &Error) -> String {
     text
 }
 
+/// What clap has to say: help, or that the command line is wrong. It repeats what was typed, which may be a URL with a password.
+fn refused(refusal: &clap::Error) -> ExitCode {
+    if !refusal.use_stderr() {
+        return if refusal.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    }
+    let text = refusal.render();
+    let text = if styled(&std::io::stderr()) { text.ansi().to_string() } else { text.to_string() };
+    let _ = write!(std::io::stderr(), "{}", without_secrets(&text));
+    ExitCode::from(2)
+}
+
+/// A text in which URLs have neither users nor what follows a `?`.
+fn without_secrets(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || c == '\'' || c == '\u{1b}').unwrap_or(part.len());
+        let (url, rest) = part.split_at(end);
+        let url = url.rsplit_once('@').map_or(url, |(_, url)| url);
+        let url = url.split_once('?').map_or(url.to_owned(), |(url, _)| format!("{url}?..."));
+        out += &format!("://{url}{rest}");
+    }
+    out
+}
+
+/// Says something on the standard error that is no error.
+fn note(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
+
 fn complain(what: &str, code: u8) -> ExitCode {
     let head = if styled(&std::io::stderr()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     // Where nobody hears, the exit code says it.
@@ -97,4 +129,14 @@ fn print(text: &str) -> Result<(), Failure> {
 /// Prints JSON for programs.
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn urls_in_messages_have_no_secrets() {
+        let text = "unexpected argument 'https://me:pw@h/x?sig=1' found, 's3://K:s/@b/k'\nfile:///a";
+        let shown = "unexpected argument 'https://h/x?...' found, 's3://b/k'\nfile:///a";
+        assert_eq!(super::without_secrets(text), shown);
+    }
 }

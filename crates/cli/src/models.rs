@@ -1,6 +1,7 @@
 //! `predict`, `evaluate`, `train` and `plan`: models that are run, or planned.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use rhyton::datasets::npy;
 use rhyton::persist;
@@ -10,7 +11,7 @@ use rhyton::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::arguments::{self, Run, Servers};
-use crate::{Failure, print, print_json};
+use crate::{Failure, note, print, print_json};
 
 fn device(name: Option<&str>) -> Result<Device, Failure> {
     Ok(match name {
@@ -93,6 +94,9 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     // What cannot be saved is not trained.
     let path = servers.reach(&arguments.output);
     let output = target(&path)?;
+    if path.is_remote() {
+        persist::commit::create_folder(path.folder())?;
+    }
     let dialect = persist::open(servers.reach(&arguments.run.model), None)?.dialect;
     let options = |format: &Format| SaveOptions {
         format: Some(format.name.into()),
@@ -130,12 +134,30 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
         fit = fit.steps(steps);
     }
     fit.run()?;
-    if output.whole_model {
-        model.save_with(&path, &options(output))?;
-    } else {
-        model.save_weights_with(&path, &options(output))?;
+    let save = |path: &Location| match output.whole_model {
+        true => model.save_with(path, &options(output)),
+        false => model.save_weights_with(path, &options(output)),
+    };
+    if let Err(error) = save(&path) {
+        // A server that is away is no reason to lose what was trained.
+        let here = spare(&path).filter(|_| path.is_remote());
+        if let Some(here) = here.filter(|here| save(here).is_ok()) {
+            note(&format!("what was trained is here instead: {here}"));
+        }
+        return Err(error.into());
     }
     print(&format!("{path}: step {}\n", model.iterations()))
+}
+
+/// A place in the current folder for what cannot go where it should: its name, or the next one that is free.
+fn spare(path: &Location) -> Option<Location> {
+    let name = path.file_name()?;
+    let stem_end = name.find('.').filter(|at| *at > 0).unwrap_or(name.len());
+    let (stem, ending) = name.split_at(stem_end);
+    let names = std::iter::once(name.to_string()).chain((2..1000).map(|k| format!("{stem}-{k}{ending}")));
+    // A checkpoint's name is that of its index.
+    let is_free = |name: &String| !Path::new(name).exists() && !Path::new(&format!("{name}.index")).exists();
+    names.filter(is_free).map(Location::new).next()
 }
 
 /// The format that a name means.

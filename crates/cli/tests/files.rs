@@ -149,3 +149,16 @@ fn a_broken_pipe_is_no_error() {
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""));
 }
+
+/// clap repeats what it does not understand.
+#[test]
+fn a_wrong_command_line_shows_no_password() {
+    for arguments in [
+        &["ls", "a", "https://me:secret@h/x?sig=secret"][..],
+        &["https://me:secret@h/x"],
+        &["convert", "a", "b", "--format", "https://me:secret@h/x"],
+    ] {
+        let message = fails(2, arguments);
+        assert!(!message.contains("secret") && message.contains("https://h/x"), "{message}");
+    }
+}

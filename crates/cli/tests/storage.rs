@@ -149,6 +149,32 @@ fn training_from_a_server_to_a_server() {
     assert!(server.home.path().join("p.npy").is_file(), "a copy into a folder has its name");
 }
 
+/// A server whose disk is full when the training is done.
+#[test]
+fn what_was_trained_is_not_lost() {
+    let Some(server) = server() else { return };
+    let here = tempfile::tempdir().unwrap();
+    let full = format!("{}/full/next.keras", server.https);
+    let case = |name: &str| data(&format!("opt_sgdm/keras3/{name}"));
+    for name in ["next.keras", "next-2.keras"] {
+        let mut command = command();
+        command.current_dir(&here).envs(server.environment());
+        command.args([
+            "train",
+            &case("model.keras"),
+            "--inputs",
+            &case("inputs.npy"),
+            "--targets",
+            &case("targets.npy"),
+        ]);
+        let done = command.args(["--device", "cpu", "--output", &full]).output().unwrap();
+        let err = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{err}");
+        assert!(err.contains("507") && err.contains(&format!("is here instead: {name}")), "{err}");
+        server.works(&["inspect", &text(&here.path().join(name))]);
+    }
+}
+
 #[test]
 fn who_may_and_who_may_not() {
     let Some(server) = server() else { return };

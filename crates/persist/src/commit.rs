@@ -105,6 +105,11 @@ pub(crate) fn remove_file(location: &Location) -> Result<(), Error> {
     }
 }
 
+/// Whether a name is one of a file or folder on its way.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(staged::ENDING)
+}
+
 /// The folder of a file, `.` for a bare name.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {

@@ -192,7 +192,7 @@ pub fn open(path: impl Into<Location>, format: Option<&str>) -> Result<SavedFile
         path: location.as_path().into(),
         place: place.into(),
         found,
-        expected: format!("one of the formats {}", names()),
+        expected: format!("one of the formats {} (of a TensorFlow checkpoint, its prefix)", names()),
     })
 }
 

@@ -14,9 +14,11 @@ use crate::{Error, Location};
 /// whose file names are fixed uses two groups, as the TensorFlow checkpoint does.
 ///
 /// Dropped without [`publish`](Self::publish), it leaves nothing behind.
-pub struct Group {
+pub struct Group<'a> {
     folder: Location,
     files: Vec<Staged>,
+    /// Which names are of its files.
+    own: &'a dyn Fn(&str) -> bool,
 }
 
 enum Staged {
@@ -33,19 +35,18 @@ impl Staged {
     }
 }
 
-impl Group {
+impl<'a> Group<'a> {
     /// An empty group in a folder that exists; tidies what crashed saves left in it. `own` says which names are of its files.
     #[must_use]
-    pub fn new(folder: impl Into<Location>, own: &dyn Fn(&str) -> bool) -> Self {
+    pub fn new(folder: impl Into<Location>, own: &'a dyn Fn(&str) -> bool) -> Self {
         let folder = match folder.into() {
             folder if folder.as_path().as_os_str().is_empty() => Location::new("."),
             folder => folder,
         };
-        match folder.local() {
-            Some(path) => staged::sweep(path),
-            None => remote::sweep(&folder, own),
+        if let Some(path) = folder.local() {
+            staged::sweep(path);
         }
-        Self { folder, files: Vec::new() }
+        Self { folder, files: Vec::new(), own }
     }
 
     /// Adds the file `name`, whose bytes `write` puts into an empty file.
@@ -85,7 +86,7 @@ impl Group {
     /// [`Error::Io`]: the last file did not get its name, so the older files are in force. [`Error::Durability`]: all have, but
     /// a power failure may undo it.
     pub fn publish(self) -> Result<(), Error> {
-        let Self { folder, mut files } = self;
+        let Self { folder, mut files, own } = self;
         let Some(last) = files.pop() else { return Ok(()) };
         if !files.is_empty() {
             for file in files {
@@ -96,7 +97,11 @@ impl Group {
         let target = match &last {
             Staged::Local(file) => file.target().to_path_buf(),
             // A server that said yes has nothing more to say.
-            Staged::Remote(_) => return last.publish(),
+            Staged::Remote(_) => {
+                last.publish()?;
+                remote::sweep(&folder, own);
+                return Ok(());
+            }
         };
         last.publish()?;
         sync_folder(folder.as_path(), &target)

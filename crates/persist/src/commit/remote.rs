@@ -55,9 +55,11 @@ pub(super) fn write_file(
 
 /// Saves the bytes of a file that is complete.
 pub(super) fn send_file(target: &Location, file: &File) -> Result<(), Error> {
+    put(target, file)?;
+    // Not before: what an earlier save left may be the only one that is whole.
     let name = target.file_name();
     sweep(&target.folder(), &|other| name.as_deref() == Some(other));
-    put(target, file)
+    Ok(())
 }
 
 /// Removes what broken saves of the files `ours` left in a folder. It is tidying, and may fail.

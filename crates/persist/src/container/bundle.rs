@@ -18,6 +18,8 @@
 //! At every moment the index on the disk, whichever it is, belongs to complete data: for TensorFlow, for this reader, and after a power
 //! failure. What a crash leaves behind is removed by the next save under the same prefix.
 
+mod copy;
+mod publish;
 mod read;
 mod slices;
 mod source;
@@ -28,6 +30,7 @@ mod write;
 
 use crate::{Error, Location, commit, storage};
 
+pub use copy::copy;
 #[cfg(test)]
 use read::Info;
 pub use read::{Bundle, shards_in_force};
@@ -78,7 +81,7 @@ pub fn data_path(prefix: &Location, shard: usize, shards: usize) -> Location {
 }
 
 /// `.data-00000-of-00001`.
-pub fn data_ending(shard: usize, shards: usize) -> String {
+fn data_ending(shard: usize, shards: usize) -> String {
     format!(".data-{shard:05}-of-{shards:05}")
 }
 

@@ -1,7 +1,7 @@
 //! A part of a file, or of memory, that is read when asked for.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,14 +52,23 @@ impl Window {
         Ok(Self::over(Backing::File(Mutex::new(file)), path, len))
     }
 
-    /// Fetches all of a remote file into another one; `None` for what is here.
-    pub(crate) fn fetch_into(&self, target: &File) -> Option<std::io::Result<()>> {
-        match &*self.backing {
-            Backing::Remote(file) => {
-                Some(file.lock().unwrap_or_else(PoisonError::into_inner).fetch_into(target))
-            }
-            _ => None,
+    /// Writes all of a file into an empty one; a remote file comes straight into it. `path` is the target's, for messages.
+    pub(crate) fn copy_into(&self, target: &mut File, path: &Path) -> Result<(), Error> {
+        if let Backing::Remote(file) = &*self.backing {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            return file.fetch_into(target).map_err(|source| self.failed(source));
         }
+        let mut at = 0;
+        let mut buffer = vec![0; 256 << 10];
+        while at < self.len {
+            let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
+            let Some(part) = buffer.get_mut(..left.min(256 << 10)) else { break };
+            self.read_at(at, part).map_err(|source| self.failed(source))?;
+            let failed = |source| Error::Io { action: "write", path: path.into(), source };
+            target.write_all(part).map_err(failed)?;
+            at = at.saturating_add(part.len() as u64);
+        }
+        Ok(())
     }
 
     fn over(backing: Backing, path: &Path, len: u64) -> Self {

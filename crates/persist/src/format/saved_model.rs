@@ -24,12 +24,12 @@ use crate::tree::{
 };
 use crate::{Error, Location, limits, storage};
 
-pub(crate) use write::write;
+pub(crate) use write::{VARIABLES, own, write};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "saved-model";
 
-const GRAPH: &str = "saved_model.pb";
+pub(crate) const GRAPH: &str = "saved_model.pb";
 const METADATA: &str = "keras_metadata.pb";
 
 /// Prefix of the checkpoint inside.

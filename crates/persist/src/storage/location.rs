@@ -335,19 +335,30 @@ fn parse(path: &Path) -> Location {
             }
         }
         "http" | "https" => {
-            let rest = rest.split('#').next().unwrap_or_default();
-            let (rest, query) =
-                rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-            let (user, rest) = user_of(rest);
-            let remote = Remote { user, query: query.map(Into::into), ..Remote::default() };
-            Location {
-                text: format!("{scheme}://{rest}").into(),
-                remote: Some(Arc::new(remote)),
-                session: None,
+            let (user, rest) = user_of(rest, true);
+            let authority = rest.split(['/', '?']).next().unwrap_or_default();
+            let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+            if !authority.ends_with(']') && !port.bytes().all(|b| b.is_ascii_digit()) {
+                // It may be a password.
+                let advice = "after the host's colon comes a number; in a password write / ? # @ , as %2F %3F %23 %40 %2C";
+                return unknown(format!("{scheme}://..."), advice);
             }
+            if let Some((before, _)) = rest.split_once('#') {
+                return unknown(
+                    format!("{scheme}://{before}#..."),
+                    "write # in a name as %23, and in a password too",
+                );
+            }
+            let (rest, query) = match rest.split_once('?') {
+                Some((rest, query)) => (rest, Some(query)),
+                None => (rest, None),
+            };
+            let remote = Remote { user, query: query.map(Into::into), ..Remote::default() };
+            let text = format!("{scheme}://{rest}").into();
+            Location { text, remote: Some(Arc::new(remote)), session: None }
         }
         "s3" => {
-            let (user, rest) = user_of_bucket(rest);
+            let (user, rest) = user_of(rest, false);
             let remote = Remote { scheme: Scheme::S3, user, ..Remote::default() };
             Location { text: format!("s3://{rest}").into(), remote: Some(Arc::new(remote)), session: None }
         }
@@ -379,26 +390,24 @@ fn scheme_of(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Takes `user:password@` off the beginning.
-fn user_of(rest: &str) -> (Option<User>, &str) {
-    let end = rest.find('/').unwrap_or(rest.len());
-    let Some((user, _)) = rest.get(..end).and_then(|authority| authority.rsplit_once('@')) else {
-        return (None, rest);
+/// Takes `user:password@` off the beginning of what follows `://`. In passwords people leave letters as they are that end the name of
+/// a host, `/`, `?` and `#`: where no number of a port can be meant (buckets have none), the user ends at an `@` after them.
+fn user_of(rest: &str, has_ports: bool) -> (Option<User>, &str) {
+    let authority_of = |text: &str| text.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+    let authority = authority_of(rest);
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    let is_port = |port: &str| has_ports && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let found = match port {
+        _ if authority.contains('@') => authority.rfind('@'),
+        Some(port) if !is_port(port) && !authority.starts_with('[') => rest.find('@').map(|at| {
+            let after = authority_of(rest.get(at.saturating_add(1)..).unwrap_or_default());
+            at.saturating_add(after.rfind('@').map_or(0, |more| more.saturating_add(1)))
+        }),
+        _ => None,
     };
+    let Some(user) = found.and_then(|at| rest.get(..at)) else { return (None, rest) };
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let after = rest.get(user.len().saturating_add(1)..).unwrap_or_default();
-    (Some(User { name: decode(name), password: decode(password) }), after)
-}
-
-/// The same before a bucket. Many secret keys have slashes, and people do not encode them.
-fn user_of_bucket(rest: &str) -> (Option<User>, &str) {
-    let bucket = rest.split('/').next().unwrap_or_default();
-    let (true, false, Some((user, after))) =
-        (bucket.contains(':'), bucket.contains('@'), rest.split_once('@'))
-    else {
-        return user_of(rest);
-    };
-    let (name, password) = user.split_once(':').unwrap_or((user, ""));
     (Some(User { name: decode(name), password: decode(password) }), after)
 }
 
@@ -458,7 +467,7 @@ mod tests {
     #[test]
     fn secrets_are_taken_off() {
         for url in [
-            "https://me:p%40ss@h.org:8443/f/m.keras?sig=s3cret#x",
+            "https://me:p%40ss@h.org:8443/f/m.keras?sig=s3cret",
             "HTTPS://me:p@ss@h.org:8443/f/m.keras?sig=s3cret",
             "https:/me:p%40ss@h.org:8443/f/m.keras?sig=s3cret",
         ] {
@@ -469,12 +478,22 @@ mod tests {
             assert_eq!(location.remote().unwrap().query.as_deref(), Some("sig=s3cret"));
         }
         assert_eq!(user("https://h.org/a@b"), None);
+        assert_eq!(user("https://h.org:8443/a:b@c"), None);
+        assert_eq!(user("https://[::1]/a@b"), None);
+        for password in ["p/s", "p?s", "p#s", "/", "1a/@x"] {
+            let location = Location::new(format!("https://me:{password}@h.org/f/m.keras"));
+            let shown = location.to_string();
+            assert!(shown.ends_with("h.org/f/m.keras") && !shown.contains("me:"), "{shown}");
+        }
         assert_eq!(Location::new("s3://KEY:a%2Fb@bucket/x y").to_string(), "s3://bucket/x y");
         assert_eq!(user("s3://KEY:a%2Fb@bucket/x"), Some(("KEY".into(), "a/b".into())));
         assert_eq!(Location::new("s3://KEY:a/b+c/@bucket/x@y").to_string(), "s3://bucket/x@y");
         assert_eq!(user("s3://KEY:a/b+c/@bucket/x@y"), Some(("KEY".into(), "a/b+c/".into())));
         assert_eq!(user("s3://bucket/x@y"), None);
         assert_eq!(Location::new("sftp://me:pw@h/x").to_string(), "sftp://...");
+        assert_eq!(Location::new("http://me:pw").to_string(), "http://...");
+        assert_eq!(Location::new("http://h/a#b").to_string(), "http://h/a#...");
+        assert!(matches!(Location::new("http://h/a#b").store(), Some(Err(Error::Usage { .. }))));
     }
 
     #[test]

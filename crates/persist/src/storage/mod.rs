@@ -47,7 +47,7 @@ fn open_store(location: &Location, remote: &Remote) -> Result<Arc<dyn Store>, Er
         #[cfg(not(feature = "s3"))]
         Scheme::S3 => Err(lacks("s3")),
         Scheme::Unknown(advice) => Err(Error::Usage {
-            what: format!("{location}: nobody knows this kind of URL"),
+            what: format!("{location} is no URL that can be used"),
             advice: advice.clone(),
         }),
     }

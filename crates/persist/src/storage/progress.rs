@@ -33,6 +33,17 @@ impl Meter {
         Self {}
     }
 
+    /// So many bytes went before, in another transfer.
+    #[cfg_attr(not(feature = "progress"), expect(unused_variables, reason = "nothing is shown"))]
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "parts are sent to servers"))]
+    pub(crate) fn start_at(&mut self, bytes: u64) {
+        #[cfg(feature = "progress")]
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            bar.reset_eta();
+        }
+    }
+
     /// So many bytes more.
     #[cfg_attr(not(feature = "progress"), expect(unused_variables, reason = "nothing is shown"))]
     pub(crate) fn advance(&mut self, bytes: u64) {
@@ -40,6 +51,16 @@ impl Meter {
         if let Some(bar) = &self.bar {
             bar.inc(bytes);
         }
+    }
+}
+
+/// Says something to who looks at the terminal.
+#[cfg_attr(not(feature = "progress"), expect(unused_variables, reason = "nothing is shown"))]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "said of servers"))]
+pub(crate) fn notice(text: &str) {
+    #[cfg(feature = "progress")]
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        eprintln!("{text}");
     }
 }
 

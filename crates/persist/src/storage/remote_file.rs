@@ -38,7 +38,7 @@ impl RemoteFile {
                 retries,
                 size: part.total.unwrap_or(u64::MAX),
                 tag: part.tag.clone(),
-                kept: tempfile::tempfile()?,
+                kept: tempfile::tempfile().map_err(|error| not_kept(&error))?,
                 have: Ranges::default(),
                 last: (0, LOOK),
             };
@@ -114,8 +114,8 @@ impl RemoteFile {
             let skipped = from.saturating_sub(part.start);
             match self.keep(part, wanted.saturating_add(skipped), shown.then_some(wanted)) {
                 Ok(came) if came >= wanted.saturating_add(skipped) => {}
-                // Something came, so trying again leads on.
-                Ok(came) if came > skipped => tries = 0,
+                // Enough came that trying again leads on.
+                Ok(came) if came >= skipped.saturating_add(LOOK) => tries = 0,
                 Ok(came) => try_again(&mut tries, self.retries, cut(came, wanted))?,
                 Err(error) => try_again(&mut tries, self.retries, error)?,
             }
@@ -145,10 +145,8 @@ impl RemoteFile {
             if read == 0 {
                 break;
             }
-            self.kept.write_all(buffer.get(..read).unwrap_or_default()).map_err(|e| {
-                let text = format!("cannot keep what came in {}: {e}", std::env::temp_dir().display());
-                io::Error::new(ErrorKind::StorageFull, text)
-            })?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            self.kept.write_all(bytes).map_err(|error| not_kept(&error))?;
             let at = part.start.saturating_add(came);
             came = came.saturating_add(read as u64);
             self.have.add(at, part.start.saturating_add(came));
@@ -168,6 +166,15 @@ fn try_again(tries: &mut u32, retries: u32, error: io::Error) -> io::Result<()> 
     super::wait(*tries);
     *tries = tries.saturating_add(1);
     Ok(())
+}
+
+/// The fault is here, and not the server's.
+fn not_kept(error: &io::Error) -> io::Error {
+    let folder = std::env::temp_dir();
+    io::Error::new(
+        ErrorKind::StorageFull,
+        format!("what comes cannot be kept in {}: {error}", folder.display()),
+    )
 }
 
 fn cut(came: u64, wanted: u64) -> io::Error {
@@ -294,13 +301,13 @@ mod tests {
 
     #[test]
     fn goes_on_where_a_connection_broke() {
-        let store = broken(1_000_000, 30_000, true);
+        let store = broken(1_000_000, 70_000, true);
         let mut file = RemoteFile::open(store.clone(), "u", 0).unwrap();
         let mut bytes = vec![0; 1_000_000];
         file.read_at(0, &mut bytes).unwrap();
         assert!(bytes == store.bytes);
         let asked = store.asked.lock().unwrap().len();
-        assert_eq!(asked, 1_000_000_usize.div_ceil(30_000));
+        assert_eq!(asked, 1 + (1_000_000 - LOOK as usize).div_ceil(70_000));
         file.fetch_all().unwrap();
         assert_eq!(store.asked.lock().unwrap().len(), asked);
     }

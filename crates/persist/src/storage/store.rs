@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What is on its way and did not change for so many seconds belongs to nobody any more.
 #[cfg(feature = "remote")]
-pub(crate) const FORGOTTEN: u64 = 3600;
+pub(crate) const FORGOTTEN: u64 = 24 * 3600;
 
 /// Files behind URLs. URLs come and go as text without secrets; what they are allowed with, a store knows.
 ///

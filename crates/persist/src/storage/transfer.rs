@@ -1,13 +1,14 @@
 //! Copying files and folders from place to place, and listing what is there.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 use std::time::UNIX_EPOCH;
 
 use super::{Entry, Location, is_absent};
 use crate::container::bundle;
 use crate::container::window::Window;
+use crate::format::saved_model;
 use crate::tree::ByteSource as _;
 use crate::{Error, commit, limits};
 
@@ -56,33 +57,40 @@ fn local_entries(folder: &Path) -> io::Result<Vec<Entry>> {
     std::fs::read_dir(folder)?.map(entry).collect()
 }
 
-/// Copies a file, a folder with all that is in it, or the files of a TensorFlow checkpoint by its prefix; gives where the copy is. A copy into a folder (`to` is one, or ends in a slash) has
-/// the name of what is copied. Each file takes its place when it is complete, and a folder's `saved_model.pb` is the last.
+/// Copies a file, a folder with all that is in it, or the files of a TensorFlow checkpoint by its prefix; gives where the copy is.
+///
+/// A copy into a folder (`to` is one, or ends in a slash) has the name of what is copied; but a SavedModel replaces one of the same name.
+/// A file, a checkpoint or a SavedModel takes its place whole or not at all; of other folders, each file does.
 ///
 /// # Errors
 /// Nothing is there, or it cannot be read or written. Of a folder, the files copied before are there.
 pub fn copy(from: impl Into<Location>, to: impl Into<Location>) -> Result<Location, Error> {
     let (from, mut to) = (from.into().session(), to.into());
     let what = What::of(&from)?;
-    if to.ends_in_slash() || is_folder(&to) {
+    let replaces = || matches!(what, What::SavedModel) && saved_model::holds(&to.session());
+    if to.ends_in_slash() || (is_folder(&to) && !replaces()) {
         let name = from.file_name().ok_or_else(|| Error::Usage {
             what: format!("{from} has no name that the copy could have"),
             advice: "give the copy a name".into(),
         })?;
         to = to.join(&*name);
     }
+    let inside = format!("{}/", from.to_string().trim_end_matches('/'));
+    if format!("{to}/").starts_with(&inside) && from.is_remote() == to.is_remote() {
+        return Err(Error::Usage {
+            what: format!("{to} is {from} itself, or inside it"),
+            advice: "copy it to another place".into(),
+        });
+    }
     commit::create_folder(to.folder())?;
     match what {
         What::File(file) => copy_file(&from, &file, &to)?,
-        What::Folder => copy_folder(&from, &to, 0)?,
-        What::Checkpoint(shards) => {
-            let data = (0..shards).map(|shard| bundle::data_ending(shard, shards));
-            // The index, which makes it one, comes last.
-            for ending in data.chain([".index".to_owned()]) {
-                let part = from.with_suffix(&ending);
-                copy_file(&part, &Window::open(&part)?, &to.with_suffix(&ending))?;
-            }
+        // Its files belong together.
+        What::SavedModel => {
+            commit::write_folder(&to, saved_model::own, |to| copy_folder(&from, to, 0))?;
         }
+        What::Folder => copy_folder(&from, &to, 0)?,
+        What::Checkpoint => bundle::copy(&from, &to)?,
     }
     Ok(to)
 }
@@ -90,9 +98,9 @@ pub fn copy(from: impl Into<Location>, to: impl Into<Location>) -> Result<Locati
 /// What is to be copied.
 enum What {
     File(Window),
+    SavedModel,
     Folder,
-    /// With so many data files.
-    Checkpoint(usize),
+    Checkpoint,
 }
 
 impl What {
@@ -102,13 +110,16 @@ impl What {
             Err(Error::Io { source, .. }) if is_absent(&source) => source,
             Err(other) => return Err(other),
         };
+        if saved_model::holds(from) {
+            return Ok(Self::SavedModel);
+        }
         // On some storages a folder is no more than the files in it.
         let is_folder = |entries: Vec<Entry>| !entries.is_empty() || source.kind() == ErrorKind::IsADirectory;
         if list(from).is_ok_and(is_folder) {
             return Ok(Self::Folder);
         }
         match bundle::shards_in_force(from)? {
-            Some(shards) => Ok(Self::Checkpoint(shards)),
+            Some(_) => Ok(Self::Checkpoint),
             None => Err(from.failed("open", source)),
         }
     }
@@ -126,22 +137,7 @@ fn copy_file(from: &Location, file: &Window, to: &Location) -> Result<(), Error>
         let file = File::open(path).map_err(|source| from.failed("open", source))?;
         return commit::send_file(to, &file);
     }
-    commit::write_file(to, |target: &mut File| {
-        if let Some(fetched) = file.fetch_into(target) {
-            return fetched.map_err(|source| file.failed(source));
-        }
-        let mut at = 0;
-        let mut buffer = vec![0; 256 << 10];
-        while at < file.size() {
-            let left = usize::try_from(file.size().saturating_sub(at)).unwrap_or(usize::MAX);
-            let room = left.min(buffer.len());
-            let Some(part) = buffer.get_mut(..room) else { break };
-            file.read_at(at, part).map_err(|source| file.failed(source))?;
-            target.write_all(part).map_err(|source| to.failed("write", source))?;
-            at = at.saturating_add(room as u64);
-        }
-        Ok(())
-    })
+    commit::write_file(to, |target| file.copy_into(target, to.as_path()))
 }
 
 /// Whether a name in a list, which is a server's word, is one of something in the folder: not `..`, and on no system a path.
@@ -157,11 +153,12 @@ fn copy_folder(from: &Location, to: &Location, depth: usize) -> Result<(), Error
     }
     commit::create_folder(to)?;
     let mut entries = list(from)?;
+    let is_saved_model = depth == 0 && entries.iter().any(|entry| entry.name == saved_model::GRAPH);
     // What makes the rest visible comes last: a graph, an index, a state file.
     entries.sort_by_key(|entry| {
-        (entry.name == "saved_model.pb", entry.name == "checkpoint", entry.name.ends_with(".index"))
+        (entry.name == saved_model::GRAPH, entry.name == "checkpoint", entry.name.ends_with(".index"))
     });
-    for entry in entries {
+    for entry in entries.into_iter().filter(|entry| !commit::is_temporary(&entry.name)) {
         if !is_inside(&entry.name) {
             let what =
                 format!("it lists the name `{}`, which leads out of the folder", entry.name.escape_debug());
@@ -169,11 +166,23 @@ fn copy_folder(from: &Location, to: &Location, depth: usize) -> Result<(), Error
         }
         let (from, to) = (from.join(&entry.name), to.join(&entry.name));
         match entry.is_folder {
+            // Where folders cannot be moved, data must not be replaced before their index.
+            true if is_saved_model && entry.name == saved_model::VARIABLES => copy_variables(&from, &to)?,
             true => copy_folder(&from, &to, depth.saturating_add(1))?,
             false => copy_file(&from, &Window::open(&from)?, &to)?,
         }
     }
     Ok(())
+}
+
+/// The checkpoint inside a SavedModel.
+fn copy_variables(from: &Location, to: &Location) -> Result<(), Error> {
+    let name = saved_model::VARIABLES;
+    commit::create_folder(to)?;
+    match bundle::shards_in_force(&from.join(name))? {
+        Some(_) => bundle::copy(&from.join(name), &to.join(name)),
+        None => copy_folder(from, to, 1),
+    }
 }
 
 #[cfg(test)]

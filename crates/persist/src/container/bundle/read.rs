@@ -158,7 +158,7 @@ pub fn shards_in_force(prefix: &Location) -> Result<Option<usize>, Error> {
     Ok(shards())
 }
 
-fn read_index(prefix: &Location) -> Result<Vec<u8>, Error> {
+pub(super) fn read_index(prefix: &Location) -> Result<Vec<u8>, Error> {
     let index = Window::open(&index_path(prefix))?;
     if index.size() > limits::BUNDLE_INDEX_BYTES {
         return Err(Error::Unsupported {

@@ -1,13 +1,13 @@
 //! Writing a bundle. The module above says how it becomes visible.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use prost::Message;
 
-use super::read::shards_in_force;
-use super::{data_ending, data_files, data_type, is_file_of, strings};
-use crate::commit::{self, Group};
+use super::publish::{self, Parts};
+use super::{data_type, strings};
 use crate::container::protobuf::{
     BundleEntryProto, BundleHeaderProto, TensorShapeProto, VersionDef, tensor_shape_proto::Dim,
 };
@@ -16,7 +16,7 @@ use crate::tree::Bytes;
 use crate::{Error, Location};
 
 /// Most data files of a bundle: each is held open until all are complete.
-const MOST_SHARDS: usize = 128;
+pub(super) const MOST_SHARDS: usize = 128;
 
 /// A tensor to write.
 pub struct Tensor {
@@ -51,68 +51,44 @@ pub fn write(prefix: &Location, tensors: &[Tensor], shards: usize) -> Result<(),
             &format!("write at most {MOST_SHARDS}"),
         );
     }
-    let Some(stem) = prefix.file_name() else {
-        return usage(format!("the checkpoint prefix {}", prefix.display()), "end it in a name");
-    };
     if let Some(bad) = tensors.iter().find(|t| t.name.is_empty() || t.name.starts_with('\0')) {
         return usage(format!("a tensor named {:?}", bad.name), "choose another name");
     }
-    let folder = prefix.folder();
-    let own = |name: &str| is_file_of(&stem, name);
-    // A reader of the checkpoint in force must find its data files until the new index is there.
-    let counted = shards + usize::from(shards_in_force(prefix)? == Some(shards));
+    let mut new = New { prefix, shards, parts: divide(tensors, shards), entries: Vec::new() };
+    publish::publish(prefix, shards, &mut new)
+}
 
-    let mut group = Group::new(&folder, &own);
-    let mut entries = Vec::new();
-    let parts = divide(tensors, shards);
-    for (shard, part) in parts.iter().enumerate() {
-        let name = format!("{stem}{}", data_ending(shard, counted));
-        let path = super::data_path(prefix, shard, shards);
-        group.write(&name, |file| write_data(path.as_path(), file, part, shard, &mut entries))?;
+/// A checkpoint of tensors.
+struct New<'a> {
+    prefix: &'a Location,
+    shards: usize,
+    parts: Vec<Vec<&'a Tensor>>,
+    entries: Vec<sstable::Entry>,
+}
+
+impl Parts for New<'_> {
+    fn data(&mut self, shard: usize, file: &mut File) -> Result<(), Error> {
+        let path = super::data_path(self.prefix, shard, self.shards);
+        let part = self.parts.get(shard).map(Vec::as_slice).unwrap_or_default();
+        write_data(path.as_path(), file, part, shard, &mut self.entries)
     }
-    entries.sort_unstable();
-    if let Some(pair) = entries.windows(2).find(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
-        let name = pair.first().map(|(key, _)| String::from_utf8_lossy(key)).unwrap_or_default();
-        return usage(format!("two tensors named {name}"), "give each its own name");
-    }
-    let index = |shards: usize| -> Result<Vec<u8>, Error> {
+
+    fn index(&mut self, shards: usize) -> Result<Vec<u8>, Error> {
+        self.entries.sort_unstable();
+        let twice = |pair: &&[sstable::Entry]| matches!(pair, [(a, _), (b, _)] if a == b);
+        if let Some(pair) = self.entries.windows(2).find(twice) {
+            let name = pair.first().map(|(key, _)| String::from_utf8_lossy(key)).unwrap_or_default();
+            return Err(Error::Usage {
+                what: format!("two tensors named {name}"),
+                advice: "give each its own name".into(),
+            });
+        }
         let version = Some(VersionDef { producer: 1, ..VersionDef::default() });
         let header = BundleHeaderProto { num_shards: number(shards)?, endianness: 0, version };
         let mut all = vec![(Vec::new(), header.encode_to_vec())];
-        all.extend(entries.iter().cloned());
+        all.extend(self.entries.iter().cloned());
         Ok(sstable::write(&all))
-    };
-    let index_name = format!("{stem}.index");
-    let put = |bytes: Vec<u8>| {
-        move |file: &mut std::fs::File| {
-            file.write_all(&bytes).map_err(|source| Error::Io {
-                action: "write",
-                path: super::index_path(prefix).as_path().into(),
-                source,
-            })
-        }
-    };
-    group.write(&index_name, put(index(counted)?))?;
-    group.publish()?;
-
-    // From here on the new checkpoint is saved; only its names may not be the usual ones yet.
-    let usual_names = || -> Result<(), Error> {
-        let mut group = Group::new(&folder, &own);
-        for shard in 0..shards {
-            let name = |count| format!("{stem}{}", data_ending(shard, count));
-            group.link(&name(counted), &name(shards))?;
-        }
-        group.write(&index_name, put(index(shards)?))?;
-        group.publish()
-    };
-    if counted != shards && usual_names().is_err() {
-        return Ok(());
     }
-    for (file, _) in data_files(prefix).iter().filter(|(_, count)| *count != shards) {
-        // Left over from other numbers of data files; harmless, so no reason to call the save failed.
-        let _ = commit::remove_file(file);
-    }
-    Ok(())
 }
 
 /// Cuts the list of tensors into `shards` runs of about equal size.
@@ -138,7 +114,7 @@ fn divide(tensors: &[Tensor], shards: usize) -> Vec<Vec<&Tensor>> {
 /// Writes one data file, one tensor in memory at a time.
 fn write_data(
     path: &Path,
-    file: &mut std::fs::File,
+    file: &mut File,
     tensors: &[&Tensor],
     shard: usize,
     entries: &mut Vec<sstable::Entry>,
@@ -189,7 +165,7 @@ fn write_data(
     Ok(())
 }
 
-fn number(n: usize) -> Result<i32, Error> {
+pub(super) fn number(n: usize) -> Result<i32, Error> {
     i32::try_from(n).map_err(|_| too_large(n))
 }
 

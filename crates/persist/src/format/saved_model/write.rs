@@ -21,10 +21,10 @@ use crate::{Error, Location};
 const FINGERPRINT: &str = "fingerprint.pb";
 /// Folders of the format.
 const ASSETS: &str = "assets";
-const VARIABLES: &str = "variables";
+pub(crate) const VARIABLES: &str = "variables";
 
 /// Whether a name in the directory is the format's own.
-fn own(name: &str) -> bool {
+pub(crate) fn own(name: &str) -> bool {
     [GRAPH, METADATA, FINGERPRINT, ASSETS, VARIABLES].contains(&name)
 }
 

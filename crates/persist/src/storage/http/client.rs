@@ -10,7 +10,7 @@ use ureq::http::{self, HeaderMap, StatusCode, Uri, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
-use ureq::{Agent, SendBody};
+use ureq::{Agent, AsSendBody, SendBody};
 
 use super::credentials::Credentials;
 use super::redirect;
@@ -18,13 +18,15 @@ use super::temporary;
 use super::veil::{Veil, reveal};
 use super::words::words;
 use crate::storage::location::{Options, User};
-use crate::storage::progress::{Meter, name_of};
+use crate::storage::progress::{Meter, name_of, notice};
 use crate::{limits, storage};
 
 /// Until a server is reached.
 const CONNECT: Duration = Duration::from_secs(20);
-/// Without a byte in either direction: moving a large file may take a server some time.
-const SILENCE: Duration = Duration::from_secs(120);
+/// Without a byte in either direction.
+const SILENCE: Duration = Duration::from_secs(60);
+/// The same, while a server moves or copies a large file, or has taken one.
+const WORK: Duration = Duration::from_secs(600);
 /// Longest wait that a server may ask for.
 const LONGEST_WAIT: u64 = 30;
 /// Bodies of so many bytes are sent when the server has said that it wants them.
@@ -39,6 +41,7 @@ pub(in crate::storage) struct Client {
     /// Who we are by the header `Authorization`; `None` where requests say it in another way.
     credentials: Option<Credentials>,
     pub(in crate::storage) retries: u32,
+    insecure: bool,
 }
 
 /// A request. Secrets are apart from the rest.
@@ -73,8 +76,6 @@ pub(in crate::storage) enum Body<'a> {
 pub(in crate::storage) struct Answer {
     pub(in crate::storage) status: u16,
     pub(in crate::storage) headers: HeaderMap,
-    /// The URL that it came from, after redirections.
-    pub(in crate::storage) url: String,
     pub(in crate::storage) body: Box<dyn Read + Send>,
     /// What of the request must not be shown, where the server repeats it.
     pub(in crate::storage) secrets: Vec<String>,
@@ -86,17 +87,20 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as text.
-    pub(in crate::storage) fn text(self) -> io::Result<String> {
+    /// The body as text; nothing is left of it.
+    pub(in crate::storage) fn text(&mut self) -> io::Result<String> {
+        String::from_utf8(self.bytes()?).map_err(io::Error::other)
+    }
+
+    fn bytes(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.body.take(limits::ANSWER_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
+        let body = std::mem::replace(&mut self.body, Box::new(io::empty()));
+        body.take(limits::ANSWER_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limits::ANSWER_BYTES {
-            return Err(io::Error::other(format!(
-                "the server answered more than {} bytes",
-                limits::ANSWER_BYTES
-            )));
+            let text = format!("the server answered more than {} bytes", limits::ANSWER_BYTES);
+            return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
-        String::from_utf8(bytes).map_err(io::Error::other)
+        Ok(bytes)
     }
 }
 
@@ -119,10 +123,6 @@ impl Client {
     pub(in crate::storage) fn new(credentials: Option<Credentials>, options: &Options) -> io::Result<Self> {
         let mut tls = TlsConfig::builder();
         if options.insecure {
-            static SAID: Once = Once::new();
-            SAID.call_once(|| {
-                eprintln!("Warning: certificates are not checked (insecure): a server may be anybody's")
-            });
             tls = tls.disable_verification(true);
         } else if let Some(certs) = own_certificates()? {
             tls = tls.root_certs(certs);
@@ -141,16 +141,36 @@ impl Client {
             .build();
         let connector = DefaultConnector::default().chain(Veil);
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
-        Ok(Self { agent, credentials, retries: options.retries })
+        Ok(Self { agent, credentials, retries: options.retries, insecure: options.insecure })
     }
 
     /// Sends a request, again while what fails may pass, and follows redirections.
     pub(in crate::storage) fn send(&self, request: &Request) -> io::Result<Answer> {
+        self.repeat(|| self.send_redirected(request))
+    }
+
+    /// The same; the body of the answer is here, whole. For answers that people could read.
+    pub(in crate::storage) fn send_whole(&self, request: &Request) -> io::Result<Answer> {
+        self.repeat(|| {
+            let mut answer = self.send_redirected(request)?;
+            let body = answer.bytes().map_err(|error| match error.kind() {
+                ErrorKind::InvalidData => Failure::Lasting(error),
+                _ => Failure::Passing(error, None),
+            })?;
+            Ok(Answer { body: Box::new(io::Cursor::new(body)), ..answer })
+        })
+    }
+
+    fn repeat(&self, once: impl Fn() -> Result<Answer, Failure>) -> io::Result<Answer> {
         let mut tries = 0;
         loop {
-            match self.send_redirected(request) {
+            match once() {
                 Ok(answer) => return Ok(answer),
-                Err(Failure::Passing(_, asked)) if tries < self.retries => {
+                // Who waited for a minute, waits once more, and not for hours.
+                Err(Failure::Passing(error, asked))
+                    if tries < self.retries && (tries == 0 || error.kind() != ErrorKind::TimedOut) =>
+                {
+                    notice(&format!("{error}; trying again"));
                     match asked {
                         Some(seconds) => std::thread::sleep(Duration::from_secs(seconds.min(LONGEST_WAIT))),
                         None => storage::wait(tries),
@@ -184,10 +204,18 @@ impl Client {
     }
 
     fn send_once(&self, request: &Request) -> Result<Answer, Failure> {
+        let large = matches!(request.body, Body::File(_, _, size) if size >= ASK_FIRST);
+        self.send_once_as(request, large)
+    }
+
+    fn send_once_as(&self, request: &Request, asks_first: bool) -> Result<Answer, Failure> {
         let lasting =
             |error: http::Error| Failure::Lasting(io::Error::new(ErrorKind::InvalidInput, error.to_string()));
         let url = redirect::encoded(&request.url);
         let uri: Uri = url.parse().map_err(|e: http::uri::InvalidUri| lasting(e.into()))?;
+        if self.insecure && uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
+            warn_insecure();
+        }
         let authorization = self.credentials.as_ref().and_then(|credentials| credentials.authorization(&uri));
         let mut secrets = Vec::new();
         let mut veiled = |name: &str, secret: &str| {
@@ -196,7 +224,7 @@ impl Client {
             placeholder
         };
         let target = match &request.query {
-            Some(query) => format!("{url}?{}", veiled("query", query)),
+            Some(query) => format!("{url}?{}", veiled("query", &redirect::encoded(query))),
             None => url.clone(),
         };
         let mut builder = http::Request::builder().method(request.method).uri(target);
@@ -204,8 +232,6 @@ impl Client {
             builder = builder.header(header::AUTHORIZATION, veiled("authorization", value));
         }
         for (name, value) in &request.headers {
-            // A header of this kind gives rights to who has it.
-            let value = if *name == "x-amz-security-token" { veiled("token", value) } else { value.clone() };
             builder = builder.header(*name, value);
         }
         if let Some(destination) = &request.destination {
@@ -213,27 +239,28 @@ impl Client {
         }
         let sent = match &request.body {
             Body::Nothing => {
-                let built = builder.body(()).map_err(lasting)?;
+                let built = patient(&self.agent, builder.body(()).map_err(lasting)?);
                 reveal(secrets, || self.agent.run(built))
             }
             Body::Text(text) => {
                 let builder = builder.header(header::CONTENT_TYPE, "application/xml; charset=utf-8");
-                let built = builder.body(*text).map_err(lasting)?;
+                let built = patient(&self.agent, builder.body(*text).map_err(lasting)?);
                 reveal(secrets, || self.agent.run(built))
             }
             Body::File(file, from, size) => {
                 let name = name_of(&request.url);
                 let total = request.total.unwrap_or(*size);
                 let mut meter = Meter::new("Writing", temporary::of(&name).unwrap_or(&name), total);
-                meter.advance(request.total.map_or(0, |_| *from));
+                meter.start_at(request.total.map_or(0, |_| *from));
                 let mut reader = Measured { file, left: *size, meter };
                 let mut start = *file;
                 start.seek(io::SeekFrom::Start(*from)).map_err(Failure::Lasting)?;
                 builder = builder.header(header::CONTENT_LENGTH, size.to_string());
-                if *size >= ASK_FIRST {
+                if asks_first {
                     builder = builder.header(header::EXPECT, "100-continue");
                 }
                 let built = builder.body(SendBody::from_reader(&mut reader)).map_err(lasting)?;
+                let built = patient(&self.agent, built);
                 reveal(secrets, || self.agent.run(built))
             }
         };
@@ -241,20 +268,45 @@ impl Client {
         let answer = Answer {
             status: head.status.as_u16(),
             headers: head.headers,
-            url: request.url.clone(),
             body: Box::new(body.into_reader()),
             secrets: secrets_of(request.query.as_deref(), authorization.as_ref()),
         };
         let status = answer.status;
-        if matches!(status, 200..=399) || request.accept.contains(&status) {
+        if matches!(status, 200..=299) || redirect::is_one(status) || request.accept.contains(&status) {
             return Ok(answer);
         }
+        if status == 417 && asks_first {
+            // A server that does not know the question.
+            return self.send_once_as(request, false);
+        }
+        let challenge = answer.header(header::WWW_AUTHENTICATE).unwrap_or("Basic").to_ascii_lowercase();
         let mut failure = refused(answer);
-        if status == 401 && self.credentials.is_some() {
+        if status == 401 && !challenge.contains("basic") {
+            let kind = challenge.split_whitespace().next().unwrap_or_default();
+            failure.add(&format!("; it wants `{kind}` authentication, where only `basic` is known here"));
+        } else if status == 401 && self.credentials.is_some() {
             failure.add(&advice(authorization.map(|(_, user)| user), &uri));
         }
         Err(failure)
     }
+}
+
+/// A request whose answer may take a server some time, when it is one.
+fn patient<B: AsSendBody>(agent: &Agent, request: http::Request<B>) -> http::Request<B> {
+    match request.method().as_str() {
+        "MOVE" | "COPY" | "PUT" | "POST" => {
+            agent.configure_request(request).timeout_per_read(Some(WORK)).build()
+        }
+        _ => request,
+    }
+}
+
+/// Says once that nobody looks at certificates.
+fn warn_insecure() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        eprintln!("Warning: certificates are not checked (insecure): a server may be anybody's")
+    });
 }
 
 /// The certificates that the environment names, as it does for curl; else those that everybody trusts.
@@ -287,6 +339,9 @@ impl Read for Measured<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let read = buffer.get_mut(..room).map_or(Ok(0), |room| self.file.read(room))?;
+        if read == 0 && room > 0 {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the file became shorter while it was sent"));
+        }
         self.left = self.left.saturating_sub(read as u64);
         self.meter.advance(read as u64);
         Ok(read)
@@ -308,7 +363,9 @@ fn refused(answer: Answer) -> Failure {
     let mut text =
         format!("the server answered {} {}", answer.status, status.canonical_reason().unwrap_or(""));
     let said = words(answer);
-    if !said.is_empty() {
+    // Many pages repeat the status alone.
+    let reason = status.canonical_reason().unwrap_or("");
+    if !said.is_empty() && said.trim_start_matches(status.as_str()).trim() != reason {
         text += &format!(": {said}");
     }
     let error = io::Error::new(kind, text);
@@ -323,6 +380,8 @@ fn secrets_of(query: Option<&str>, authorization: Option<&(String, User)>) -> Ve
     let mut found = Vec::new();
     if let Some((header, user)) = authorization {
         found.extend([header.trim_start_matches("Basic ").to_owned(), user.password.clone()]);
+        // Links to what is shared have their secret here.
+        found.extend(user.password.is_empty().then(|| user.name.clone()));
     }
     if let Some(query) = query {
         found.push(query.to_owned());
@@ -339,6 +398,7 @@ fn secrets_of(query: Option<&str>, authorization: Option<&(String, User)>) -> Ve
 fn advice(user: Option<User>, uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
     match user {
+        Some(user) if user.password.is_empty() => " (as a user without a password)".into(),
         Some(user) => format!(" (as the user `{}`)", user.name),
         None => format!(
             "; give a user and a password: in ~/.netrc (machine {host} login USER password PASSWORD), in RHYTON_WEBDAV_USER and \
@@ -354,7 +414,7 @@ fn answer_passes(status: StatusCode) -> bool {
 
 /// What it means that no answer came.
 fn failure(error: ureq::Error, uri: &Uri) -> Failure {
-    let host = uri.host().unwrap_or_default();
+    let host = uri.authority().map_or("", |authority| authority.as_str());
     match error {
         ureq::Error::Io(error) => io_failure(error, host),
         ureq::Error::Timeout(what) => {
@@ -385,6 +445,9 @@ fn io_failure(error: io::Error, host: &str) -> Failure {
         return Failure::Lasting(io::Error::new(ErrorKind::HostUnreachable, text));
     }
     match error.kind() {
+        ErrorKind::ConnectionRefused => {
+            Failure::Passing(io::Error::new(error.kind(), format!("{host} cannot be reached: {text}")), None)
+        }
         // What TLS found.
         ErrorKind::InvalidData | ErrorKind::InvalidInput => certificate_or(text, host),
         kind => {
@@ -396,6 +459,16 @@ fn io_failure(error: io::Error, host: &str) -> Failure {
 }
 
 fn certificate_or(text: String, host: &str) -> Failure {
+    if text.contains("InvalidContentType") {
+        return Failure::Lasting(io::Error::other(format!("{host} speaks no TLS here; try http://")));
+    }
+    if text.contains("CaUsedAsEndEntity") {
+        let advice = "it says that it is an authority's (CA:TRUE), and a server may not show such a one; make it with `-addext \
+                      basicConstraints=critical,CA:FALSE`, or check none (--insecure, `.insecure(true)`)";
+        return Failure::Lasting(io::Error::other(format!(
+            "the certificate of {host} cannot be trusted: {advice}"
+        )));
+    }
     if text.contains("certificate") {
         let advice = "if you trust this server, name its certificate in SSL_CERT_FILE, or check none (--insecure, `.insecure(true)`)";
         return Failure::Lasting(io::Error::other(format!(

@@ -24,7 +24,7 @@ impl Credentials {
     /// Those for a URL that was given.
     pub(super) fn of(location: &Location) -> Self {
         let authority = |location: &Location| {
-            let uri: Uri = location.url().parse().ok()?;
+            let uri: Uri = super::redirect::encoded(&location.url()).parse().ok()?;
             Some(place(&uri))
         };
         let given = location.remote().and_then(|remote| remote.user.clone());
@@ -56,17 +56,24 @@ impl Credentials {
         let place = place(uri);
         for (of, user) in self.given.iter().chain(&self.environment) {
             if *of == place {
-                return Some(user.clone());
+                // `https://me@host`: who, but not how.
+                let known = || self.netrc(uri, Some(&user.name));
+                let known = user.password.is_empty().then(known).flatten();
+                return Some(known.unwrap_or_else(|| user.clone()));
             }
         }
+        self.netrc(uri, None)
+    }
+
+    /// The user of a host in `~/.netrc`, of this name where one is given.
+    fn netrc(&self, uri: &Uri, name: Option<&str>) -> Option<User> {
         let host = uri.host()?.to_ascii_lowercase();
-        let netrc = self.netrc.get_or_init(|| {
-            netrc_path()
-                .and_then(|path| std::fs::read_to_string(path).ok())
-                .map_or_else(Vec::new, |text| parse_netrc(&text))
-        });
-        let of =
-            |(machine, _): &&(Option<String>, User)| machine.as_ref().is_none_or(|machine| *machine == host);
+        let read = || netrc_path().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        let netrc = self.netrc.get_or_init(|| parse_netrc(&read()));
+        let of = |(machine, user): &&(Option<String>, User)| {
+            machine.as_ref().is_none_or(|machine| *machine == host)
+                && name.is_none_or(|name| name == user.name)
+        };
         netrc.iter().find(of).map(|(_, user)| user.clone())
     }
 }
@@ -190,6 +197,12 @@ mod tests {
         assert_eq!(name("https://a.org:8443/x"), None);
         assert_eq!(name("http://b.org:8080/").as_deref(), Some("env"));
         assert_eq!(name("https://c.org:1/").as_deref(), Some("rc"));
+        let named = Credentials {
+            given: Some(("a.org:443".into(), user("me", ""))),
+            netrc: vec![(Some("a.org".into()), user("you", "1")), (None, user("me", "2"))].into(),
+            ..Credentials::default()
+        };
+        assert!(named.user(&"https://a.org/".parse().unwrap()) == Some(user("me", "2")));
         // RFC 7617, section 2.
         let aladdin = Credentials {
             given: Some(("h:443".into(), user("Aladdin", "open sesame"))),

@@ -1,10 +1,11 @@
 //! The store behind `https://` and `http://`.
+//!
+//! Servers move in several ways, and not all in one step: many remove what is in the way first, and may fail after that. So what
+//! was sent is removed only while the older file is seen to be there as it was; else it stays, complete, under its temporary name.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::percent_decode_str;
@@ -12,26 +13,23 @@ use ureq::http::header;
 
 use super::client::{Answer, Body, Client, Request};
 use super::multistatus::{self, Resource, path_of};
-use super::{part, temporary};
-use crate::storage::remote_file::opaque;
+use super::{part, temporary, words};
 use crate::storage::store::{Entry, FORGOTTEN, Part, Store, Tag};
 use crate::storage::{self, Location};
 
 /// A server's files.
 pub(in crate::storage) struct WebDav {
-    client: Client,
+    pub(super) client: Client,
     /// What followed the `?` of the URL: it goes with every request.
     query: Option<String>,
-    /// Folders that are there.
-    known: Mutex<HashSet<String>>,
 }
 
 impl WebDav {
     pub(super) fn new(client: Client, query: Option<String>) -> Self {
-        Self { client, query, known: Mutex::default() }
+        Self { client, query }
     }
 
-    fn request(&self, method: &'static str, url: &str) -> Request<'static> {
+    pub(super) fn request(&self, method: &'static str, url: &str) -> Request<'static> {
         Request { method, url: url.into(), query: self.query.clone(), ..Request::default() }
     }
 
@@ -43,59 +41,55 @@ impl WebDav {
             accept: &[404],
             ..self.request("PROPFIND", url)
         };
-        let mut answer = self.client.send(&request).map_err(|e| match e.kind() {
+        let mut answer = self.client.send_whole(&request).map_err(|e| match e.kind() {
             ErrorKind::Unsupported => io::Error::new(
                 e.kind(),
-                format!("{e}: it has no WebDAV here, so it lists and takes no files"),
+                format!("{e}; it has no WebDAV (PROPFIND) here, so it lists and takes no files"),
             ),
             _ => e,
         })?;
         match answer.status {
             404 => Ok(None),
-            207 => {
-                let body = std::mem::replace(&mut answer.body, Box::new(io::empty()));
-                let found = multistatus::read(
-                    &Answer {
-                        body,
-                        headers: answer.headers.clone(),
-                        url: String::new(),
-                        status: 207,
-                        secrets: Vec::new(),
-                    }
-                    .text()?,
-                )?;
-                Ok(Some((found, answer)))
-            }
+            207 => Ok(Some((multistatus::read(&answer.text()?)?, answer))),
             other => {
                 Err(io::Error::other(format!("the server answered {other} to PROPFIND; it should be 207")))
             }
         }
     }
 
-    /// The same for what should be a folder; `NotADirectory` for a file.
-    fn find_folder(&self, url: &str, depth: u8) -> io::Result<Option<(Vec<Resource>, Answer)>> {
+    /// A folder, what is in it (`depth` 1), and the answer that said so; `None` where there is none, `NotADirectory` for a file.
+    pub(super) fn find_folder(&self, url: &str, depth: u8) -> io::Result<Option<(Vec<Resource>, Answer)>> {
+        let url = url.trim_end_matches('/');
         // With its slash: without it, servers redirect first. With it, they do not like files.
-        let found = self.find(&format!("{}/", url.trim_end_matches('/')), depth);
-        match found {
-            Ok(Some((all, answer))) if all.iter().any(|r| r.path == path_of(&answer.url) && !r.is_folder) => {
-                Err(ErrorKind::NotADirectory.into())
-            }
-            Ok(None) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::Other => match self.stat(url.trim_end_matches('/')) {
-                Ok(Some(file)) if !file.is_folder => Err(ErrorKind::NotADirectory.into()),
-                _ => Err(error),
+        let found = match self.find(&format!("{url}/"), depth) {
+            Err(error) if error.kind() == ErrorKind::Other => match self.stat(url) {
+                Ok(Some(file)) if !file.is_folder => return Err(ErrorKind::NotADirectory.into()),
+                _ => return Err(error),
             },
-            other => other,
+            other => other?,
+        };
+        let Some((mut found, answer)) = found else { return Ok(None) };
+        // The folder itself is in the list: all others are below it. Behind a proxy its path may be another one than we asked for.
+        let itself = found.iter().enumerate().min_by_key(|(_, r)| r.path.len()).map(|(at, _)| at);
+        match itself.map(|at| found.swap_remove(at)) {
+            Some(itself) if !itself.is_folder => Err(ErrorKind::NotADirectory.into()),
+            Some(_) => Ok(Some((found, answer))),
+            None => Err(io::Error::other("the server's list of files is empty")),
         }
     }
 
+    /// What is in a folder.
+    pub(super) fn children(&self, folder: &str) -> io::Result<Vec<Resource>> {
+        Ok(self.find_folder(folder, 1)?.ok_or(ErrorKind::NotFound)?.0)
+    }
+
     /// A file or folder; `None` where there is none.
-    fn stat(&self, url: &str) -> io::Result<Option<Resource>> {
+    pub(super) fn stat(&self, url: &str) -> io::Result<Option<Resource>> {
         Ok(self.find(url, 0)?.and_then(|(found, _)| found.into_iter().next()))
     }
 
     /// Sends a file, and looks whether all of it arrived.
-    fn put(&self, url: &str, body: &File, size: u64) -> io::Result<Resource> {
+    pub(super) fn put(&self, url: &str, body: &File, size: u64) -> io::Result<Resource> {
         let mut tries = 0;
         loop {
             self.client.send(&Request { body: Body::File(body, 0, size), ..self.request("PUT", url) })?;
@@ -113,84 +107,93 @@ impl WebDav {
         }
     }
 
-    /// Moves something to another name, over what is there.
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    /// `MOVE` or `COPY`, over what is there.
+    pub(super) fn transfer(&self, method: &'static str, from: &str, to: &str, depth: &str) -> io::Result<()> {
         let request = Request {
-            headers: vec![("overwrite", "T".into())],
+            headers: vec![("overwrite", "T".into()), ("depth", depth.into())],
             destination: Some(to.into()),
-            accept: &[],
-            ..self.request("MOVE", from)
+            accept: &[400, 502],
+            ..self.request(method, from)
         };
-        let answer = self.client.send(&request)?;
+        let mut answer = self.client.send(&request)?;
+        if matches!(answer.status, 400 | 502) {
+            // Behind a proxy, a server may take its own URL for another server's. RFC 4918, section 10.3, has the path alone too.
+            let authority = to.find("://").map_or(0, |at| at.saturating_add(3));
+            let path = to.get(authority..).and_then(|rest| rest.get(rest.find('/')?..));
+            let again = Request { destination: path.map(Into::into), accept: &[], ..request };
+            answer = self.client.send(&again)?;
+        }
         match answer.status {
-            207 => Err(io::Error::other(format!(
-                "the server moved a part only: {}",
-                super::words::words(answer)
-            ))),
-            _ => Ok(()),
+            200 | 201 | 204 => Ok(()),
+            207 => Err(io::Error::other(format!("the server did a part only: {}", words::words(answer)))),
+            other => Err(io::Error::other(format!("the server answered {other} to {method}"))),
         }
     }
 
-    /// Moves a temporary file or folder into its place. Where the answer to a move was lost, the move was done: then there is nothing at
-    /// the old name when it is tried again, and at the new one is what `is_ours` knows.
-    fn publish(&self, temporary: &str, url: &str, is_ours: impl Fn() -> io::Result<bool>) -> io::Result<()> {
-        match self.rename(temporary, url) {
-            Err(error) if error.kind() == ErrorKind::NotFound => match is_ours() {
-                Ok(true) => Ok(()),
-                _ => Err(error),
-            },
-            other => other,
-        }
+    /// Makes a folder; nothing happens where it exists. `false` where its parent is missing.
+    pub(super) fn make_folder(&self, url: &str) -> io::Result<bool> {
+        // Some servers make nothing without the slash.
+        let url = format!("{}/", url.trim_end_matches('/'));
+        let answer = self.client.send(&Request { accept: &[405, 409], ..self.request("MKCOL", &url) })?;
+        Ok(answer.status != 409)
     }
 
     /// Removes what was on its way; it is tidying, which the next save does again.
-    fn discard(&self, url: &str) {
+    pub(super) fn discard(&self, url: &str) {
         drop(self.client.try_once(&self.request("DELETE", url)));
     }
 
-    fn children(&self, folder: &str) -> io::Result<(Vec<Resource>, Answer)> {
-        let (found, answer) = self.find_folder(folder, 1)?.ok_or(ErrorKind::NotFound)?;
-        let itself = path_of(&answer.url);
-        Ok((found.into_iter().filter(|r| r.path != itself).collect(), answer))
+    /// Removes what broken saves of a file or folder left beside it.
+    pub(super) fn tidy(&self, url: &str) {
+        let path = path_of(url);
+        if let Some((folder, _)) = url.trim_end_matches('/').rsplit_once('/') {
+            drop(self.sweep(folder, &|name| path.rsplit('/').next() == Some(name)));
+        }
     }
 
-    /// Sends a folder's files and folders into a folder that is there.
-    fn send_folder(&self, from: &Path, to: &Location) -> io::Result<()> {
-        for entry in std::fs::read_dir(from)? {
-            let entry = entry?;
-            let target = to.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                self.client.send(&self.request("MKCOL", &target.url()))?;
-                self.send_folder(&entry.path(), &target)?;
-            } else {
-                let file = File::open(entry.path())?;
-                let size = file.metadata()?.len();
-                self.put(&target.url(), &file, size)?;
+    /// Moves a file that was `sent` into its place, where `before` was.
+    fn publish(
+        &self,
+        temporary: &str,
+        url: &str,
+        sent: &Resource,
+        before: Option<&Resource>,
+    ) -> io::Result<()> {
+        let fits = |now: &Resource| now.size.is_none() || now.size == sent.size;
+        let error = match self.transfer("MOVE", temporary, url, "infinity") {
+            Ok(()) => match self.stat(url) {
+                Ok(Some(now)) if fits(&now) => return Ok(()),
+                // It said yes, and cannot be asked now.
+                Err(_) => return Ok(()),
+                Ok(_) => io::Error::other("the server said that it moved the file, and did not"),
+            },
+            Err(error) => error,
+        };
+        match self.stat(url) {
+            // The answer to a try was lost, which did it.
+            Ok(Some(now))
+                if error.kind() == ErrorKind::NotFound
+                    && fits(&now)
+                    && (now.has_tag_of(sent) || !before.is_some_and(|before| now.is_as(before))) =>
+            {
+                Ok(())
             }
-        }
-        Ok(())
-    }
-
-    /// Whether the files of a local folder are those in a folder of the server, by their names and sizes.
-    fn holds_folder(&self, url: &str, filled: &Path) -> io::Result<bool> {
-        let (there, _) = self.children(url)?;
-        for entry in std::fs::read_dir(filled)? {
-            let entry = entry?;
-            let about = entry.metadata()?;
-            let name = entry.file_name();
-            let same = |r: &Resource| {
-                name == r.name() && r.size.is_none_or(|size| about.is_dir() || size == about.len())
-            };
-            if !there.iter().any(same) {
-                return Ok(false);
+            Ok(now) if now.as_ref().map_or(before.is_none(), |now| before.is_some_and(|b| now.is_as(b))) => {
+                self.discard(temporary);
+                Err(error)
             }
+            _ => Err(kept(&error, temporary)),
         }
-        Ok(true)
     }
 }
 
+/// An error after which what was sent is still there.
+pub(super) fn kept(error: &io::Error, temporary: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("{error}; what was sent is complete at {temporary}"))
+}
+
 /// The place of a file or folder on its way to a URL, beside it.
-fn beside(url: &str) -> io::Result<String> {
+pub(super) fn beside(url: &str) -> io::Result<String> {
     let url = url.trim_end_matches('/');
     let authority = url.find("://").map_or(0, |at| at.saturating_add(3));
     match url.rfind('/').filter(|at| *at >= authority) {
@@ -227,27 +230,27 @@ impl Store for WebDav {
 
     fn replace(&self, url: &str, body: &File, size: u64) -> io::Result<()> {
         let temporary = beside(url)?;
-        let done = self.put(&temporary, body, size).and_then(|sent| {
-            let is_ours = || {
-                let tag = |r: &Resource| r.etag.as_deref().map(opaque).map(str::to_owned);
-                let same = |there: Resource| there.size == Some(size) && tag(&there) == tag(&sent);
-                Ok(self.stat(url)?.is_some_and(same))
-            };
-            self.publish(&temporary, url, is_ours)
-        });
-        if done.is_err() {
-            self.discard(&temporary);
+        let before = self.stat(url)?;
+        if before.as_ref().is_some_and(|before| before.is_folder) {
+            return Err(io::Error::new(
+                ErrorKind::IsADirectory,
+                "a folder is there, and would become a file",
+            ));
         }
-        done
+        let sent = match self.put(&temporary, body, size) {
+            // What earlier saves left may be what fills it; and the older file is there.
+            Err(error) if error.kind() == ErrorKind::StorageFull && before.is_some() => {
+                self.tidy(url);
+                self.put(&temporary, body, size)
+            }
+            other => other,
+        };
+        let sent = sent.inspect_err(|_| self.discard(&temporary))?;
+        self.publish(&temporary, url, &Resource { size: Some(size), ..sent }, before.as_ref())
     }
 
     fn copy(&self, from: &str, to: &str) -> io::Result<()> {
-        let request = Request {
-            headers: vec![("overwrite", "T".into()), ("depth", "0".into())],
-            destination: Some(to.into()),
-            ..self.request("COPY", from)
-        };
-        self.client.send(&request).map(drop)
+        self.transfer("COPY", from, to, "0")
     }
 
     fn remove(&self, url: &str) -> io::Result<()> {
@@ -261,36 +264,20 @@ impl Store for WebDav {
             size: r.size.filter(|_| !r.is_folder),
             modified: r.modified,
         };
-        let (found, _) = self.children(folder)?;
-        Ok(found.into_iter().map(entry).collect())
+        Ok(self.children(folder)?.into_iter().map(entry).collect())
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {
         let folder = folder.trim_end_matches('/');
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if path_of(folder).is_empty() || known().contains(folder) {
+        if path_of(folder).is_empty() || self.find_folder(folder, 0)?.is_some() || self.make_folder(folder)? {
             return Ok(());
         }
-        if self.find_folder(folder, 0)?.is_none() {
-            let make = || {
-                Ok(self
-                    .client
-                    .send(&Request { accept: &[405, 409], ..self.request("MKCOL", folder) })?
-                    .status)
-            };
-            let mut made: io::Result<u16> = make();
-            if matches!(made, Ok(409)) {
-                // RFC 4918, section 9.3.1: its parent is missing.
-                self.create_folder(folder.rsplit_once('/').map_or("", |(parent, _)| parent))?;
-                made = make();
-            }
-            // Something of that name is there: a folder that somebody else made, or a file.
-            if made? == 405 && self.stat(folder)?.is_some_and(|found| !found.is_folder) {
-                return Err(ErrorKind::NotADirectory.into());
-            }
+        // RFC 4918, section 9.3.1: its parent is missing.
+        self.create_folder(folder.rsplit_once('/').map_or("", |(parent, _)| parent))?;
+        match self.make_folder(folder)? {
+            true => Ok(()),
+            false => Err(io::Error::other("the server answered 409 Conflict, though the parent is there")),
         }
-        known().insert(folder.into());
-        Ok(())
     }
 
     fn moves_folders(&self) -> bool {
@@ -298,67 +285,11 @@ impl Store for WebDav {
     }
 
     fn replace_folder(&self, url: &str, filled: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
-        let url = url.trim_end_matches('/');
-        let old = match self.children(url) {
-            Ok((old, _)) => old,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => {
-                return Err(io::Error::new(error.kind(), "a file is there, and would become a folder"));
-            }
-            Err(error) => return Err(error),
-        };
-        let tidy = || {
-            let (folder, path) = (url.rsplit_once('/').map_or(url, |(folder, _)| folder), path_of(url));
-            drop(self.sweep(folder, &|name| path.rsplit('/').next() == Some(name)));
-        };
-        // Where there is no folder, a temporary one may be the only one that is whole.
-        if !old.is_empty() {
-            tidy();
-        }
-        let temporary = beside(url)?;
-        let place = Location::new(&temporary);
-        let fill = || {
-            self.client.send(&self.request("MKCOL", &temporary))?;
-            self.send_folder(filled, &place)?;
-            // What else is in the old folder is not ours to lose.
-            for foreign in old.iter().filter(|r| !own(r.name()) && temporary::of(r.name()).is_none()) {
-                let from = Location::new(url).join(foreign.name());
-                let request = Request {
-                    headers: vec![("depth", "infinity".into())],
-                    destination: Some(place.join(foreign.name()).url().into_owned()),
-                    ..self.request("COPY", &from.url())
-                };
-                self.client.send(&request)?;
-            }
-            Ok(())
-        };
-        if let Err(error) = fill() {
-            self.discard(&format!("{temporary}/"));
-            return Err(error);
-        }
-        let moved =
-            self.publish(&format!("{temporary}/"), &format!("{url}/"), || self.holds_folder(url, filled));
-        if let Err(error) = moved {
-            // A server that removed the old folder and did not move the new one: then the new one is all there is.
-            return Err(match self.stat(url) {
-                Ok(Some(_)) => {
-                    self.discard(&format!("{temporary}/"));
-                    error
-                }
-                _ => io::Error::new(
-                    error.kind(),
-                    format!("{error}; the new folder is complete at {temporary}"),
-                ),
-            });
-        }
-        if old.is_empty() {
-            tidy();
-        }
-        Ok(())
+        self.put_folder(url.trim_end_matches('/'), filled, own)
     }
 
     fn sweep(&self, folder: &str, ours: &dyn Fn(&str) -> bool) -> io::Result<()> {
-        let (found, answer) = self.children(folder)?;
+        let (found, answer) = self.find_folder(folder, 1)?.ok_or(ErrorKind::NotFound)?;
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|time| time.as_secs());
         let now = answer.header(header::DATE).and_then(multistatus::seconds).or(clock).unwrap_or(0);
         let folder = Location::new(folder);
@@ -366,7 +297,8 @@ impl Store for WebDav {
             let Some(name) = temporary::of(resource.name()) else { continue };
             let forgotten = resource.modified.is_some_and(|then| now.saturating_sub(then) > FORGOTTEN);
             if ours(name) || forgotten {
-                self.discard(&folder.join(resource.name()).url());
+                let url = folder.join(resource.name());
+                self.discard(&format!("{url}{}", if resource.is_folder { "/" } else { "" }));
             }
         }
         Ok(())

@@ -2,11 +2,12 @@
 //!
 //! * `client`: requests and answers; retries, redirections, certificates. `credentials`, `veil`: whom the server takes us for, and that nobody
 //!   else learns it.
-//! * `dav`: the store. `multistatus`: what a folder's listing says. `part`: answers with bytes of a file. `temporary`: names of files that are on their way.
+//! * `dav`: the store; `folders`: how it puts a whole folder in its place. `multistatus`: what a folder's listing says. `part`: answers with bytes of a file. `temporary`: names of files that are on their way.
 
 pub(super) mod client;
 mod credentials;
 mod dav;
+mod folders;
 mod multistatus;
 pub(super) mod part;
 mod redirect;

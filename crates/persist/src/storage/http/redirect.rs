@@ -22,12 +22,25 @@ const ILLEGAL: &AsciiSet = &CONTROLS
 
 /// A URL that can be sent.
 pub(super) fn encoded(url: &str) -> String {
-    utf8_percent_encode(url, ILLEGAL).to_string()
+    let text = utf8_percent_encode(url, ILLEGAL).to_string();
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_code = part.len() >= 2 && part.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+        out += if is_code { "%" } else { "%25" };
+        out += part;
+    }
+    out
+}
+
+/// Whether an answer sends us elsewhere.
+pub(super) fn is_one(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
 /// The request that an answer asks for instead of the one that was sent; `None` where it does not.
 pub(super) fn target<'a>(answer: &Answer, request: &Request<'a>) -> io::Result<Option<Request<'a>>> {
-    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) || request.accept.contains(&answer.status) {
+    if !is_one(answer.status) || request.accept.contains(&answer.status) {
         return Ok(None);
     }
     let Some(location) = answer.header(header::LOCATION) else {
@@ -110,6 +123,7 @@ mod tests {
             "https://silo6/silo/a/new.h5"
         );
         assert_eq!(moved("https://h/silo/a/old.h5", "https://elsewhere/x"), "https://h/silo/a/new.h5");
+        assert_eq!(encoded("https://h/100%/%zz%4"), "https://h/100%25/%25zz%254");
         assert_eq!(encoded("https://h/a b/%20/{x}/ü"), "https://h/a%20b/%20/%7Bx%7D/%C3%BC");
     }
 }

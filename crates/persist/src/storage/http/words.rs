@@ -54,9 +54,15 @@ fn without_marks(page: &str) -> String {
             _ => {}
         }
     }
-    for (mark, letter) in
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
-    {
+    for (mark, letter) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&nbsp;", " "),
+        ("&amp;", "&"),
+    ] {
         text = text.replace(mark, letter);
     }
     text

@@ -24,6 +24,9 @@ const ACCEPT: &[u16] = &ELSEWHERE;
 const ACCEPT_ABSENT: &[u16] = &[404, 301, 302, 303, 307, 308];
 const ACCEPT_PART: &[u16] = &[412, 416, 301, 302, 303, 307, 308];
 
+/// Pages of a list: a server says itself whether there is one more.
+const MOST_PAGES: usize = 10_000;
+
 /// Files of a bucket.
 pub(in crate::storage) struct S3 {
     pub(super) client: Client,
@@ -101,7 +104,16 @@ impl S3 {
     }
 
     pub(super) fn send(&self, request: &Request) -> io::Result<Answer> {
-        let answer = self.client.send(request).map_err(|error| match (error.kind(), &self.credentials) {
+        self.checked(self.client.send(request))
+    }
+
+    /// The same; the body of the answer is here, whole.
+    pub(super) fn send_whole(&self, request: &Request) -> io::Result<Answer> {
+        self.checked(self.client.send_whole(request))
+    }
+
+    fn checked(&self, sent: io::Result<Answer>) -> io::Result<Answer> {
+        let answer = sent.map_err(|error| match (error.kind(), &self.credentials) {
             (kind @ ErrorKind::PermissionDenied, None) => {
                 io::Error::new(kind, format!("{error}; there are no credentials: {}", credentials::ADVICE))
             }
@@ -117,8 +129,7 @@ impl S3 {
     pub(super) fn send_slow(&self, request: &Request) -> io::Result<String> {
         let mut tries = 0;
         loop {
-            let answer = self.send(request)?;
-            let secrets = answer.secrets.clone();
+            let mut answer = self.send_whole(request)?;
             let text = answer.text()?;
             match answers::error_code(&text) {
                 None => return Ok(text),
@@ -126,7 +137,7 @@ impl S3 {
                 Some(_) => {
                     return Err(io::Error::other(format!(
                         "the server could not do it: {}",
-                        words::plain(&text, &secrets)
+                        words::plain(&text, &answer.secrets)
                     )));
                 }
             }
@@ -190,7 +201,12 @@ impl Store for S3 {
             accept: ACCEPT_PART,
             ..self.request(&self.bucket.get_object(self.reader(), key))
         };
-        part::read(self.send(&request)?, from, most)
+        let answer = self.send(&request).map_err(|error| match error.kind() {
+            // Some servers know folders, and have no word for them.
+            ErrorKind::Other if from == 0 && self.list(url).is_ok() => ErrorKind::IsADirectory.into(),
+            _ => error,
+        });
+        part::read(answer?, from, most)
     }
 
     fn replace(&self, url: &str, body: &File, size: u64) -> io::Result<()> {
@@ -220,7 +236,7 @@ impl Store for S3 {
         let mut entries = Vec::new();
         let mut is_there = prefix.is_empty();
         let mut token: Option<String> = None;
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut action = self.bucket.list_objects_v2(self.reader());
             action.with_delimiter("/");
             if !prefix.is_empty() {
@@ -229,7 +245,7 @@ impl Store for S3 {
             if let Some(token) = &token {
                 action.with_continuation_token(token.as_str());
             }
-            let page = answers::listing(&self.send(&self.request(&action))?.text()?)?;
+            let page = answers::listing(&self.send_whole(&self.request(&action))?.text()?)?;
             is_there |= !(page.objects.is_empty() && page.prefixes.is_empty());
             entries.extend(page.objects.into_iter().filter_map(|object| {
                 Some(Entry {
@@ -252,12 +268,11 @@ impl Store for S3 {
             match page.next {
                 None if is_there => return Ok(entries),
                 None => return Err(io::Error::new(ErrorKind::NotFound, "no name begins with it")),
-                next if next == token => {
-                    return Err(io::Error::other("the server lists the same files again and again"));
-                }
+                next if next == token => break,
                 next => token = next,
             }
         }
+        Err(io::Error::other("the server lists files again and again"))
     }
 
     fn create_folder(&self, _: &str) -> io::Result<()> {
@@ -277,7 +292,7 @@ impl Store for S3 {
         let prefix = place::folder(&self.bucket, folder)?;
         let writer = self.writer()?;
         let mut next: Option<(String, String)> = None;
-        loop {
+        for _ in 0..MOST_PAGES {
             // A question to the bucket: the empty key.
             let mut action = self.bucket.get_object(writer, "");
             let query = action.query_mut();
@@ -290,7 +305,7 @@ impl Store for S3 {
                 query.insert("key-marker", key.as_str());
                 query.insert("upload-id-marker", id.as_str());
             }
-            let answer = self.send(&self.request(&action))?;
+            let mut answer = self.send_whole(&self.request(&action))?;
             let clock = SystemTime::now();
             let clock = answer
                 .header(header::DATE)
@@ -308,10 +323,11 @@ impl Store for S3 {
                 }
             }
             if page.next.is_none() || page.next == next {
-                return Ok(());
+                break;
             }
             next = page.next;
         }
+        Ok(())
     }
 }
 

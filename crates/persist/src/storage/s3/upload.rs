@@ -32,7 +32,7 @@ impl<'s> Upload<'s> {
             other => other?,
         };
         let request = Request { headers: vec![("content-length", "0".into())], ..store.request(&action) };
-        let text = store.send(&request)?.text()?;
+        let text = store.send_whole(&request)?.text()?;
         let id = answers::field(&text, "InitiateMultipartUploadResult", "UploadId")?;
         Ok(Self { store, key, id, etags: Vec::new(), before, is_complete: false })
     }

@@ -1,0 +1,119 @@
+//! Folders of a server that take the place of others.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use super::dav::{WebDav, beside, kept};
+use super::multistatus::Resource;
+use super::temporary;
+use crate::storage::Location;
+use crate::storage::store::Store as _;
+
+/// Files of so many bytes are compared byte by byte.
+const SMALL: u64 = 64 << 10;
+
+impl WebDav {
+    /// Puts a folder in its place; see [`Store::replace_folder`](crate::storage::store::Store::replace_folder).
+    pub(super) fn put_folder(&self, url: &str, filled: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
+        let now = || match self.children(url) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                Err(io::Error::new(error.kind(), "a file is there, and would become a folder"))
+            }
+            other => other.map(Some),
+        };
+        now()?;
+        let temporary = beside(url)?;
+        let place = Location::new(&temporary);
+        let send = || {
+            if !self.make_folder(&temporary)? {
+                return Err(io::Error::new(ErrorKind::NotFound, "the folder that it would be in is missing"));
+            }
+            self.send_folder(filled, &place)?;
+            // What else is in the old folder by now is not ours to lose.
+            let old = now()?;
+            let foreign = |r: &&Resource| !own(r.name()) && temporary::of(r.name()).is_none();
+            for other in old.iter().flatten().filter(foreign) {
+                let (from, to) = (Location::new(url).join(other.name()), place.join(other.name()));
+                self.transfer("COPY", &from.url(), &to.url(), "infinity")?;
+            }
+            Ok(old)
+        };
+        let (from, to) = (format!("{temporary}/"), format!("{url}/"));
+        let old = send().inspect_err(|_| self.discard(&from))?;
+        let error = match self.transfer("MOVE", &from, &to, "infinity") {
+            Ok(()) => match self.holds(url, filled, 0) {
+                Ok(false) => io::Error::other("the server said that it moved the folder, and did not"),
+                // It said yes; if it cannot be asked now, that is an answer too.
+                _ => {
+                    self.tidy(url);
+                    return Ok(());
+                }
+            },
+            Err(error) => error,
+        };
+        // The answer to a try was lost, which did it.
+        if error.kind() == ErrorKind::NotFound && self.holds(url, filled, SMALL).unwrap_or(false) {
+            self.tidy(url);
+            return Ok(());
+        }
+        match now() {
+            Ok(now) if same(now.as_deref(), old.as_deref()) => {
+                self.discard(&from);
+                Err(error)
+            }
+            _ => Err(kept(&error, &temporary)),
+        }
+    }
+
+    /// Sends a folder's files and folders into a folder that is there.
+    fn send_folder(&self, from: &Path, to: &Location) -> io::Result<()> {
+        for entry in std::fs::read_dir(from)? {
+            let entry = entry?;
+            let target = to.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                self.make_folder(&target.url())?;
+                self.send_folder(&entry.path(), &target)?;
+            } else {
+                let file = File::open(entry.path())?;
+                let size = file.metadata()?.len();
+                self.put(&target.url(), &file, size)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the files of a local folder are those in a folder of the server, by their names and sizes; and by their bytes where they
+    /// have `small` at most. (A SavedModel's `fingerprint.pb` tells it from all others.)
+    fn holds(&self, url: &str, filled: &Path, small: u64) -> io::Result<bool> {
+        let there = self.children(url)?;
+        for entry in std::fs::read_dir(filled)? {
+            let entry = entry?;
+            let about = entry.metadata()?;
+            let name = entry.file_name();
+            let Some(found) = there.iter().find(|r| name == r.name()) else { return Ok(false) };
+            if about.is_dir() {
+                continue;
+            }
+            if found.size.is_some_and(|size| size != about.len()) {
+                return Ok(false);
+            }
+            if about.len() <= small {
+                let mut bytes = Vec::new();
+                let part = self.get(&Location::new(url).join(found.name()).url(), 0, SMALL, None)?;
+                part.body.take(SMALL.saturating_add(1)).read_to_end(&mut bytes)?;
+                if bytes != std::fs::read(entry.path())? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether a folder is as it was.
+fn same(now: Option<&[Resource]>, then: Option<&[Resource]>) -> bool {
+    let (Some(now), Some(then)) = (now, then) else { return now.is_none() && then.is_none() };
+    now.len() == then.len() && then.iter().all(|r| now.iter().any(|other| other.is_as(r)))
+}
