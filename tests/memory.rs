@@ -76,7 +76,13 @@ fn predictions(device: &Device) {
     // What an allocator and a driver keep grows for some rounds, less each time.
     let before: Vec<_> = (0..10).map(|_| round()).collect();
     let after: Vec<_> = (0..10).map(|_| round()).collect();
-    assert_no_growth("rounds of twenty batch sizes", before[9], after[9]);
+    // One round's bytes go up and down by more than a plan has: what an allocator gives back is its own affair.
+    let most = |rounds: &[(u64, u64)]| rounds.iter().map(|round| round.1).max().unwrap_or(0);
+    assert_no_growth(
+        "rounds of twenty batch sizes",
+        (before[9].0, most(&before)),
+        (after[9].0, most(&after)),
+    );
     // Pools have grown to their last size by then.
     assert!(after[9].0 <= before[0].0, "{} bytes after the first round, {} now", before[0].0, after[9].0);
 }
