@@ -6,8 +6,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::parse::{decode, parse};
 use super::session::Session;
 use super::store::Store;
 use crate::Error;
@@ -81,6 +82,12 @@ pub(crate) struct Options {
     pub(crate) whole: bool,
 }
 
+impl Remote {
+    pub(super) fn new(scheme: Scheme, user: Option<User>, query: Option<String>) -> Self {
+        Self { scheme, user, query, ..Self::default() }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self { insecure: false, endpoint: None, retries: 4, whole: false }
@@ -99,7 +106,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 impl<P: AsRef<Path>> From<P> for Location {
     fn from(path: P) -> Self {
-        parse(path.as_ref())
+        let (text, remote) = parse(path.as_ref());
+        Self { text, remote: remote.map(Arc::new), session: None }
     }
 }
 
@@ -112,7 +120,7 @@ impl From<&Location> for Location {
 impl Location {
     /// The place of that path or URL. Never fails: what is wrong with a URL is said when it is used.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        parse(path.as_ref())
+        Self::from(path)
     }
 
     /// Whether to take any certificate that an `https://` server shows, as `curl --insecure` does: then nobody knows who the server is,
@@ -314,103 +322,6 @@ impl Location {
     }
 }
 
-fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-fn parse(path: &Path) -> Location {
-    let local = |path: PathBuf| Location { text: path, remote: None, session: None };
-    let Some((scheme, rest)) = path.to_str().and_then(scheme_of) else { return local(path.to_path_buf()) };
-    match scheme.as_str() {
-        "file" => {
-            let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-            let path = decode(path);
-            let path = if cfg!(windows) { path.trim_start_matches('/').to_owned() } else { path };
-            match host {
-                "" | "localhost" => local(path.into()),
-                _ => unknown(
-                    format!("file://{rest}"),
-                    "name the file as file:///PATH, since a file:// URL is of this machine",
-                ),
-            }
-        }
-        "http" | "https" => {
-            let (user, rest) = user_of(rest, true);
-            let authority = rest.split(['/', '?']).next().unwrap_or_default();
-            let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-            if !authority.ends_with(']') && !port.bytes().all(|b| b.is_ascii_digit()) {
-                // It may be a password.
-                let advice = "after the host's colon comes a number; in a password write / ? # @ , as %2F %3F %23 %40 %2C";
-                return unknown(format!("{scheme}://..."), advice);
-            }
-            if let Some((before, _)) = rest.split_once('#') {
-                return unknown(
-                    format!("{scheme}://{before}#..."),
-                    "write # in a name as %23, and in a password too",
-                );
-            }
-            let (rest, query) = match rest.split_once('?') {
-                Some((rest, query)) => (rest, Some(query)),
-                None => (rest, None),
-            };
-            let remote = Remote { user, query: query.map(Into::into), ..Remote::default() };
-            let text = format!("{scheme}://{rest}").into();
-            Location { text, remote: Some(Arc::new(remote)), session: None }
-        }
-        "s3" => {
-            let (user, rest) = user_of(rest, false);
-            let remote = Remote { scheme: Scheme::S3, user, ..Remote::default() };
-            Location { text: format!("s3://{rest}").into(), remote: Some(Arc::new(remote)), session: None }
-        }
-        // What is behind the scheme may hold secrets, and nobody knows where.
-        other => {
-            unknown(format!("{other}://..."), "use a path, or a URL of https://, http://, s3:// or file://")
-        }
-    }
-}
-
-fn unknown(text: String, advice: &str) -> Location {
-    let remote = Remote { scheme: Scheme::Unknown(advice.into()), ..Remote::default() };
-    Location { text: text.into(), remote: Some(Arc::new(remote)), session: None }
-}
-
-/// The scheme of a URL, in small letters, and what follows `://`. (Paths that were taken apart and joined lose a slash: `https:/host`.)
-fn scheme_of(text: &str) -> Option<(String, &str)> {
-    let (scheme, rest) = text.split_once(":/")?;
-    let letters = scheme.len() > 1
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-    let scheme = scheme.to_ascii_lowercase();
-    match rest.strip_prefix('/') {
-        Some(rest) if letters => Some((scheme, rest)),
-        None if letters && matches!(scheme.as_str(), "http" | "https" | "s3") => Some((scheme, rest)),
-        // `file:/PATH`: all of it is the path.
-        None if scheme == "file" => text.get(5..).map(|rest| (scheme, rest)),
-        _ => None,
-    }
-}
-
-/// Takes `user:password@` off the beginning of what follows `://`. In passwords people leave letters as they are that end the name of
-/// a host, `/`, `?` and `#`: where no number of a port can be meant (buckets have none), the user ends at an `@` after them.
-fn user_of(rest: &str, has_ports: bool) -> (Option<User>, &str) {
-    let authority_of = |text: &str| text.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
-    let authority = authority_of(rest);
-    let port = authority.rsplit_once(':').map(|(_, port)| port);
-    let is_port = |port: &str| has_ports && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-    let found = match port {
-        _ if authority.contains('@') => authority.rfind('@'),
-        Some(port) if !is_port(port) && !authority.starts_with('[') => rest.find('@').map(|at| {
-            let after = authority_of(rest.get(at.saturating_add(1)..).unwrap_or_default());
-            at.saturating_add(after.rfind('@').map_or(0, |more| more.saturating_add(1)))
-        }),
-        _ => None,
-    };
-    let Some(user) = found.and_then(|at| rest.get(..at)) else { return (None, rest) };
-    let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    let after = rest.get(user.len().saturating_add(1)..).unwrap_or_default();
-    (Some(User { name: decode(name), password: decode(password) }), after)
-}
-
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.text.display().fmt(f)
@@ -437,86 +348,3 @@ impl PartialEq for Location {
 }
 
 impl Eq for Location {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(text: &str) -> Option<(String, String)> {
-        let user = Location::new(text).remote?.user.clone()?;
-        Some((user.name, user.password))
-    }
-
-    #[test]
-    fn paths_stay_paths() {
-        for path in ["model.keras", "/tmp/a:b/c", "C:/models/x.h5", r"C:\models\x.h5", "a:/b", "./http:x", ""]
-        {
-            assert_eq!(Location::new(path).local(), Some(Path::new(path)), "{path}");
-        }
-        for (url, path) in [
-            ("file:///tmp/a%20b", "/tmp/a b"),
-            ("file://localhost/tmp/x", "/tmp/x"),
-            ("file:/tmp/x", "/tmp/x"),
-            ("FILE:///x", "/x"),
-        ] {
-            let path = if cfg!(windows) { path.trim_start_matches('/') } else { path };
-            assert_eq!(Location::new(url).local(), Some(Path::new(path)), "{url}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_taken_off() {
-        for url in [
-            "https://me:p%40ss@h.org:8443/f/m.keras?sig=s3cret",
-            "HTTPS://me:p@ss@h.org:8443/f/m.keras?sig=s3cret",
-            "https:/me:p%40ss@h.org:8443/f/m.keras?sig=s3cret",
-        ] {
-            let location = Location::new(url);
-            assert_eq!(location.to_string(), "https://h.org:8443/f/m.keras");
-            assert_eq!(format!("{location:?}"), "\"https://h.org:8443/f/m.keras\"");
-            assert_eq!(user(url), Some(("me".into(), "p@ss".into())), "{url}");
-            assert_eq!(location.remote().unwrap().query.as_deref(), Some("sig=s3cret"));
-        }
-        assert_eq!(user("https://h.org/a@b"), None);
-        assert_eq!(user("https://h.org:8443/a:b@c"), None);
-        assert_eq!(user("https://[::1]/a@b"), None);
-        for password in ["p/s", "p?s", "p#s", "/", "1a/@x"] {
-            let location = Location::new(format!("https://me:{password}@h.org/f/m.keras"));
-            let shown = location.to_string();
-            assert!(shown.ends_with("h.org/f/m.keras") && !shown.contains("me:"), "{shown}");
-        }
-        assert_eq!(Location::new("s3://KEY:a%2Fb@bucket/x y").to_string(), "s3://bucket/x y");
-        assert_eq!(user("s3://KEY:a%2Fb@bucket/x"), Some(("KEY".into(), "a/b".into())));
-        assert_eq!(Location::new("s3://KEY:a/b+c/@bucket/x@y").to_string(), "s3://bucket/x@y");
-        assert_eq!(user("s3://KEY:a/b+c/@bucket/x@y"), Some(("KEY".into(), "a/b+c/".into())));
-        assert_eq!(user("s3://bucket/x@y"), None);
-        assert_eq!(Location::new("sftp://me:pw@h/x").to_string(), "sftp://...");
-        assert_eq!(Location::new("http://me:pw").to_string(), "http://...");
-        assert_eq!(Location::new("http://h/a#b").to_string(), "http://h/a#...");
-        assert!(matches!(Location::new("http://h/a#b").store(), Some(Err(Error::Usage { .. }))));
-    }
-
-    #[test]
-    fn names_and_folders() {
-        for (url, folder, name) in [
-            ("https://h/f/a%20b.keras", "https://h/f", Some("a b.keras")),
-            ("https://h/f/", "https://h/", Some("f")),
-            ("https://h/f", "https://h/", Some("f")),
-            ("https://h/", "https://h/", None),
-            ("https://h", "https://h", None),
-            ("s3://b/k/a%20b", "s3://b/k", Some("a%20b")),
-            ("a/b.h5", "a", Some("b.h5")),
-            ("b.h5", ".", Some("b.h5")),
-        ] {
-            let location = Location::new(url);
-            assert_eq!(location.folder().to_string(), folder, "{url}");
-            assert_eq!(location.file_name().as_deref(), name, "{url}");
-        }
-        let joined = |url: &str, name: &str| Location::new(url).join(name).to_string();
-        assert_eq!(joined("https://h/", "x/y#z"), "https://h/x/y%23z");
-        assert_eq!(joined("https://h", "x"), "https://h/x");
-        assert_eq!(joined("https://h/f?q", "x"), "https://h/f/x");
-        assert_eq!(joined("s3://b/k", "x y"), "s3://b/k/x y");
-        assert_eq!(joined("a", "x"), Path::new("a").join("x").display().to_string());
-    }
-}

@@ -5,6 +5,7 @@
 //! `open_store`.
 
 mod location;
+mod parse;
 mod progress;
 mod remote_file;
 mod session;

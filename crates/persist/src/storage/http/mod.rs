@@ -1,12 +1,14 @@
 //! Files behind `https://` and `http://`: WebDAV (RFC 4918), and plain servers for reading.
 //!
-//! * `client`: requests and answers; retries, redirections, certificates. `credentials`, `veil`: whom the server takes us for, and that nobody
+//! * `client`: requests and answers; retries, redirections. `failure`: what may pass, and what will not. `certificates`: whom we trust. `credentials`, `veil`: whom the server takes us for, and that nobody
 //!   else learns it.
 //! * `dav`: the store; `folders`: how it puts a whole folder in its place. `multistatus`: what a folder's listing says. `part`: answers with bytes of a file. `temporary`: names of files that are on their way.
 
+mod certificates;
 pub(super) mod client;
 mod credentials;
 mod dav;
+mod failure;
 mod folders;
 mod multistatus;
 pub(super) mod part;
