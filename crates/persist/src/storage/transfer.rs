@@ -113,10 +113,12 @@ impl What {
         if saved_model::holds(from) {
             return Ok(Self::SavedModel);
         }
-        // On some storages a folder is no more than the files in it.
-        let is_folder = |entries: Vec<Entry>| !entries.is_empty() || source.kind() == ErrorKind::IsADirectory;
-        if list(from).is_ok_and(is_folder) {
-            return Ok(Self::Folder);
+        let is_folder = source.kind() == ErrorKind::IsADirectory;
+        match list(from) {
+            // On some storages a folder is no more than the files in it.
+            Ok(entries) if is_folder || !entries.is_empty() => return Ok(Self::Folder),
+            Err(error) if is_folder => return Err(error),
+            _ => {}
         }
         match bundle::shards_in_force(from)? {
             Some(_) => Ok(Self::Checkpoint),

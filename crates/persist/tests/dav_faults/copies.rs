@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::*;
-use fake_dav::Fault;
-use rhyton_persist::storage::copy;
+use fake_dav::{Fault, Habits};
+use rhyton_persist::storage::{self, copy};
 
 /// Rows of the old model and of the new one.
 const ROWS: (usize, usize) = (5, 6);
@@ -143,6 +143,39 @@ fn a_saved_model_over_an_older_one_of_this_machine() {
         || load_either(&place),
         "here",
     );
+}
+
+/// What is beside a model's own files goes with it.
+#[test]
+fn what_is_not_the_models_is_copied_too() {
+    for redirects_folders in [false, true] {
+        let server = FakeDav::with(Habits { redirects_folders, ..Habits::default() });
+        let here = tempfile::tempdir().expect("a folder");
+        let source = here.path().join("model");
+        model(&source, 2.0);
+        std::fs::create_dir(source.join("figures")).expect("makes");
+        std::fs::write(source.join("figures/a.png"), "newer").expect("writes");
+        std::fs::write(source.join("notes.txt"), "newer").expect("writes");
+        let older = here.path().join("there");
+        for (place, to) in
+            [(server.at("model"), server.at("")), (older.join("model").into(), Location::new(&older))]
+        {
+            commit::create_folder(&to).expect("makes");
+            model(&place, 1.0);
+            for name in ["notes.txt", "figures/a.png", "other.txt"] {
+                commit::create_folder(place.join(name).folder()).expect("makes");
+                save(&place.join(name), b"older").expect("saves");
+            }
+            copy(&source, &to).expect("copies");
+            let is = |name: &str| {
+                let bytes = storage::read(place.join(name), 100).expect("reads");
+                String::from_utf8(bytes).expect("text")
+            };
+            assert_eq!(load_either(&place), Ok(2.0));
+            let all = (is("notes.txt"), is("figures/a.png"), is("other.txt"));
+            assert_eq!(all, ("newer".into(), "newer".into(), "older".into()), "{place}");
+        }
+    }
 }
 
 #[test]

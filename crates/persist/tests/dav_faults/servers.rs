@@ -63,6 +63,28 @@ fn folders_need_their_slashes() {
 }
 
 #[test]
+fn folders_without_their_slashes_are_redirected() {
+    all_is_well(&FakeDav::with(Habits { redirects_folders: true, ..Habits::default() }), 0);
+}
+
+/// People write URLs as they come; the server's are encoded.
+#[test]
+fn a_folder_is_no_file_however_its_url_is_written() {
+    let server = FakeDav::with(Habits { redirects_folders: true, ..Habits::default() });
+    save_model(&server.at("a b/ü"), 5, 1.0).expect("saves");
+    let root = server.at("").to_string();
+    for name in ["a b/ü", "a%20b/%c3%bc", "a%20b/%C3%BC"] {
+        let place = Location::new(format!("{}/{name}", root.trim_end_matches('/'))).retries(0);
+        let here = tempfile::tempdir().expect("a folder");
+        copy(&place, here.path().join("model")).expect("copies");
+        assert_eq!(load(&here.path().join("model").into(), 5), Ok(1.0), "{name}");
+        save_model(&place, 5, 1.0).expect("saves again");
+    }
+    assert_eq!(server.names(""), ["a b"]);
+    assert_eq!(server.names("a b"), ["ü"]);
+}
+
+#[test]
 fn hrefs_have_another_beginning_than_the_url() {
     for base in ["/remote.php/webdav", "/x", ""] {
         all_is_well(&FakeDav::with(Habits { href_base: Some(base), ..Habits::default() }), 0);
@@ -139,6 +161,7 @@ fn all_of_it_together() {
     let server = FakeDav::with(Habits {
         etags: fake_dav::Etags::None,
         strict_slashes: true,
+        redirects_folders: false,
         href_base: Some("/backend"),
         refuses_expect: true,
         wants_path_as_destination: true,

@@ -58,8 +58,8 @@ pub(super) fn publish(prefix: &Location, shards: usize, parts: &mut dyn Parts) -
     {
         // A server that removed the index and did not put the new one there: then it is not saved.
         return match shards_in_force(prefix) {
-            Ok(None) => Err(error),
-            _ => Ok(()),
+            Ok(Some(_)) => Ok(()),
+            _ => Err(error),
         };
     }
     for (file, _) in data_files(prefix).iter().filter(|(_, count)| *count != shards) {

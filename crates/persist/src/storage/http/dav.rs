@@ -3,6 +3,7 @@
 //! Servers move in several ways, and not all in one step: many remove what is in the way first, and may fail after that. So what
 //! was sent is removed only while the older file is seen to be there as it was; else it stays, complete, under its temporary name.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -69,11 +70,16 @@ impl WebDav {
             other => other?,
         };
         let Some((mut found, answer)) = found else { return Ok(None) };
-        // The folder itself is in the list: all others are below it. Behind a proxy its path may be another one than we asked for.
-        let itself = found.iter().enumerate().min_by_key(|(_, r)| r.path.len()).map(|(at, _)| at);
+        // The folder itself is in the list. Behind a proxy its path may be another one than we asked for; but all others are below it.
+        let asked = path_of(url);
+        let shortest = || found.iter().enumerate().min_by_key(|(_, r)| r.path.len()).map(|(at, _)| at);
+        let itself = found.iter().position(|r| r.path == asked).or_else(shortest);
         match itself.map(|at| found.swap_remove(at)) {
             Some(itself) if !itself.is_folder => Err(ErrorKind::NotADirectory.into()),
-            Some(_) => Ok(Some((found, answer))),
+            Some(itself) => {
+                found.retain(|r| r.is_in(&itself));
+                Ok(Some((found, answer)))
+            }
             None => Err(io::Error::other("the server's list of files is empty")),
         }
     }
@@ -107,7 +113,7 @@ impl WebDav {
         }
     }
 
-    /// `MOVE` or `COPY`, over what is there.
+    /// `MOVE` or `COPY`, over what is there. The standard knows 201 and 204; after a 200, whether it was done must be seen.
     pub(super) fn transfer(&self, method: &'static str, from: &str, to: &str, depth: &str) -> io::Result<()> {
         let request = Request {
             headers: vec![("overwrite", "T".into()), ("depth", depth.into())],
@@ -124,7 +130,8 @@ impl WebDav {
             answer = self.client.send(&again)?;
         }
         match answer.status {
-            200 | 201 | 204 => Ok(()),
+            201 | 204 => Ok(()),
+            200 if method == "MOVE" && self.stat(from.trim_end_matches('/'))?.is_none() => Ok(()),
             207 => Err(io::Error::other(format!("the server did a part only: {}", words::words(answer)))),
             other => Err(io::Error::other(format!("the server answered {other} to {method}"))),
         }
@@ -293,9 +300,12 @@ impl Store for WebDav {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|time| time.as_secs());
         let now = answer.header(header::DATE).and_then(multistatus::seconds).or(clock).unwrap_or(0);
         let folder = Location::new(folder);
-        for resource in found {
+        let names: HashSet<&str> = found.iter().map(Resource::name).collect();
+        for resource in &found {
             let Some(name) = temporary::of(resource.name()) else { continue };
-            let forgotten = resource.modified.is_some_and(|then| now.saturating_sub(then) > FORGOTTEN);
+            let old = resource.modified.is_some_and(|then| now.saturating_sub(then) > FORGOTTEN);
+            // Without a file of its name it may be the only one that is whole.
+            let forgotten = old && names.contains(name);
             if ours(name) || forgotten {
                 let url = folder.join(resource.name());
                 self.discard(&format!("{url}{}", if resource.is_folder { "/" } else { "" }));

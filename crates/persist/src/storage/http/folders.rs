@@ -10,6 +10,8 @@ use super::temporary;
 use crate::storage::Location;
 use crate::storage::store::Store as _;
 
+/// Folders inside folders that are looked at: a SavedModel has one level.
+const DEPTH: usize = 4;
 /// Files of so many bytes are compared byte by byte.
 const SMALL: u64 = 64 << 10;
 
@@ -21,7 +23,9 @@ impl WebDav {
             Err(error) if error.kind() == ErrorKind::NotADirectory => {
                 Err(io::Error::new(error.kind(), "a file is there, and would become a folder"))
             }
-            other => other.map(Some),
+            other => {
+                other.and_then(|found| self.with_all_below(&Location::new(url), found, 0, own)).map(Some)
+            }
         };
         now()?;
         let temporary = beside(url)?;
@@ -33,7 +37,10 @@ impl WebDav {
             self.send_folder(filled, &place)?;
             // What else is in the old folder by now is not ours to lose.
             let old = now()?;
-            let foreign = |r: &&Resource| !own(r.name()) && temporary::of(r.name()).is_none();
+            let foreign = |r: &&Below| {
+                let is_own = own(r.name()) || filled.join(r.name()).exists();
+                r.depth == 0 && !is_own && temporary::of(r.name()).is_none()
+            };
             for other in old.iter().flatten().filter(foreign) {
                 let (from, to) = (Location::new(url).join(other.name()), place.join(other.name()));
                 self.transfer("COPY", &from.url(), &to.url(), "infinity")?;
@@ -65,6 +72,30 @@ impl WebDav {
             }
             _ => Err(kept(&error, &temporary)),
         }
+    }
+
+    /// What is in a folder, and in the folders in it that are the format's own.
+    fn with_all_below(
+        &self,
+        url: &Location,
+        found: Vec<Resource>,
+        depth: usize,
+        own: &dyn Fn(&str) -> bool,
+    ) -> io::Result<Vec<Below>> {
+        let mut all = Vec::new();
+        for resource in found {
+            let is_looked_at = resource.is_folder && depth < DEPTH && (depth > 0 || own(resource.name()));
+            let inner = match is_looked_at {
+                true => {
+                    let url = url.join(resource.name());
+                    self.with_all_below(&url, self.children(&url.url())?, depth.saturating_add(1), own)?
+                }
+                false => Vec::new(),
+            };
+            all.push(Below { resource, depth });
+            all.extend(inner);
+        }
+        Ok(all)
     }
 
     /// Sends a folder's files and folders into a folder that is there.
@@ -112,8 +143,23 @@ impl WebDav {
     }
 }
 
+/// Something in a folder, or in one of the folders in it.
+struct Below {
+    resource: Resource,
+    depth: usize,
+}
+
+impl Below {
+    fn name(&self) -> &str {
+        self.resource.name()
+    }
+}
+
 /// Whether a folder is as it was.
-fn same(now: Option<&[Resource]>, then: Option<&[Resource]>) -> bool {
+fn same(now: Option<&[Below]>, then: Option<&[Below]>) -> bool {
     let (Some(now), Some(then)) = (now, then) else { return now.is_none() && then.is_none() };
-    now.len() == then.len() && then.iter().all(|r| now.iter().any(|other| other.is_as(r)))
+    let is_there = |r: &Below| {
+        now.iter().any(|other| other.resource.path == r.resource.path && other.resource.is_as(&r.resource))
+    };
+    now.len() == then.len() && then.iter().all(is_there)
 }

@@ -26,6 +26,12 @@ pub(super) struct Resource {
 }
 
 impl Resource {
+    /// Whether it is directly in a folder.
+    pub(super) fn is_in(&self, folder: &Self) -> bool {
+        let name = self.path.strip_prefix(&folder.path).and_then(|rest| rest.strip_prefix('/'));
+        name.is_some_and(|name| !name.contains('/') && !matches!(name, "" | "." | ".."))
+    }
+
     /// Whether it has the tag of another one. (Apache's are weak in the first second of a file.)
     pub(super) fn has_tag_of(&self, other: &Self) -> bool {
         let tag = |r: &'_ Self| r.etag.as_deref().map(opaque).map(str::to_owned);

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use ureq::http::header;
 
 use super::client::{Answer, Request};
+use super::multistatus::path_of;
 
 /// What may not stand in a URL as it is. A percent sign may: what follows it was encoded by who gave the URL.
 const ILLEGAL: &AsciiSet = &CONTROLS
@@ -56,7 +57,7 @@ pub(super) fn target<'a>(answer: &Answer, request: &Request<'a>) -> io::Result<O
     };
     let url = absolute(&request.url, location);
     // A folder's URL ends in a slash, which GET is told. The one who asked has to know.
-    if request.method == "GET" && url.strip_suffix('/') == Some(&request.url) {
+    if request.method == "GET" && url.ends_with('/') && path_of(&url) == path_of(&request.url) {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let secure = |url: &str| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));

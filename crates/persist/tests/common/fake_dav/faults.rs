@@ -85,6 +85,8 @@ pub struct Habits {
     pub etags: Etags,
     /// A folder's name has to end in a slash (nginx).
     pub strict_slashes: bool,
+    /// Who leaves out the slash of a folder is sent to the name with it (Apache).
+    pub redirects_folders: bool,
     /// What hrefs begin with in the place of `/dav`: the server is behind another one that changes paths.
     pub href_base: Option<&'static str>,
     /// 417 to who asks whether to send a body.

@@ -205,7 +205,15 @@ impl State {
         let path = &head.path;
         let is_folder = self.files.is_folder(path);
         let is_there = is_folder || self.files.get(path).is_some();
+        if self.habits.redirects_folders && is_folder && !head.ends_in_slash {
+            let host = head.header("host").unwrap_or_default();
+            return Answer::new(301).with("Location", format!("http://{host}{}/", encoded(path)));
+        }
         match head.method.as_str() {
+            // Apache has a page of what is in it.
+            "GET" if is_folder && self.habits.redirects_folders => {
+                Answer::new(200).saying("<html>Index</html>")
+            }
             "GET" if is_folder => Answer::new(403),
             "PUT" if is_folder || head.ends_in_slash => Answer::new(405),
             "PUT" | "MKCOL" if !self.files.has_parent(path) => Answer::new(409),
@@ -269,6 +277,9 @@ impl State {
         let Some((to, text)) = head.destination() else { return Answer::new(400) };
         if self.habits.wants_path_as_destination && text.contains("://") {
             return Answer::new(502);
+        }
+        if self.habits.redirects_folders && self.files.is_folder(&to) && !text.ends_with('/') {
+            return Answer::new(301);
         }
         if to == head.path || to.starts_with(&format!("{}/", head.path)) {
             return Answer::new(403);
