@@ -23,6 +23,14 @@ pub fn target_dir(name: &str) -> PathBuf {
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    // What Cargo tells this package of itself. Build scripts look at it (ring's does), and would build again.
+    for (name, _) in std::env::vars_os() {
+        let told =
+            name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_"));
+        if told {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

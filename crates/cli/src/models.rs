@@ -111,6 +111,7 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
         let (_, steps) = model.random_state();
         model.set_random_state(seed, steps);
     }
+    let before = model.iterations();
     let mut checkpoint = None;
     if let Some(template) = &arguments.checkpoint {
         let format = target(&without_fields(template))?;
@@ -133,19 +134,21 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     if let Some(steps) = arguments.steps {
         fit = fit.steps(steps);
     }
-    fit.run()?;
+    let trained = fit.run();
     let save = |path: &Location| match output.whole_model {
         true => model.save_with(path, &options(output)),
         false => model.save_weights_with(path, &options(output)),
     };
-    if let Err(error) = save(&path) {
+    let done = trained.map_err(Failure::from).and_then(|_| Ok(save(&path)?));
+    if done.is_err() && model.iterations() > before {
         // A server that is away is no reason to lose what was trained.
-        let here = spare(&path).filter(|_| path.is_remote());
+        let goes_there = path.is_remote() || arguments.checkpoint.as_ref().is_some_and(Location::is_remote);
+        let here = spare(&path).filter(|_| goes_there);
         if let Some(here) = here.filter(|here| save(here).is_ok()) {
             note(&format!("what was trained is here instead: {here}"));
         }
-        return Err(error.into());
     }
+    done?;
     print(&format!("{path}: step {}\n", model.iterations()))
 }
 

@@ -156,7 +156,8 @@ fn what_was_trained_is_not_lost() {
     let here = tempfile::tempdir().unwrap();
     let full = format!("{}/full/next.keras", server.https);
     let case = |name: &str| data(&format!("opt_sgdm/keras3/{name}"));
-    for name in ["next.keras", "next-2.keras"] {
+    let checkpoints = ["--checkpoint", &format!("{}/full/cp-{{epoch}}.keras", server.https)];
+    for (name, more) in [("next.keras", &[][..]), ("next-2.keras", &[]), ("next-3.keras", &checkpoints)] {
         let mut command = command();
         command.current_dir(&here).envs(server.environment());
         command.args([
@@ -167,7 +168,7 @@ fn what_was_trained_is_not_lost() {
             "--targets",
             &case("targets.npy"),
         ]);
-        let done = command.args(["--device", "cpu", "--output", &full]).output().unwrap();
+        let done = command.args(["--device", "cpu", "--output", &full]).args(more).output().unwrap();
         let err = String::from_utf8(done.stderr).unwrap();
         assert_eq!(done.status.code(), Some(1), "{err}");
         assert!(err.contains("507") && err.contains(&format!("is here instead: {name}")), "{err}");
