@@ -162,3 +162,15 @@ fn a_wrong_command_line_shows_no_password() {
         assert!(!message.contains("secret") && message.contains("https://h/x"), "{message}");
     }
 }
+
+/// The URL of a file of this machine is its path.
+#[cfg(unix)]
+#[test]
+fn files_have_urls_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("file://{}/{name}", text(folder.path()));
+    works(&["convert", &data("opt_sgdm/keras3/model.keras"), &url("a%20b.h5")]);
+    assert!(folder.path().join("a b.h5").is_file());
+    assert_eq!(json(&works(&["inspect", &url("a%20b.h5"), "--json"]))["format"], "h5");
+    assert!(works(&["ls", &url("")]).contains("a b.h5"));
+}

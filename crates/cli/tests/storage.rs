@@ -214,6 +214,10 @@ fn who_may_and_who_may_not() {
     assert!(!done && err.contains("401") && !err.contains("wrong-one"), "{err}");
     // ~/.netrc
     let netrc = format!("machine 127.0.0.1 login {} password \"{}\"\n", server.user, server.password);
+    let elsewhere = server.home.path().join("another");
+    std::fs::write(&elsewhere, &netrc).unwrap();
+    let (done, _, err) = inspects(&[certificate, ("NETRC", &text(&elsewhere))], &url, &[]);
+    assert!(done, "{err}");
     std::fs::write(server.home.path().join(".netrc"), netrc).unwrap();
     let (done, _, err) = inspects(&[certificate], &url, &[]);
     assert!(done, "{err}");

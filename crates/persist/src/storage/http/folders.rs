@@ -18,16 +18,18 @@ const SMALL: u64 = 64 << 10;
 impl WebDav {
     /// Puts a folder in its place; see [`Store::replace_folder`](crate::storage::store::Store::replace_folder).
     pub(super) fn put_folder(&self, url: &str, filled: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
+        self.find_folder(url, 0).map_err(|error| match error.kind() {
+            kind @ ErrorKind::NotADirectory => {
+                io::Error::new(kind, "a file is there, and would become a folder")
+            }
+            _ => error,
+        })?;
         let now = || match self.children(url) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => {
-                Err(io::Error::new(error.kind(), "a file is there, and would become a folder"))
-            }
             other => {
                 other.and_then(|found| self.with_all_below(&Location::new(url), found, 0, own)).map(Some)
             }
         };
-        now()?;
         let temporary = beside(url)?;
         let place = Location::new(&temporary);
         let send = || {
