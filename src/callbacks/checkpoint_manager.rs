@@ -44,7 +44,12 @@ impl CheckpointManager {
     /// # Errors
     /// The state file cannot be read.
     pub fn checkpoints(&self) -> Result<Vec<Location>, Error> {
-        Ok(self.state()?.all_model_checkpoint_paths.iter().map(|p| self.folder.join(p)).collect())
+        Ok(self
+            .state()?
+            .all_model_checkpoint_paths
+            .iter()
+            .map(|p| checkpoint_state::place_of(&self.folder, p))
+            .collect())
     }
 
     /// The newest checkpoint.

@@ -116,7 +116,7 @@ fn latest(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> 
     }
     let prefix = match prefix_inside(folder, &state.model_checkpoint_path) {
         Some(inside) => inside,
-        None if anywhere => anywhere_from(folder, &state.model_checkpoint_path),
+        None if anywhere => place_of(folder, &state.model_checkpoint_path),
         None => {
             let advice = "; if you trust it, give that path itself to load_weights";
             return Err(leads_out(folder, &state.model_checkpoint_path, advice));
@@ -130,6 +130,12 @@ fn latest(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> 
         // Damage is for whoever loads it to report.
         _ => Ok(Some(prefix.forget())),
     }
+}
+
+/// The place that a path of the state file of a folder means, wherever it leads. Nothing is looked at.
+pub fn place_of(folder: impl Into<Location>, path: &str) -> Location {
+    let folder = folder.into();
+    prefix_inside(&folder, path).unwrap_or_else(|| anywhere_from(&folder, path))
 }
 
 /// The prefix that a path of the state file means, unless it leads out of the folder.

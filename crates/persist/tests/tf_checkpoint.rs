@@ -352,6 +352,12 @@ fn the_newest_checkpoint() {
     assert!(matches!(told("../x/cp"), Err(Error::Unsupported { .. })));
     assert!(matches!(told("a/../../x/cp"), Err(Error::Unsupported { .. })));
 
+    // A folder that was put on a server has the paths of another machine in it.
+    let place = |folder: &str, path| checkpoint_state::place_of(folder, path).to_string();
+    assert_eq!(place("https://h/f", "/home/me/f/cp-1"), "https://h/f/cp-1");
+    assert_eq!(place("https://h/f", "cp-1"), "https://h/f/cp-1");
+    assert_eq!(checkpoint_state::place_of(dir, outside.to_str().unwrap()), Location::from(&outside));
+
     assert!(checkpoint_state::remove_from(dir, outside.to_str().unwrap()).is_err());
     assert!(checkpoint_state::remove_from(dir, "../x").is_err());
     assert!(checkpoint_state::remove_from(dir, "").is_err());
