@@ -1,30 +1,16 @@
 //! What is in a model file: also where its layers are not known, and in TensorFlow checkpoints of any program.
 
+mod json;
+mod layers;
 mod table;
 
 use std::path::PathBuf;
 
-use rhyton_engine::graph::LayerRef;
-use rhyton_engine::models::Network;
-use rhyton_persist::tree::{CompileConfig, Dialect, ModelConfig, Object, Stored, Tree};
+pub use layers::LayerFacts;
+use rhyton_persist::tree::{CompileConfig, Dialect, Stored};
 use rhyton_persist::{Location, convert};
-use serde_json::{Value, json};
 
 use crate::Error;
-use crate::saving::network_of;
-
-/// A layer of a model.
-#[derive(Clone, Debug)]
-pub struct LayerFacts {
-    /// Name.
-    pub name: String,
-    /// Class.
-    pub class: String,
-    /// `(None, 10)`; `?` where nobody knows.
-    pub output_shape: String,
-    /// Numbers in its variables; `None` where the arrays are not those that the configs say.
-    pub parameters: Option<u64>,
-}
 
 /// An optimizer's state.
 #[derive(Clone, Debug)]
@@ -94,10 +80,14 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
                 None
             }
         };
-        found.model = Some((config.name.clone(), class_of(config), layers(config, tree.as_ref(), path)));
+        found.model = Some((
+            config.name.clone(),
+            layers::class_of(config),
+            layers::layers(config, tree.as_ref(), path),
+        ));
         found.parameters = tree.as_ref().map(|tree| {
-            let trainable = tree.trainable().iter().map(|(_, v)| size(&v.shape)).sum();
-            (count(&tree.root), trainable)
+            let trainable = tree.trainable().iter().map(|(_, v)| layers::size(&v.shape)).sum();
+            (layers::count(&tree.root), trainable)
         });
         state = tree.and_then(|tree| tree.optimizer);
     }
@@ -118,113 +108,7 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
     Ok(found)
 }
 
-fn class_of(config: &ModelConfig) -> &'static str {
-    match config.kind {
-        rhyton_persist::tree::ModelKind::Sequential => "Sequential",
-        rhyton_persist::tree::ModelKind::Functional => "Functional",
-    }
-}
-
-fn size(shape: &[usize]) -> u64 {
-    shape.iter().fold(1, |n, d| n.saturating_mul(*d as u64))
-}
-
-fn count(object: &Object) -> u64 {
-    let own = object.variables.iter().map(|v| size(&v.shape));
-    own.chain(object.children.iter().map(|(_, child)| count(child))).fold(0, u64::saturating_add)
-}
-
-/// As Keras lists them: a Sequential without its input layer.
-fn layers(config: &ModelConfig, tree: Option<&Tree>, path: &Location) -> Vec<LayerFacts> {
-    let sequential = class_of(config) == "Sequential";
-    // Where all layers are known, the network knows their shapes.
-    let network = network_of(config, path).ok();
-    let shown = config.layers.iter().filter(|l| !(sequential && l.class_name == "InputLayer"));
-    let facts = shown.enumerate().map(|(i, layer)| LayerFacts {
-        name: layer.name.clone(),
-        class: layer.class_name.clone(),
-        output_shape: network
-            .as_ref()
-            .and_then(|root| output_shape(root, &layer.name))
-            .or_else(|| layer.config.get("batch_shape").map(shape_text))
-            .unwrap_or_else(|| "?".into()),
-        parameters: tree.and_then(|t| t.root.children.get(i)).map(|(_, object)| count(object)),
-    });
-    facts.collect()
-}
-
-fn output_shape(root: &LayerRef, name: &str) -> Option<String> {
-    let held = root.layer();
-    let network = held.as_any().downcast_ref::<Network>()?;
-    let calls = network.calls.iter().rev();
-    let call = calls.into_iter().find(|c| network.layers.get(c.layer).is_some_and(|l| l.name() == name))?;
-    let shapes: Vec<String> = call.outputs.iter().map(|(shape, _)| shape.to_string()).collect();
-    Some(if let [one] = shapes.as_slice() { one.clone() } else { format!("[{}]", shapes.join(", ")) })
-}
-
-fn shape_text(shape: &Value) -> String {
-    let axis = |v: &Value| v.as_u64().map_or("None".to_owned(), |n| n.to_string());
-    let axes: Vec<String> = shape.as_array().into_iter().flatten().map(axis).collect();
-    format!("({})", axes.join(", "))
-}
-
 impl Inspection {
-    /// The facts under names that stay: `format`, `dialect`, `keras_version`, `model` (`name`, `class`, `layers`, `parameters`), `compile`,
-    /// `optimizer`, `resume`, `arrays`, `notes`, and `variables` where they are asked for. What is not known is null.
-    pub fn to_json(&self, variables: bool) -> Value {
-        let dialect = self.dialect.map(dialect_name);
-        let model = self.model.as_ref().map(|(name, class, layers)| {
-            let layers: Vec<Value> = layers
-                .iter()
-                .map(|l| {
-                    let shape = (l.output_shape != "?").then_some(&l.output_shape);
-                    json!({"name": l.name, "class": l.class, "output_shape": shape, "parameters": l.parameters})
-                })
-                .collect();
-            let parameters = self.parameters.map(|(total, trainable)| {
-                json!({"total": total, "trainable": trainable, "non_trainable": total - trainable.min(total)})
-            });
-            json!({"name": name, "class": class, "layers": layers, "parameters": parameters})
-        });
-        let compile = self.compile.as_ref().map(|c| {
-            json!({
-                "optimizer": c.optimizer,
-                "loss": c.loss,
-                "metrics": c.metrics,
-                "loss_weights": c.loss_weights,
-                "weighted_metrics": c.weighted_metrics,
-            })
-        });
-        let optimizer = self.optimizer.as_ref().map(|o| {
-            let class = (!o.class.is_empty()).then_some(&o.class);
-            json!({"class": class, "iteration": o.iteration, "learning_rate": o.learning_rate, "slots": o.slots})
-        });
-        let mut out = json!({
-            "path": self.path.to_string_lossy(),
-            "format": self.format,
-            "dialect": dialect,
-            "keras_version": self.keras_version,
-            "model": model,
-            "compile": compile,
-            "optimizer": optimizer,
-            "resume": self.resume,
-            "arrays": {"count": self.arrays.len(), "bytes": self.bytes()},
-            "notes": self.notes,
-        });
-        if variables {
-            let list = self.arrays.iter().map(|a| {
-                json!({
-                    "path": a.path,
-                    "shape": a.variable.shape,
-                    "dtype": a.variable.dtype.name(),
-                    "bytes": bytes_of(a),
-                })
-            });
-            out["variables"] = list.collect();
-        }
-        out
-    }
-
     /// Bytes of all arrays.
     pub fn bytes(&self) -> u64 {
         self.arrays.iter().map(bytes_of).fold(0, u64::saturating_add)
@@ -232,7 +116,7 @@ impl Inspection {
 }
 
 fn bytes_of(array: &Stored) -> u64 {
-    size(&array.variable.shape).saturating_mul(array.variable.dtype.size() as u64)
+    layers::size(&array.variable.shape).saturating_mul(array.variable.dtype.size() as u64)
 }
 
 fn dialect_name(dialect: Dialect) -> &'static str {
