@@ -1,15 +1,15 @@
 //! The shared functions of shaders/common: a source takes those that it calls, and what they call.
 
 /// The identity program.
-pub const IDENTITY_STORE: &str = include_str!("../../../shaders/common/identity_store.wgsl");
+pub const IDENTITY_STORE: &str = rhyton_shaders::shader("common/identity_store");
 
 /// Files of shared functions, in the order in which they stand in a source.
 pub const COMMON: &[(&str, &str)] = &[
-    ("step", include_str!("../../../shaders/common/step.wgsl")),
-    ("math", include_str!("../../../shaders/common/math.wgsl")),
-    ("philox", include_str!("../../../shaders/common/philox.wgsl")),
-    ("reduce", include_str!("../../../shaders/common/reduce.wgsl")),
-    ("tiles", include_str!("../../../shaders/common/tiles.wgsl")),
+    ("step", rhyton_shaders::shader("common/step")),
+    ("math", rhyton_shaders::shader("common/math")),
+    ("philox", rhyton_shaders::shader("common/philox")),
+    ("reduce", rhyton_shaders::shader("common/reduce")),
+    ("tiles", rhyton_shaders::shader("common/tiles")),
 ];
 
 /// A declaration at the top level of a file.

@@ -50,7 +50,7 @@ macro_rules! kernels {
     ($( $(#[$doc:meta])* $id:ident $name:literal ($($binding:literal),*) [$($over:literal = $default:literal),*] {$($word:literal),+} $variants:expr; )*) => {
         $( $(#[$doc])* pub static $id: Kernel = Kernel {
             name: $name,
-            wgsl: include_str!(concat!("../../../shaders/", $name, ".wgsl")),
+            wgsl: rhyton_shaders::shader($name),
             bindings: &[$(($binding, Access::Read)),*],
             overrides: &[$(($over, $default)),*],
             words: &[$($word),+],
