@@ -153,7 +153,7 @@ fn fit(
         .expect("fits");
     let y = Array1::from_shape_fn(batch * steps, |i| (i % 10) as i32);
     let loss = SparseCategoricalCrossentropy::new().from_logits(true);
-    model.compile(Adam::new(), loss, [SparseCategoricalAccuracy::new()]);
+    model.compile(Adam::new(), loss, [SparseCategoricalAccuracy::new()]).expect("compiles");
     group.throughput(Throughput::Elements(flops * (batch * steps) as u64));
     group.bench_function(BenchmarkId::new(name, format!("{steps} steps of fit")), |b| {
         b.iter(|| model.fit(&x, &y).batch_size(batch).verbose(0).run().expect("trains"));

@@ -99,7 +99,7 @@ fn main() -> Result<()> {
         Adam::new(),
         SparseCategoricalCrossentropy::new().from_logits(true),
         [SparseCategoricalAccuracy::new()],
-    );
+    )?;
 
     for frame in 0..300u32 {
         queue.write_buffer(&frame_data, 0, &[frame, SIDE, BATCH, 0].map(u32::to_le_bytes).concat());

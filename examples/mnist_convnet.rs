@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ))?;
     model.to(&device)?;
     model.summary();
-    model.compile("adam", "categorical_crossentropy", ["accuracy"]);
+    model.compile("adam", "categorical_crossentropy", ["accuracy"])?;
 
     let start = Instant::now();
     let fit = model.fit(&x_train, &y_train).batch_size(128).epochs(epochs).validation_split(0.1);

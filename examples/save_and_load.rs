@@ -20,7 +20,7 @@ fn create_model() -> Result<Model> {
         Adam::new(),
         SparseCategoricalCrossentropy::new().from_logits(true),
         [SparseCategoricalAccuracy::new()],
-    );
+    )?;
     Ok(model)
 }
 
@@ -117,7 +117,7 @@ fn main() -> Result<()> {
     new_model.summary();
     let logs = new_model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
-    println!("{:?}", new_model.predict(&test_images)?.shape());
+    println!("{:?}", new_model.predict(&test_images).run()?.shape());
     // It is compiled, and goes on training where it left off.
     new_model.fit(&train_images, &train_labels).initial_epoch(5).epochs(6).run()?;
 
@@ -134,7 +134,7 @@ fn main() -> Result<()> {
     new_model.summary();
     let logs = new_model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
-    println!("{:?}", new_model.predict(&test_images)?.shape());
+    println!("{:?}", new_model.predict(&test_images).run()?.shape());
 
     heading("Save the entire model: HDF5 format");
     model.save("my_model.h5")?;
@@ -155,12 +155,12 @@ fn main() -> Result<()> {
         Adam::new(),
         SparseCategoricalCrossentropy::new().from_logits(true),
         [SparseCategoricalAccuracy::new()],
-    );
+    )?;
     model.fit(&train_images, &train_labels).epochs(2).verbose(2).run()?;
     model.save("custom.keras")?;
     let mut again = load_model("custom.keras")?;
     again.to(&device)?;
-    let same = model.predict(&test_images)? == again.predict(&test_images)?;
+    let same = model.predict(&test_images).run()? == again.predict(&test_images).run()?;
     println!("A model with a custom layer predicts the same after a reload: {same}");
 
     heading("Saving to ScienceData");
@@ -213,11 +213,7 @@ impl ScaleShift {
 impl Layer for ScaleShift {
     const CLASS: &'static str = "ScaleShift";
 
-    fn build(
-        &mut self,
-        builder: &mut Builder,
-        input: &Shape,
-    ) -> std::result::Result<(), rhyton::train::EngineError> {
+    fn build(&mut self, builder: &mut Builder, input: &Shape) -> std::result::Result<(), rhyton::Error> {
         let width = input.known(-1)?;
         self.scale =
             builder.add_weight("scale", [width], rhyton::initializers::Constant::new(self.start), true)?;

@@ -1,24 +1,20 @@
-//! The library's error: the engine's, the files', the data sets'.
+//! Errors of this crate, as the library's one.
+
+use std::sync::Arc;
 
 use rhyton_persist::Location;
 
-/// What can go wrong. A message says what was wrong, where, what was found, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The model, the data or the device.
-    #[error(transparent)]
-    Engine(#[from] rhyton_engine::Error),
-    /// A model file.
-    #[error(transparent)]
-    File(#[from] rhyton_persist::Error),
-    /// A data set.
-    #[error(transparent)]
-    Data(#[from] crate::datasets::DatasetError),
+use crate::datasets::DatasetError;
+
+pub use rhyton_error::Error;
+
+impl From<DatasetError> for Error {
+    fn from(error: DatasetError) -> Self {
+        Error::Dataset(Arc::new(error))
+    }
 }
 
-impl Error {
-    pub(crate) fn usage(path: &Location, what: &str, advice: &str) -> Self {
-        rhyton_persist::Error::Usage { what: format!("{path}: {what}"), advice: advice.into() }.into()
-    }
+/// What was asked for cannot be.
+pub(crate) fn usage(path: &Location, what: &str, advice: &str) -> Error {
+    rhyton_persist::Error::Usage { what: format!("{path}: {what}"), advice: advice.into() }.into()
 }

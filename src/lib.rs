@@ -16,7 +16,7 @@
 //!     Adam::new(),
 //!     SparseCategoricalCrossentropy::new().from_logits(true),
 //!     [SparseCategoricalAccuracy::new()],
-//! );
+//! )?;
 //! model.fit(&train_images, &train_labels).epochs(2).verbose(0).run()?;
 //!
 //! let folder = tempfile::tempdir()?;

@@ -5,7 +5,6 @@ mod common;
 use common::{blobs, cpu};
 use rhyton::models::registry::register_loss;
 use rhyton::prelude::*;
-use rhyton::train::EngineError;
 use serde::{Deserialize, Serialize};
 
 /// Multiplies by a number of its config and a weight.
@@ -24,7 +23,7 @@ impl Scaling {
 
 impl Layer for Scaling {
     const CLASS: &'static str = "Scaling";
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), EngineError> {
+    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
         self.scale = builder.add_weight("scale", [input.known(-1)?], "ones", true)?;
         Ok(())
     }
@@ -63,7 +62,7 @@ fn an_unknown_layer_is_named_and_one_that_is_passed_works() {
     let folder = tempfile::tempdir().expect("a folder");
     let (x, _) = blobs(20);
     let mut model = with_layer(Scaling::new(0.5));
-    let wanted = model.predict(&x).expect("predicts");
+    let wanted = model.predict(&x).verbose(0).run().expect("predicts");
     for file in ["m.keras", "m.h5"] {
         let path = folder.path().join(file);
         model.save(&path).expect("saves");
@@ -75,7 +74,7 @@ fn an_unknown_layer_is_named_and_one_that_is_passed_works() {
         let options = LoadOptions { custom_objects: objects.clone(), ..LoadOptions::default() };
         let mut passed = rhyton::load_model_with(&path, &options).expect("loads");
         passed.to(&cpu()).expect("moves");
-        assert_eq!(passed.predict(&x).expect("predicts"), wanted, "{file}");
+        assert_eq!(passed.predict(&x).verbose(0).run().expect("predicts"), wanted, "{file}");
         let scoped = custom_object_scope(&objects, || rhyton::load_model(&path)).expect("loads");
         assert_eq!(scoped.get_weights().expect("reads"), model.get_weights().expect("reads"));
         // Known to that load alone.
@@ -91,11 +90,11 @@ fn registered_layers_and_losses_come_back() {
     let (x, y) = blobs(40);
     let y = y.mapv(|v| v as f32).insert_axis(ndarray::Axis(1));
     let mut model = with_layer(Shifting { by: 0.25 });
-    model.compile(Adam::new(), fourth_power, ());
+    model.compile(Adam::new(), fourth_power, ()).expect("compiles");
     model.fit(&x, &y).verbose(0).run().expect("trains");
     let wanted = model.evaluate(&x, &y).verbose(0).run().expect("evaluates");
     // The loss is its formula.
-    let predicted = model.predict(&x).expect("predicts");
+    let predicted = model.predict(&x).verbose(0).run().expect("predicts");
     let powers: f64 = predicted.iter().zip(&y).map(|(p, y)| f64::from(y - p).powi(4)).sum();
     assert!((wanted.loss() - powers / 40.0).abs() < 1e-5 * wanted.loss(), "{wanted:?}");
     for (file, dialect) in [
@@ -123,7 +122,7 @@ fn an_unknown_loss_is_named() {
     let path = folder.path().join("m.keras");
     let mut model = with_layer(Dropout::new(0.1));
     let objects = CustomObjects::new().loss("mine", |a: Tensor, b: Tensor| (a - b).square().mean(&[-1]));
-    custom_object_scope(&objects, || model.try_compile("adam", "mine", ())).expect("known in the scope");
+    custom_object_scope(&objects, || model.compile("adam", "mine", ())).expect("known in the scope");
     model.save(&path).expect("saves");
     // Looked for when it is needed, as the outputs' shapes decide what a name means.
     let (x, y) = blobs(8);
@@ -135,5 +134,10 @@ fn an_unknown_loss_is_named() {
     };
     assert!(error.contains("unknown loss `mine`") && error.contains("register_loss"), "{error}");
     let options = LoadOptions { without_compile: true, ..LoadOptions::default() };
-    rhyton::load_model_with(&path, &options).expect("loads without its loss").predict(&x).expect("predicts");
+    rhyton::load_model_with(&path, &options)
+        .expect("loads without its loss")
+        .predict(&x)
+        .verbose(0)
+        .run()
+        .expect("predicts");
 }

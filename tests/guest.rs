@@ -142,7 +142,7 @@ fn recorded_predictions_equal_predict() {
     let recorded = recording.finish();
     app.queue.submit([encoder.finish()]);
     recorded.submitted();
-    let predicted = model.predict_all(&app.x, BATCH).expect("predicts").remove(0);
+    let predicted = model.predict(&app.x).batch_size(BATCH).verbose(0).run_all().expect("predicts").remove(0);
     let predicted: Vec<u32> = predicted.iter().map(|v| v.to_bits()).collect();
     assert_eq!(app.read(&app.scores), predicted);
     assert_eq!(model.iterations(), STEPS as i64, "predictions are no steps");
@@ -222,7 +222,7 @@ fn a_destroyed_device_is_an_error() {
         recording.train_step(&[x], &[y], BATCH)
     });
     assert!(recorded.is_err());
-    assert!(model.predict(&app.x).is_err());
+    assert!(model.predict(&app.x).verbose(0).run().is_err());
     assert!(model.fit(&app.x, &app.y).verbose(0).run().is_err());
     assert!(model.get_weights().is_err());
     assert!(model.snapshot().is_err());

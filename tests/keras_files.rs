@@ -76,7 +76,7 @@ impl Case {
     fn check(&self, mut model: Model, optimizer: bool, what: &str) {
         let (x, y) = (self.arrays("inputs"), self.arrays("targets"));
         let n = x[0].shape[0];
-        let predictions = model.predict_all(x.clone(), n).expect("predicts");
+        let predictions = model.predict(x.clone()).batch_size(n).verbose(0).run_all().expect("predicts");
         let names = self.info["predictions"].as_array().expect("a list").iter().filter_map(Value::as_str);
         for (got, name) in predictions.iter().zip(names) {
             let want = npy::load::<f32>(self.folder.join(name)).expect("numbers");

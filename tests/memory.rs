@@ -68,7 +68,7 @@ fn predictions(device: &Device) {
     let x = Array2::from_elem((640, 256), 0.5f32);
     let mut round = || {
         for batch in (1..=20).map(|k| 32 * k - 5) {
-            let found = model.predict_all(&x, batch).expect("predicts");
+            let found = model.predict(&x).batch_size(batch).verbose(0).run_all().expect("predicts");
             assert_eq!(found[0].shape(), [640, 3]);
         }
         used(device)

@@ -46,7 +46,7 @@ fn outlines_are_the_engines_layers() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("all.keras");
     let mut model = model();
-    model.compile("adam", "mse", ["mae"]);
+    model.compile("adam", "mse", ["mae"]).expect("compiles");
     model.save(&path).expect("saves");
     let file = persist::open(&path, None).expect("opens");
     let shell = outline::shell(file.model.as_ref().expect("a model"));

@@ -17,11 +17,13 @@ fn guide() -> Model {
         ),
     )
     .expect("fits");
-    model.compile(
-        Adam::new(),
-        SparseCategoricalCrossentropy::new().from_logits(true),
-        [SparseCategoricalAccuracy::new()],
-    );
+    model
+        .compile(
+            Adam::new(),
+            SparseCategoricalCrossentropy::new().from_logits(true),
+            [SparseCategoricalAccuracy::new()],
+        )
+        .expect("compiles");
     model
 }
 
@@ -42,7 +44,7 @@ fn convnet() -> Model {
         ),
     )
     .expect("fits");
-    model.compile("adam", "categorical_crossentropy", ["accuracy"]);
+    model.compile("adam", "categorical_crossentropy", ["accuracy"]).expect("compiles");
     model
 }
 

@@ -61,11 +61,7 @@ struct ScaleShift {
 impl Layer for ScaleShift {
     const CLASS: &'static str = "ScaleShift";
 
-    fn build(
-        &mut self,
-        builder: &mut Builder,
-        input: &Shape,
-    ) -> std::result::Result<(), rhyton::train::EngineError> {
+    fn build(&mut self, builder: &mut Builder, input: &Shape) -> std::result::Result<(), rhyton::Error> {
         let width = input.known(-1)?;
         let start = rhyton::initializers::Constant::new(self.start);
         self.weights = [
@@ -249,7 +245,7 @@ fn one_file(
         let pairs: Vec<_> = found.into_iter().zip(expected.into_iter().map(|(_, a)| a)).collect();
         report.close(place, "slots", &pairs, 0.0);
     }
-    let found = model.predict_all(case.inputs.clone(), case.inputs[0].shape[0])?;
+    let found = model.predict(case.inputs.clone()).batch_size(case.inputs[0].shape[0]).run_all()?;
     let expected: Vec<ArrayD<f32>> = names(&case.info, "predictions")
         .iter()
         .map(|n| Ok(npy::load::<f32>(case.folder.join(n))?))
@@ -347,7 +343,7 @@ fn trajectory(folder: &Path, report: &mut Report) -> Result<()> {
         Adam::new(),
         SparseCategoricalCrossentropy::new().from_logits(true),
         [SparseCategoricalAccuracy::new()],
-    );
+    )?;
     model.load_weights(folder.join("initial.weights.h5"))?;
     let ((images, labels), _) = datasets::mnist::subset();
     let images = images.to_rows() / 255.0;

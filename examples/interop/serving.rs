@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 use rhyton::ops::Windows;
 use rhyton::prelude::*;
-use rhyton::train::{EngineError, input_symbol};
+use rhyton::train::input_symbol;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ macro_rules! formula {
         }
         impl Layer for $name {
             const CLASS: &'static str = stringify!($name);
-            fn build(&mut self, builder: &mut Builder, _input: &Shape) -> std::result::Result<(), EngineError> {
+            fn build(&mut self, builder: &mut Builder, _input: &Shape) -> std::result::Result<(), Error> {
                 self.shift = builder.add_weight("shift", [], "zeros", true)?;
                 Ok(())
             }
@@ -265,7 +265,7 @@ fn one(folder: &Path, model: &mut Model, inputs: &Inputs, known: bool, device: &
     model.to(device)?;
     let inputs: Vec<ArrayD<f32>> = inputs.iter().map(|shape| numbers(shape)).collect();
     let data: Vec<_> = inputs.iter().map(|x| Data::of(x).into_owned()).collect();
-    let outputs = model.predict_all(data, 4)?;
+    let outputs = model.predict(data).batch_size(4).run_all()?;
     // Without a signature there is nothing to compare.
     rhyton::models::serving(model.as_layer())?;
     std::fs::create_dir_all(folder)?;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rhyton_engine::Error as EngineError;
 use rhyton_engine::graph::{LayerRef, LayerSettings, Value as Place, Variable as EngineVariable};
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
@@ -23,25 +22,23 @@ pub(super) fn model(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error
 
 /// Looks for the classes of all layers.
 fn check_classes(config: &ModelConfig) -> Result<(), Error> {
-    fn walk(config: &ModelConfig, found: &mut Vec<EngineError>) {
+    fn walk(config: &ModelConfig, found: &mut Vec<Error>) {
         for layer in &config.layers {
             match &layer.model {
                 Some(model) => walk(model, found),
-                None => found.extend(made(layer).err().filter(|e| matches!(e, EngineError::Unknown { .. }))),
+                None => found.extend(made(layer).err().filter(|e| matches!(e, Error::Unknown { .. }))),
             }
         }
     }
     let mut found = Vec::new();
     walk(config, &mut found);
-    let Some(EngineError::Unknown { kind: first, advice, .. }) = found.first().cloned() else {
+    let Some(Error::Unknown { kind: first, advice, .. }) = found.first().cloned() else {
         return Ok(());
     };
     let mut names: Vec<String> = Vec::new();
     for error in found {
         match error {
-            EngineError::Unknown { kind, name, .. } if kind == first && !names.contains(&name) => {
-                names.push(name)
-            }
+            Error::Unknown { kind, name, .. } if kind == first && !names.contains(&name) => names.push(name),
             _ => {}
         }
     }
@@ -49,10 +46,10 @@ fn check_classes(config: &ModelConfig) -> Result<(), Error> {
         ("layer", 2..) => "layers",
         _ => first,
     };
-    Err(EngineError::Unknown { kind, name: names.join("`, `"), advice }.into())
+    Err(Error::Unknown { kind, name: names.join("`, `"), advice }.into())
 }
 
-fn made(config: &LayerConfig) -> Result<LayerRef, EngineError> {
+fn made(config: &LayerConfig) -> Result<LayerRef, Error> {
     registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)
 }
 

@@ -15,6 +15,7 @@ pub use rhyton_persist::tree::Dialect;
 use rhyton_persist::tree::{CompileConfig, ModelConfig, SavedFile, Tree, WriteOptions};
 
 use crate::Error;
+use crate::error::usage;
 
 /// How to save: what Keras guesses or has no word for.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +89,7 @@ impl SaveLoad for Model {
         let file = rhyton_persist::open(path.into().whole(), None)?;
         if !self.is_built() {
             let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
-            return Err(rhyton_engine::Error::State { what: what.into() }.into());
+            return Err(Error::State { what: what.into() });
         }
         fill(self, &file)
     }
@@ -132,7 +133,7 @@ fn whole_model_format(path: &Location) -> Result<&'static str, Error> {
         return Ok("keras");
     }
     if ends_with(path, &[".weights.h5"]) {
-        return Err(Error::usage(
+        return Err(usage(
             path,
             "`.weights.h5` holds weights only",
             "save the whole model as `.keras` or `.h5`, or call save_weights",
@@ -205,7 +206,7 @@ fn load(path: &Location, compile: bool) -> Result<Model, Error> {
     }
     let Some(config) = &file.model else {
         let advice = "make the model and call load_weights";
-        return Err(Error::usage(path, &format!("this {} file holds weights only", file.format), advice));
+        return Err(usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
     let mut model = Model::of(from_tree::model(config, path.as_path())?);
     model.as_layer().set_keras2(resume::keras2(&file));

@@ -50,7 +50,7 @@ pub fn model(device: &Device) -> Model {
 /// Compiles a classifier.
 pub fn compile(model: &mut Model, optimizer: impl rhyton::optimizers::IntoOptimizer) {
     let loss = SparseCategoricalCrossentropy::new().from_logits(true);
-    model.compile(optimizer, loss, [SparseCategoricalAccuracy::new()]);
+    model.compile(optimizer, loss, [SparseCategoricalAccuracy::new()]).expect("compiles");
 }
 
 /// Weights and slots of the optimizer, by name, as bits.

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Err(Failure::Output(error)) => complain(&format!("cannot write to the output: {error}"), 1),
         Err(Failure::Usage(what)) => complain(&what, 2),
         Err(Failure::Library(error)) => {
-            let wrong = matches!(&error, Error::File(rhyton::persist::Error::Usage { .. }));
+            let wrong = matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
             complain(&with_causes(&error), if wrong { 2 } else { 1 })
         }
     }

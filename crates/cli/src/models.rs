@@ -66,7 +66,7 @@ pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), 
     if model.is_built() && gives != arguments.output.len() {
         return Err(count("--output", arguments.output.len(), gives, "outputs"));
     }
-    let predictions = model.predict_all(inputs, arguments.run.batch_size)?;
+    let predictions = model.predict(inputs).batch_size(arguments.run.batch_size).verbose(0).run_all()?;
     if predictions.len() != arguments.output.len() {
         return Err(count("--output", arguments.output.len(), predictions.len(), "outputs"));
     }

@@ -24,5 +24,4 @@ pub mod regularizers;
 pub mod train;
 pub mod types;
 
-mod error;
-pub use error::Error;
+pub use rhyton_error::Error;

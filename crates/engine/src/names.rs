@@ -1,5 +1,7 @@
 //! Automatic names, counted per process as Keras counts them; names of functions.
 
+pub use rhyton_error::{did_you_mean, nearest, one_of};
+
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

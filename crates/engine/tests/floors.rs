@@ -99,11 +99,16 @@ fn wgpu_has_one_place() {
     assert_eq!(named.collect::<Vec<_>>(), Vec::<&PathBuf>::new());
 }
 
-/// `kernels` and `persist` import no crate of the workspace; the engine only `kernels`.
+/// `error` and `kernels` import no crate of the workspace; `persist` only `error`, the engine both.
 #[test]
 fn crates_import_as_drawn() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates/");
-    for (name, allowed) in [("kernels", &[][..]), ("persist", &[]), ("engine", &["rhyton-kernels"])] {
+    for (name, allowed) in [
+        ("kernels", &[][..]),
+        ("error", &[]),
+        ("persist", &["rhyton-error"]),
+        ("engine", &["rhyton-error", "rhyton-kernels"]),
+    ] {
         let manifest = fs::read_to_string(crates.join(name).join("Cargo.toml")).expect("a manifest");
         let ours = manifest
             .lines()

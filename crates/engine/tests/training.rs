@@ -30,11 +30,13 @@ fn model(device: &Device) -> Model {
     ))
     .expect("fits");
     model.to(device).expect("moves");
-    model.compile(
-        Adam::new(),
-        SparseCategoricalCrossentropy::new().from_logits(true),
-        [SparseCategoricalAccuracy::new()],
-    );
+    model
+        .compile(
+            Adam::new(),
+            SparseCategoricalCrossentropy::new().from_logits(true),
+            [SparseCategoricalAccuracy::new()],
+        )
+        .expect("compiles");
     model
 }
 
@@ -111,13 +113,15 @@ fn first_data_build_a_model_and_recompiling_keeps_weights() {
     model.to(&device).expect("moves");
     assert!(!model.is_built());
     // Names, and a metric whose meaning the targets decide.
-    model.compile("sgd", SparseCategoricalCrossentropy::new().from_logits(true), ["accuracy"]);
+    model
+        .compile("sgd", SparseCategoricalCrossentropy::new().from_logits(true), ["accuracy"])
+        .expect("compiles");
     let history = model.fit(&x, &y).verbose(0).run().expect("trains");
     assert!(history.get("accuracy").is_some());
     assert_eq!(model.count_params(), 20 * 8 + 8 + 8 * 3 + 3);
 
     let before = bits(&model);
-    model.compile(Adam::new(), SparseCategoricalCrossentropy::new().from_logits(true), ());
+    model.compile(Adam::new(), SparseCategoricalCrossentropy::new().from_logits(true), ()).expect("compiles");
     assert_eq!((bits(&model), model.iterations()), (before, 0));
 
     // A frozen layer keeps its weights, the other learns.
@@ -131,7 +135,7 @@ fn first_data_build_a_model_and_recompiling_keeps_weights() {
     // Weights go in and out; sample weights of zero teach nothing.
     model.set_weights(&weights).expect("fits");
     assert_eq!(model.get_weights().expect("reads"), weights);
-    model.compile("sgd", SparseCategoricalCrossentropy::new().from_logits(true), ());
+    model.compile("sgd", SparseCategoricalCrossentropy::new().from_logits(true), ()).expect("compiles");
     model.fit(&x, &y).sample_weight(&Array1::<f32>::zeros(60)).verbose(0).run().expect("trains");
     assert_eq!(model.get_weights().expect("reads"), weights);
 }

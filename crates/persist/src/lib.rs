@@ -28,3 +28,9 @@ pub use convert::convert;
 pub use error::Error;
 pub use formats::{open, write};
 pub use storage::Location;
+
+impl From<Error> for rhyton_error::Error {
+    fn from(error: Error) -> Self {
+        rhyton_error::Error::File(std::sync::Arc::new(error))
+    }
+}

@@ -73,6 +73,11 @@ pub fn builtin(name: &str) -> Option<Builtin> {
     ACTIVATIONS.iter().chain(KERAS_2).find(|f| f.name == name).map(Builtin)
 }
 
+/// Every name that [`builtin`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ACTIVATIONS.iter().map(|f| f.name).chain(ALIASES.iter().map(|(alias, _)| *alias))
+}
+
 impl Activation for Builtin {
     fn spec(&self) -> Value {
         self.0.name.into()

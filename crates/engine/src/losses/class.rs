@@ -121,6 +121,11 @@ pub fn renamed(name: &str, loss: Arc<dyn Loss>) -> Arc<dyn Loss> {
     Arc::new(NamedLoss { name: name.into(), loss })
 }
 
+/// Whether a name asks for the cross-entropy that suits the output.
+pub fn is_crossentropy(name: &str) -> bool {
+    name.eq_ignore_ascii_case("crossentropy") || name.eq_ignore_ascii_case("ce")
+}
+
 /// Which function `"crossentropy"` and `"ce"` stand for, by the shapes of targets and predictions, as Keras decides it.
 pub fn crossentropy_name(y_true: &[usize], y_pred: &[usize]) -> &'static str {
     match super::kind_of_targets(y_true, y_pred) {

@@ -33,12 +33,28 @@ impl LossSpec {
 }
 
 /// The losses of a model.
-#[derive(Clone, Debug, Default)]
-pub struct Losses {
-    /// One for all outputs, or one per output.
-    pub specs: Vec<LossSpec>,
-    /// Whether a list was given, which configs then have as well.
-    pub list: bool,
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Losses {
+    /// One, which all outputs have.
+    One(LossSpec),
+    /// One for each output, in their order.
+    List(Vec<LossSpec>),
+    /// By the names of the outputs; the others have none.
+    ByOutput(Vec<(String, LossSpec)>),
+}
+
+impl Losses {
+    /// As compile configs name them.
+    pub fn spec(&self) -> Value {
+        match self {
+            Losses::One(loss) => loss.spec(),
+            Losses::List(list) => list.iter().map(LossSpec::spec).collect(),
+            Losses::ByOutput(outputs) => {
+                Value::Object(outputs.iter().map(|(name, loss)| (name.clone(), loss.spec())).collect())
+            }
+        }
+    }
 }
 
 /// What can be one loss.
@@ -73,7 +89,8 @@ impl IntoLossSpec for LossSpec {
     }
 }
 
-/// What `compile` takes as losses: one for all outputs, or an array, `Vec` or tuple with one per output.
+/// What `compile` takes as losses: one for all outputs; an array, `Vec` or tuple with one per output; or pairs of an output's name
+/// and its loss, `[("price", "mse"), ("kind", "sparse_categorical_crossentropy")]` (of several types: `losses!`).
 pub trait IntoLoss {
     /// The losses.
     fn into_loss(self) -> Losses;
@@ -81,17 +98,27 @@ pub trait IntoLoss {
 
 impl<L: IntoLossSpec> IntoLoss for L {
     fn into_loss(self) -> Losses {
-        Losses { specs: vec![self.into_loss_spec()], list: false }
+        Losses::One(self.into_loss_spec())
     }
 }
 impl<L: IntoLossSpec, const N: usize> IntoLoss for [L; N] {
     fn into_loss(self) -> Losses {
-        Losses { specs: self.into_iter().map(L::into_loss_spec).collect(), list: true }
+        Losses::List(self.into_iter().map(L::into_loss_spec).collect())
     }
 }
 impl<L: IntoLossSpec> IntoLoss for Vec<L> {
     fn into_loss(self) -> Losses {
-        Losses { specs: self.into_iter().map(L::into_loss_spec).collect(), list: true }
+        Losses::List(self.into_iter().map(L::into_loss_spec).collect())
+    }
+}
+impl<S: Into<String>, L: IntoLossSpec, const N: usize> IntoLoss for [(S, L); N] {
+    fn into_loss(self) -> Losses {
+        Vec::from(self).into_loss()
+    }
+}
+impl<S: Into<String>, L: IntoLossSpec> IntoLoss for Vec<(S, L)> {
+    fn into_loss(self) -> Losses {
+        Losses::ByOutput(self.into_iter().map(|(name, loss)| (name.into(), loss.into_loss_spec())).collect())
     }
 }
 impl IntoLoss for Losses {
@@ -106,7 +133,7 @@ macro_rules! tuples {
             fn into_loss(self) -> Losses {
                 #[allow(non_snake_case)]
                 let ($($name,)+) = self;
-                Losses { specs: vec![$($name.into_loss_spec()),+], list: true }
+                Losses::List(vec![$($name.into_loss_spec()),+])
             }
         }
     };

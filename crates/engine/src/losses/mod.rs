@@ -14,7 +14,7 @@ mod targets;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-pub use class::{Class, LOSSES, Make, NamedLoss, builtin, crossentropy_name, renamed};
+pub use class::{Class, LOSSES, Make, NamedLoss, builtin, crossentropy_name, is_crossentropy, renamed};
 pub use classes::{
     BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
     SparseCategoricalCrossentropy,

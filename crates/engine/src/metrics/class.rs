@@ -15,7 +15,7 @@ use super::{
 };
 use crate::Error;
 use crate::graph::{Tensor, serialized_custom_function};
-use crate::losses::{TargetKind, kind_of_targets};
+use crate::losses::{TargetKind, is_crossentropy, kind_of_targets};
 
 /// Makes a metric from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Metric>, Error>;
@@ -127,6 +127,11 @@ pub fn builtin(name: &str, config: &Map<String, Value>) -> Result<Option<Arc<dyn
 /// Whether a name asks for the accuracy that suits the output.
 pub fn is_accuracy(name: &str) -> bool {
     name.eq_ignore_ascii_case("accuracy") || name.eq_ignore_ascii_case("acc")
+}
+
+/// Whether the shapes of the data decide what a name means.
+pub fn waits_for_shapes(name: &str) -> bool {
+    is_accuracy(name) || is_crossentropy(name)
 }
 
 /// The metric that `"accuracy"` or `"acc"` stands for, by the shapes of targets and predictions, under that name.

@@ -34,11 +34,14 @@ impl MetricSpec {
 
 /// The metrics of a model.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Metrics {
     /// One list: all for the only output, or one for each output.
     Flat(Vec<MetricSpec>),
     /// A list for each output.
     PerOutput(Vec<Vec<MetricSpec>>),
+    /// By the names of the outputs; the others have none.
+    ByOutput(Vec<(String, Vec<MetricSpec>)>),
 }
 
 impl Default for Metrics {
@@ -55,6 +58,18 @@ impl Metrics {
             Metrics::Flat(specs) if specs.is_empty() => Value::Null,
             Metrics::Flat(specs) => list(specs),
             Metrics::PerOutput(outputs) => outputs.iter().map(|o| list(o)).collect(),
+            Metrics::ByOutput(outputs) => {
+                Value::Object(outputs.iter().map(|(name, specs)| (name.clone(), list(specs))).collect())
+            }
+        }
+    }
+
+    /// All of them, of whatever output.
+    pub fn into_list(self) -> Vec<MetricSpec> {
+        match self {
+            Metrics::Flat(specs) => specs,
+            Metrics::PerOutput(lists) => lists.into_iter().flatten().collect(),
+            Metrics::ByOutput(outputs) => outputs.into_iter().flat_map(|(_, specs)| specs).collect(),
         }
     }
 
@@ -107,7 +122,8 @@ impl IntoMetricSpec for MetricSpec {
     }
 }
 
-/// What `compile` takes as metrics: one, an array, a `Vec`, a tuple, `()` for none, or [`per_output`].
+/// What `compile` takes as metrics: one, an array, a `Vec`, a tuple, `()` for none; [`per_output`]; or pairs of an output's name and its
+/// metrics, `[("price", ["mae"]), ("kind", ["accuracy"])]` (any number of several types: `metrics!`).
 pub trait IntoMetrics {
     /// The metrics.
     fn into_metrics(self) -> Metrics;
@@ -128,6 +144,17 @@ impl<M: IntoMetricSpec> IntoMetrics for Vec<M> {
         Metrics::Flat(self.into_iter().map(M::into_metric_spec).collect())
     }
 }
+impl<S: Into<String>, M: IntoMetrics, const N: usize> IntoMetrics for [(S, M); N] {
+    fn into_metrics(self) -> Metrics {
+        Vec::from(self).into_metrics()
+    }
+}
+impl<S: Into<String>, M: IntoMetrics> IntoMetrics for Vec<(S, M)> {
+    fn into_metrics(self) -> Metrics {
+        let list = |(name, m): (S, M)| (name.into(), m.into_metrics().into_list());
+        Metrics::ByOutput(self.into_iter().map(list).collect())
+    }
+}
 impl IntoMetrics for () {
     fn into_metrics(self) -> Metrics {
         Metrics::default()
@@ -142,11 +169,7 @@ impl IntoMetrics for Metrics {
 /// Metrics of each output: `per_output([["mae"].into_metrics(), ("accuracy", Recall::new()).into_metrics()])`, or lists of one
 /// type: `per_output([vec!["mae"], vec!["accuracy", "ce"]])`.
 pub fn per_output<M: IntoMetrics>(outputs: impl IntoIterator<Item = M>) -> Metrics {
-    let list = |m: M| match m.into_metrics() {
-        Metrics::Flat(specs) => specs,
-        Metrics::PerOutput(lists) => lists.into_iter().flatten().collect(),
-    };
-    Metrics::PerOutput(outputs.into_iter().map(list).collect())
+    Metrics::PerOutput(outputs.into_iter().map(|m| m.into_metrics().into_list()).collect())
 }
 
 macro_rules! tuples {

@@ -12,7 +12,9 @@ mod top_k;
 use serde_json::Value;
 
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
-pub use class::{Class, METRICS, Make, NamedMetric, builtin, is_accuracy, renamed, resolve_accuracy};
+pub use class::{
+    Class, METRICS, Make, NamedMetric, builtin, is_accuracy, renamed, resolve_accuracy, waits_for_shapes,
+};
 pub use confusion::{FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives};
 pub use given::{IntoMetricSpec, IntoMetrics, MetricSpec, Metrics, per_output};
 pub use means::{

@@ -21,8 +21,9 @@ use crate::graph::{
 };
 use crate::initializers::INITIALIZERS;
 use crate::layers::LAYERS;
-use crate::losses::{Loss, LossSpec};
-use crate::metrics::{Metric, MetricSpec};
+use crate::losses::{LOSSES, Loss, LossSpec};
+use crate::metrics::{METRICS, Metric, MetricSpec};
+use crate::names::nearest;
 use crate::optimizers::schedules::SCHEDULES;
 use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
 use crate::regularizers::REGULARIZERS;
@@ -48,8 +49,30 @@ fn unknown(kind: &'static str, name: &str) -> Error {
         "regularizer" => "register_regularizer::<TheRegularizer>(\"Package>Name\")",
         _ => "register_schedule::<TheSchedule>(\"Package>Name\")",
     };
-    let advice = format!("register it with {how}, or pass it in CustomObjects when loading");
+    let guess = nearest(name, known(kind)).map_or(String::new(), |k| format!("did you mean `{k}`? Else "));
+    let advice = format!("{guess}register it with {how}, or pass it in CustomObjects when loading");
     Error::Unknown { kind, name: name.into(), advice }
+}
+
+/// Keras' own names of a kind, for suggestions.
+fn known(kind: &str) -> Vec<&'static str> {
+    match kind {
+        "layer" => LAYERS.iter().map(|c| c.name).collect(),
+        "activation" => activations::names().collect(),
+        "loss" => {
+            let functions = LOSSES.iter().flat_map(|c| c.functions.iter().copied());
+            functions.chain(LOSSES.iter().map(|c| c.class)).chain(["crossentropy"]).collect()
+        }
+        "metric" => {
+            let aliases = METRICS.iter().flat_map(|c| c.aliases.iter().copied());
+            let classes = METRICS.iter().map(|c| c.class);
+            aliases.chain(classes).chain(["accuracy", "crossentropy"]).collect()
+        }
+        "optimizer" => OPTIMIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
+        "initializer" => INITIALIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
+        "regularizer" => REGULARIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
+        _ => SCHEDULES.iter().map(|c| c.name).collect(),
+    }
 }
 
 /// A name without its package.
@@ -218,14 +241,45 @@ pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Optio
         return make(spec.config).map(Some);
     }
     let name = keras_name(&spec.name);
-    if name.eq_ignore_ascii_case("crossentropy") || name.eq_ignore_ascii_case("ce") {
+    if losses::is_crossentropy(name) {
         let meant = losses::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
         return Ok(meant.map(|loss| losses::renamed(name, loss)));
     }
     losses::builtin(name, &spec.config)?.map(Some).ok_or_else(|| unknown("loss", &spec.name))
 }
 
-/// A metric from what a config says. The shapes of targets and predictions decide what `"accuracy"` and `"acc"` mean.
+/// A loss as it is before the data are known: what a name means whatever their shapes is found now, `"crossentropy"` and `"ce"` later, by
+/// [`loss`].
+///
+/// # Errors
+/// As [`loss`].
+pub fn loss_before_data(spec: LossSpec) -> Result<LossSpec, Error> {
+    let LossSpec::Config(value) = &spec else { return Ok(spec) };
+    let waits = Spec::of(value)?.is_none_or(|s| {
+        losses::is_crossentropy(keras_name(&s.name)) && custom::find(&s.name, |c| &c.losses).is_none()
+    });
+    if waits {
+        return Ok(spec);
+    }
+    Ok(loss(&spec, &[], &[])?.map_or(spec, LossSpec::Object))
+}
+
+/// A metric as it is before the data are known: what a name means whatever their shapes is found now, `"accuracy"` and `"acc"` later, by
+/// [`metric`].
+///
+/// # Errors
+/// As [`metric`].
+pub fn metric_before_data(spec: MetricSpec) -> Result<MetricSpec, Error> {
+    let MetricSpec::Config(value) = &spec else { return Ok(spec) };
+    let waits = Spec::of(value)?.is_some_and(|s| {
+        value.is_string()
+            && metrics::waits_for_shapes(keras_name(&s.name))
+            && custom::find(&s.name, |c| &c.metrics).is_none()
+    });
+    if waits { Ok(spec) } else { Ok(MetricSpec::Object(metric(&spec, &[], &[])?)) }
+}
+
+/// A metric from what a config says. The shapes of targets and predictions decide what `"accuracy"`, `"acc"`, `"crossentropy"` and `"ce"` mean.
 ///
 /// # Errors
 /// Nobody registered the name, or its config is wrong.
@@ -244,6 +298,11 @@ pub fn metric(spec: &MetricSpec, y_true: &[usize], y_pred: &[usize]) -> Result<A
     let name = keras_name(&spec.name);
     if metrics::is_accuracy(name) && value.is_string() {
         return Ok(metrics::resolve_accuracy(name, y_true, y_pred));
+    }
+    // tf_keras knows it of metrics too.
+    if losses::is_crossentropy(name) && value.is_string() {
+        let meant = metrics::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
+        return meant.map(|metric| metrics::renamed(name, metric)).ok_or_else(|| unknown("metric", name));
     }
     let found = metrics::builtin(name, &spec.config)?.ok_or_else(|| unknown("metric", &spec.name))?;
     // A metric that was asked for by a string, or by a function, goes by that name.

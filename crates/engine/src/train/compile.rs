@@ -6,48 +6,62 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::compiled::{CompileSpec, Compiled, OutputLoss, OutputMetric};
+use super::given::{CompileOptions, by_output, losses_by_place, metrics_by_place, weights_by_place};
 use super::model::Model;
 use crate::Error;
 use crate::graph::{Role, TensorType, Value, Variable};
 use crate::losses::{IntoLoss, LossSpec, Losses};
 use crate::metrics::{IntoMetrics, MetricSpec, Metrics};
 use crate::models::registry;
+use crate::models::{Network, NetworkKind};
 use crate::optimizers::{IntoOptimizer, LearningRate, Optimizer, OptimizerSpec};
 
-/// A compile that waits for the first data, since names like `accuracy` depend on their shapes.
+/// A compile whose names are known, except those like `accuracy` that depend on the shapes of the first data.
 #[derive(Clone)]
 pub struct Request {
-    losses: Losses,
-    loss_weights: Vec<f64>,
-    metrics: Metrics,
-    weighted: Metrics,
+    /// Output, loss, weight.
+    losses: Vec<(usize, LossSpec, f64)>,
+    /// Output, metric, whether sample weights apply to it.
+    metrics: Vec<(usize, MetricSpec, bool)>,
 }
 
 impl Model {
-    /// Sets what training does: an optimizer, a loss (one, or one per output), metrics. Objects, names, functions; `()` for no metrics.
-    /// Compiling again keeps the weights, and starts a new optimizer.
+    /// Sets what training does: an optimizer, a loss (one, one per output, or pairs of an output's name and its loss), metrics. Objects,
+    /// names, functions; `()` for no metrics. Compiling again keeps the weights, and starts a new optimizer.
     ///
-    /// What does not fit is told by the next call of fit or evaluate, or at once by [`Model::try_compile`].
-    pub fn compile(&mut self, optimizer: impl IntoOptimizer, loss: impl IntoLoss, metrics: impl IntoMetrics) {
-        if let Err(error) = self.try_compile(optimizer, loss, metrics) {
-            self.failed_compile = Some(error);
-        }
-    }
-
-    /// [`Model::compile`], telling at once what does not fit.
+    /// A compile that fails changes nothing: the model is as it was, with its older compile if it had one. Names whose meaning depends
+    /// on the data (`accuracy`, `crossentropy`) are resolved by the first data; what they then mean fits or is an error of that call, and
+    /// of each later one.
+    ///
+    /// ```
+    /// # use rhyton_engine as rhyton;
+    /// # use rhyton::layers::Dense;
+    /// # use rhyton::train::Sequential;
+    /// # use rhyton::graph::LayerExt;
+    /// # fn main() -> Result<(), rhyton::Error> {
+    /// let mut model = Sequential::new((Dense::new(1).input_shape([4]),))?;
+    /// model.compile("adam", "mse", ["mae"])?;
+    /// // A word that nobody knows changes nothing.
+    /// let error = model.compile("adma", "mse", ()).unwrap_err().to_string();
+    /// assert!(error.contains("did you mean `adam`?"), "{error}");
+    /// assert!(model.is_compiled());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// A name that nobody registered, or as many losses as the model has not outputs.
-    pub fn try_compile(
+    /// A name that nobody registered or an output that the model does not have; an optimizer whose settings cannot be; as many losses as the
+    /// model has not outputs.
+    pub fn compile(
         &mut self,
         optimizer: impl IntoOptimizer,
         loss: impl IntoLoss,
         metrics: impl IntoMetrics,
     ) -> Result<(), Error> {
-        self.compile_with(optimizer, loss, metrics, (), &[])
+        self.compile_with(optimizer, loss, metrics, CompileOptions::new())
     }
 
-    /// [`Model::try_compile`] with metrics that sample weights apply to, and a weight for each output's loss.
+    /// [`Model::compile`] with metrics that sample weights apply to, or a weight for each output's loss.
     ///
     /// # Errors
     /// As there.
@@ -56,23 +70,16 @@ impl Model {
         optimizer: impl IntoOptimizer,
         loss: impl IntoLoss,
         metrics: impl IntoMetrics,
-        weighted_metrics: impl IntoMetrics,
-        loss_weights: &[f64],
+        options: CompileOptions,
     ) -> Result<(), Error> {
         let optimizer = registry::optimizer(optimizer.into_optimizer())?;
-        let request = Request {
-            losses: loss.into_loss(),
-            loss_weights: loss_weights.to_vec(),
-            metrics: metrics.into_metrics(),
-            weighted: weighted_metrics.into_metrics(),
-        };
-        self.install(optimizer, request)
+        self.install(optimizer, loss.into_loss(), metrics.into_metrics(), options)
     }
 
     /// Compiles as a config says.
     ///
     /// # Errors
-    /// As [`Model::try_compile`].
+    /// As [`Model::compile`].
     pub fn compile_config(
         &mut self,
         optimizer: &Json,
@@ -82,42 +89,61 @@ impl Model {
         weighted: &Json,
     ) -> Result<(), Error> {
         let names = self.output_names();
-        let losses = by_output(loss, &names);
-        let specs: Vec<LossSpec> = match &losses {
-            Json::Array(list) => list.iter().cloned().map(LossSpec::Config).collect(),
-            one => vec![LossSpec::Config(one.clone())],
+        let losses = match by_output(loss, &names) {
+            Json::Array(list) => Losses::List(list.into_iter().map(LossSpec::Config).collect()),
+            one => Losses::One(LossSpec::Config(one)),
         };
-        let weights = match by_output(loss_weights, &names) {
-            Json::Array(list) => list.iter().map(|w| w.as_f64().unwrap_or(1.0)).collect(),
-            _ => vec![],
-        };
-        let request = Request {
-            losses: Losses { specs, list: losses.is_array() },
-            loss_weights: weights,
-            metrics: Metrics::of(&by_output(metrics, &names)),
-            weighted: Metrics::of(&by_output(weighted, &names)),
-        };
-        self.install(registry::optimizer(OptimizerSpec::Config(optimizer.clone()))?, request)
+        let options = CompileOptions::new()
+            .loss_weights_config(&by_output(loss_weights, &names))?
+            .weighted_metrics(Metrics::of(&by_output(weighted, &names)));
+        let optimizer = registry::optimizer(OptimizerSpec::Config(optimizer.clone()))?;
+        self.install(optimizer, losses, Metrics::of(&by_output(metrics, &names)), options)
     }
 
     /// Names of the layers that make the outputs.
     pub fn output_names(&self) -> Vec<String> {
-        let names = |n: &crate::models::Network| {
-            n.outputs.iter().map(|(c, _)| n.layers[n.calls[*c].layer].name()).collect()
+        let names = |n: &Network| match n.kind {
+            // Not built yet: the last layer will make its output.
+            NetworkKind::Sequential if !n.is_built() => {
+                n.layers.last().map(|l| l.name()).into_iter().collect()
+            }
+            _ => n.outputs.iter().map(|(c, _)| n.layers[n.calls[*c].layer].name()).collect(),
         };
         self.network(names).unwrap_or_default()
     }
 
-    fn install(&mut self, optimizer: Box<dyn Optimizer>, request: Request) -> Result<(), Error> {
+    /// Puts a compile in the place of the older one, once all that can be known of it is known to fit.
+    fn install(
+        &mut self,
+        optimizer: Box<dyn Optimizer>,
+        losses: Losses,
+        metrics: Metrics,
+        options: CompileOptions,
+    ) -> Result<(), Error> {
+        let names = self.output_names();
+        let (loss, losses) = losses_by_place(losses, &names)?;
+        let (loss_weights, weights) = weights_by_place(options.loss_weights, &names)?;
+        let mut config = CompileSpec { loss, loss_weights, ..CompileSpec::default() };
+        let mut request = Request { losses: Vec::new(), metrics: Vec::new() };
+        for (output, spec) in losses {
+            let weight = weights.get(output).copied().unwrap_or(1.0);
+            request.losses.push((output, registry::loss_before_data(spec)?, weight));
+        }
+        for (given, weighted) in [(metrics, false), (options.weighted, true)] {
+            let (written, placed) = metrics_by_place(given, &names)?;
+            *if weighted { &mut config.weighted_metrics } else { &mut config.metrics } = written;
+            for (output, spec) in placed {
+                request.metrics.push((output, registry::metric_before_data(spec)?, weighted));
+            }
+        }
         // What was recorded for the old optimizer and never submitted does not count for this one.
         #[cfg(feature = "gpu")]
         self.settle();
-        self.failed_compile = None;
         self.compiled = Some(Compiled {
             optimizer,
             losses: vec![],
             metrics: vec![],
-            config: spec(&request),
+            config,
             iteration: 0,
             slots: HashMap::new(),
             sums: Default::default(),
@@ -127,9 +153,9 @@ impl Model {
     }
 
     /// Makes objects of the names that were given; some (`accuracy`) depend on the shapes of the targets, so this waits for
-    /// the first data.
+    /// the first data. Where it fails nothing has changed.
     pub(super) fn resolve_compile(&mut self, targets: &[Vec<usize>]) -> Result<(), Error> {
-        let Some(request) = self.compiled.as_mut().and_then(|c| c.waiting.clone()) else { return Ok(()) };
+        let Some(request) = self.compiled.as_ref().and_then(|c| c.waiting.clone()) else { return Ok(()) };
         let batch = targets.first().and_then(|t| t.first()).copied().unwrap_or(1);
         let outputs = self.network(|n| {
             n.outputs.iter().map(|o| n.symbol_type(*o).0.concrete(|| batch)).collect::<Vec<_>>()
@@ -140,21 +166,23 @@ impl Model {
             .enumerate()
             .map(|(i, o)| (targets.get(i).unwrap_or(o).as_slice(), o.as_slice()))
             .collect();
-        let losses = losses(&request, &names, &shapes)?;
+        let mut losses: Vec<OutputLoss> = Vec::new();
+        for (output, spec, weight) in &request.losses {
+            let (y_true, y_pred) = shapes[*output];
+            let Some(loss) = registry::loss(spec, y_true, y_pred)? else { continue };
+            let name = format!("{}_loss", names[*output]);
+            losses.push(OutputLoss { output: *output, loss, weight: *weight, name });
+        }
         let mut metrics: Vec<OutputMetric> = Vec::new();
-        for (given, weighted) in [(&request.metrics, false), (&request.weighted, true)] {
-            for (output, spec) in placed(given, names.len())? {
-                let metric = registry::metric(spec, shapes[output].0, shapes[output].1)?;
-                let name = if names.len() > 1 {
-                    format!("{}_{}", names[output], metric.name())
-                } else {
-                    metric.name()
-                };
-                let taken = |n: &str| metrics.iter().any(|m| m.name == n);
-                let free = (1..).map(|i| format!("{name}_{i}")).find(|n| !taken(n));
-                let name = if taken(&name) { free.unwrap_or(name) } else { name };
-                metrics.push(OutputMetric { output, metric, weighted, name });
-            }
+        for (output, spec, weighted) in &request.metrics {
+            let (y_true, y_pred) = shapes[*output];
+            let metric = registry::metric(spec, y_true, y_pred)?;
+            let name =
+                if names.len() > 1 { format!("{}_{}", names[*output], metric.name()) } else { metric.name() };
+            let taken = |n: &str| metrics.iter().any(|m| m.name == n);
+            let free = (1..).map(|i| format!("{name}_{i}")).find(|n| !taken(n));
+            let name = if taken(&name) { free.unwrap_or(name) } else { name };
+            metrics.push(OutputMetric { output: *output, metric, weighted: *weighted, name });
         }
         let size = Compiled::sum_count(&losses, &metrics);
         let sums = [(); 2].map(|()| {
@@ -165,77 +193,6 @@ impl Model {
                 (losses, metrics, sums, None);
         }
         Ok(())
-    }
-}
-
-/// A config that is an object by output name, as a list in order of the outputs; a list of one for a model with one output as the
-/// thing itself.
-fn by_output(value: &Json, names: &[String]) -> Json {
-    let by_name = |map: &serde_json::Map<String, Json>| {
-        !map.contains_key("class_name") && map.keys().all(|k| names.contains(k))
-    };
-    match value {
-        Json::Object(map) if by_name(map) => {
-            names.iter().map(|n| map.get(n).cloned().unwrap_or(Json::Null)).collect()
-        }
-        other => other.clone(),
-    }
-}
-
-fn losses(
-    request: &Request,
-    names: &[String],
-    shapes: &[(&[usize], &[usize])],
-) -> Result<Vec<OutputLoss>, Error> {
-    let specs = &request.losses.specs;
-    if specs.len() != names.len() && specs.len() != 1 {
-        return Err(Error::Argument {
-            what: format!("the model has {} outputs, but {} losses were given", names.len(), specs.len()),
-        });
-    }
-    let mut losses = Vec::new();
-    for (output, name) in names.iter().enumerate() {
-        let spec = &specs[if specs.len() == 1 { 0 } else { output }];
-        let Some(loss) = registry::loss(spec, shapes[output].0, shapes[output].1)? else { continue };
-        let weight = request.loss_weights.get(output).copied().unwrap_or(1.0);
-        losses.push(OutputLoss { output, loss, weight, name: format!("{name}_loss") });
-    }
-    Ok(losses)
-}
-
-/// Metrics with the number of their output.
-fn placed(metrics: &Metrics, outputs: usize) -> Result<Vec<(usize, &MetricSpec)>, Error> {
-    match metrics {
-        Metrics::Flat(specs) if outputs <= 1 => Ok(specs.iter().map(|s| (0, s)).collect()),
-        Metrics::Flat(specs) if specs.is_empty() || specs.len() == outputs => {
-            Ok(specs.iter().enumerate().collect())
-        }
-        Metrics::PerOutput(lists) if lists.len() == outputs => {
-            Ok(lists.iter().enumerate().flat_map(|(i, list)| list.iter().map(move |s| (i, s))).collect())
-        }
-        Metrics::PerOutput(lists) if outputs == 1 => Ok(lists.iter().flatten().map(|s| (0, s)).collect()),
-        other => {
-            let what = format!(
-                "the model has {outputs} outputs, but the metrics {other:?} are for another number; give a list for each"
-            );
-            Err(Error::Argument { what })
-        }
-    }
-}
-
-fn spec(request: &Request) -> CompileSpec {
-    let losses: Vec<Json> = request.losses.specs.iter().map(LossSpec::spec).collect();
-    let loss = match losses.as_slice() {
-        [one] if !request.losses.list => one.clone(),
-        _ => Json::Array(losses),
-    };
-    let loss_weights =
-        if request.loss_weights.is_empty() { Json::Null } else { request.loss_weights.clone().into() };
-    CompileSpec {
-        loss,
-        metrics: request.metrics.spec(),
-        loss_weights,
-        weighted_metrics: request.weighted.spec(),
     }
 }
 

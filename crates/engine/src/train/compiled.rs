@@ -67,6 +67,16 @@ pub struct CompileSpec {
     pub weighted_metrics: Json,
 }
 
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled")
+            .field("optimizer", &self.optimizer.spec())
+            .field("config", &self.config)
+            .field("iteration", &self.iteration)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Compiled {
     /// Slots of the variables that have none yet.
     pub fn build_slots(&mut self, trainable: &[Variable]) {

@@ -1,9 +1,22 @@
-//! What `fit` and `evaluate` print: the guide's progress bar on a terminal, plain lines elsewhere.
+//! What `fit`, `evaluate` and `predict` print: the guide's progress bar on a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use super::history::Logs;
+use crate::Error;
+
+/// Refuses what `batch_size` and `verbose` cannot be.
+pub(super) fn check_options(batch: usize, verbose: u8) -> Result<(), Error> {
+    if batch == 0 {
+        return Err(Error::Argument { what: "batch_size is 0, but must be at least 1".into() });
+    }
+    if verbose > 2 {
+        let what = format!("verbose is {verbose}, but must be 0 (silent), 1 (progress bar) or 2 (a line)");
+        return Err(Error::Argument { what });
+    }
+    Ok(())
+}
 
 /// Where an epoch is.
 pub(super) struct Epoch<'a> {

@@ -35,7 +35,7 @@ impl<'a> Feed<'a> {
             model.build_for(&x[0].shape[1..])?;
         }
         if !y.is_empty() {
-            model.check_compiled()?;
+            model.compiled()?;
             model.resolve_compile(&y.iter().map(|d| d.shape.clone()).collect::<Vec<_>>())?;
         }
         let (takes, gives) = model.network(|n| {

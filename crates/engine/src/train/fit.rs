@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::callback::{Callback, CallbackResult, Control, Moment, Want};
 use super::data::{Data, IntoData};
-use super::display::{Display, Epoch};
+use super::display::{Display, Epoch, check_options};
 use super::feed::Feed;
 use super::history::{History, Logs};
 use super::model::Model;
@@ -197,9 +197,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
             total,
             callbacks,
         } = self;
-        if batch == 0 {
-            return Err(Error::Argument { what: "batch_size must be at least 1".into() });
-        }
+        check_options(batch, verbose)?;
         if !(0.0..1.0).contains(&split) {
             return Err(Error::Argument {
                 what: format!("validation_split must be at least 0 and less than 1, not {split}"),
@@ -208,7 +206,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         if y.is_empty() {
             return Err(Error::Data { what: "fit needs targets".into() });
         }
-        model.check_compiled()?;
+        model.compiled()?;
         let feed = Feed::new(model, x, y, weights, finite)?;
         let kept = ((feed.examples as f64) * (1.0 - split)).floor() as usize;
         if kept == 0 {

@@ -130,7 +130,7 @@ impl Model {
     /// # Errors
     /// The model was not compiled, or the device is gone.
     pub fn reset_metrics(&mut self) -> Result<(), Error> {
-        self.check_compiled()?;
+        self.compiled()?;
         if self.compiled()?.sums[0].is_built() { self.clear_sums(0) } else { Ok(()) }
     }
 
@@ -158,7 +158,7 @@ impl Recording<'_, '_> {
     /// # Errors
     /// The model is not compiled, or the buffers do not hold the batch. Nothing is recorded then.
     pub fn train_step(&mut self, x: &[BatchBuffer], y: &[BatchBuffer], batch: usize) -> Result<(), Error> {
-        self.model.check_compiled()?;
+        self.model.compiled()?;
         let types = self.model.step_types(batch, true)?;
         let trainable = self.model.trainable_variables().iter().map(Variable::id).collect();
         let key = Key { mode: Mode::Train { no_dropout: false }, types, trainable };

@@ -9,25 +9,28 @@ mod display;
 mod evaluate;
 mod feed;
 mod fit;
+mod given;
 #[cfg(feature = "gpu")]
 mod guest;
 mod history;
 mod model;
 mod planning;
+mod predict;
 mod run;
 mod session;
 mod snapshot;
 mod summary;
 mod trace;
 
-pub use crate::Error as EngineError;
 pub use callback::{Callback, CallbackResult, Control, Moment, Want};
 pub use compiled::{CompileSpec, Compiled, OutputLoss, OutputMetric};
 pub use data::{Data, Element, IntoData};
 pub use evaluate::Evaluate;
 pub use fit::{Fit, IntoCallbacks};
+pub use given::{CompileOptions, LossWeights};
 #[cfg(feature = "gpu")]
 pub use guest::{BatchBuffer, Recorded, Recording};
 pub use history::{History, Logs};
 pub use model::{Apply, IntoLayers, Model, Sequential, input, input_symbol, input_type};
+pub use predict::Predict;
 pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};

@@ -12,6 +12,7 @@ use crate::graph::{LayerRef, LayerSettings, Role, Variable};
 use crate::layers::InputLayer;
 use crate::models::registry;
 use crate::models::{IntoSymbols, Network, NetworkKind};
+use crate::names::did_you_mean;
 use crate::random::next_seed;
 use crate::types::{DType, Shape};
 
@@ -19,8 +20,6 @@ use crate::types::{DType, Shape};
 pub struct Model {
     pub(super) root: LayerRef,
     pub(super) compiled: Option<Compiled>,
-    /// The error of a compile that failed, told by the next call that needs it.
-    pub(super) failed_compile: Option<Error>,
     pub(super) device: Option<Device>,
     pub(super) session: Option<Session>,
     /// Recordings that were not settled yet.
@@ -137,7 +136,6 @@ impl Model {
         Model {
             root,
             compiled: None,
-            failed_compile: None,
             device: None,
             session: None,
             #[cfg(feature = "gpu")]
@@ -181,11 +179,10 @@ impl Model {
     /// There is none; the message lists those that are.
     pub fn get_layer(&self, name: &str) -> Result<LayerRef, Error> {
         let layers = self.layers();
-        layers.iter().find(|l| l.name() == name).cloned().ok_or_else(|| Error::Argument {
-            what: format!(
-                "no layer `{name}`; there are {}",
-                layers.iter().map(LayerRef::name).collect::<Vec<_>>().join(", ")
-            ),
+        layers.iter().find(|l| l.name() == name).cloned().ok_or_else(|| {
+            let names: Vec<String> = layers.iter().map(LayerRef::name).collect();
+            let guess = did_you_mean(name, names.iter().map(String::as_str));
+            Error::Argument { what: format!("no layer `{name}`; there are {}{guess}", names.join(", ")) }
         })
     }
 
@@ -330,15 +327,6 @@ impl Model {
         self.compiled.is_some()
     }
 
-    /// Raises what a compile met, or that there was none.
-    pub(super) fn check_compiled(&mut self) -> Result<(), Error> {
-        match self.failed_compile.take() {
-            Some(error) => Err(error),
-            None if self.is_compiled() => Ok(()),
-            None => Err(not_compiled()),
-        }
-    }
-
     /// Slot variables of the optimizer by name, in the order of files; empty before it was built by training or loading.
     ///
     /// # Errors
@@ -413,6 +401,17 @@ impl Model {
 fn not_compiled() -> Error {
     Error::State {
         what: "the model must be compiled first: call model.compile(optimizer, loss, metrics)".into(),
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("name", &self.name())
+            .field("layers", &self.layers())
+            .field("compiled", &self.compiled)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 

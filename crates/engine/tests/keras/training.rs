@@ -55,13 +55,13 @@ fn epochs_equal_those_of_both_libraries() {
                 model.layers()[i.as_u64().unwrap() as usize].set_trainable(false);
             }
             model.to(&device).unwrap();
-            model.compile(SGD::new().learning_rate(0.05), "mse", [] as [&str; 0]);
+            model.compile(SGD::new().learning_rate(0.05), "mse", [] as [&str; 0]).expect("compiles");
             let history = model.fit(&x, &y).batch_size(4).epochs(3).shuffle(false).verbose(0).run().unwrap();
             close(history.get("loss").unwrap(), &numbers(&case["losses"]), 1e-5, &what);
             let logs = model.evaluate(&x, &y).batch_size(4).verbose(0).run().unwrap();
             close(&[logs.loss()], &[case["evaluation"].as_f64().unwrap()], 1e-5, &what);
             let doubles = |a: &ndarray::ArrayD<f32>| a.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
-            let predictions = model.predict(&x).unwrap();
+            let predictions = model.predict(&x).verbose(0).run().unwrap();
             close(&doubles(&predictions), &numbers(&case["predictions"]), 1e-5, &what);
             for (weight, want) in model.get_weights().unwrap().iter().zip(case["weights"].as_array().unwrap())
             {

@@ -1,6 +1,13 @@
-//! The crate's error, grouped by whose fault it is.
+//! The library's one error, grouped by whose fault it is; and what a word that is unknown may have meant.
 
-/// What can go wrong in the engine.
+mod words;
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+pub use words::{did_you_mean, nearest, one_of};
+
+/// What can go wrong. A message says what was wrong, where, what was found, and what would be right.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -70,8 +77,38 @@ pub enum Error {
         /// Its name.
         callback: String,
         /// Its own error.
-        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn StdError + Send + Sync>,
     },
+    /// A model file, or the place where it lies, failed.
+    #[error(transparent)]
+    File(Arc<dyn StdError + Send + Sync>),
+    /// A data set could not be loaded.
+    #[error(transparent)]
+    Dataset(Arc<dyn StdError + Send + Sync>),
+    /// Something of the user's own failed: see [`Error::other`].
+    #[error(transparent)]
+    Other(Arc<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps an error of the user's own, for a custom layer or callback to return.
+    ///
+    /// ```
+    /// let error = rhyton_error::Error::other("no more ink");
+    /// assert_eq!(error.to_string(), "no more ink");
+    /// ```
+    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Error::Other(Arc::from(error.into()))
+    }
+
+    /// Returns the error of a file, of a data set, of a callback or of the user, if it is of this type.
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        match self {
+            Error::File(inner) | Error::Dataset(inner) | Error::Other(inner) => inner.downcast_ref(),
+            Error::Callback { source, .. } => source.downcast_ref(),
+            _ => None,
+        }
+    }
 }
 
 fn place(layer: &str) -> String {
