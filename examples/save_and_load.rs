@@ -213,7 +213,11 @@ impl ScaleShift {
 impl Layer for ScaleShift {
     const CLASS: &'static str = "ScaleShift";
 
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> std::result::Result<(), rhyton::Error> {
+    fn build(
+        &mut self,
+        builder: &mut Builder,
+        input: &TensorShape,
+    ) -> std::result::Result<(), rhyton::Error> {
         let width = input.known(-1)?;
         self.scale =
             builder.add_weight("scale", [width], rhyton::initializers::Constant::new(self.start), true)?;

@@ -34,6 +34,8 @@
 //! * [`device`] is where models run; [`graph`] and [`plan`] are what is run.
 //! * [`datasets`] has MNIST. [`inspect`] says what is in a file of any model.
 
+#![forbid(unsafe_code)]
+
 pub mod callbacks;
 pub mod datasets;
 mod error;
@@ -42,6 +44,9 @@ pub mod prelude;
 pub mod saving;
 
 pub use error::Error;
+/// Makes a list of any number of callbacks of any types: `callbacks![&mut checkpoint, &mut stopping]`.
+pub use rhyton_engine::callback_list as callbacks;
+pub use {ndarray, serde, serde_json};
 /// Graphs of ops, with the gradients of what they compute.
 pub mod graph {
     pub use rhyton_engine::autograd::gradients;
@@ -54,7 +59,7 @@ pub use rhyton_engine::names::clear_session;
 pub use rhyton_engine::random::set_random_seed;
 pub use rhyton_engine::{
     activations, device, export, initializers, layers, losses, metrics, models, ops, optimizers, plan,
-    regularizers, train, types,
+    regularizers, train, types, words,
 };
 pub use rhyton_persist as persist;
 pub use rhyton_persist::{Location, storage};

@@ -1,4 +1,7 @@
-//! What a program that trains, saves and loads models needs: `use rhyton::prelude::*;`.
+//! What a program that trains, saves and loads models needs: `use rhyton::prelude::*;`. Nothing in it is called as something of `ndarray::*` is.
+//!
+//! The modules [`layers`], [`losses`] and [`metrics`] bring what has no name of its own here, and the macros of the same names: `layers![..]`,
+//! `losses![..]`, `metrics![..]`; and [`callbacks!`](crate::callbacks!).
 
 pub use crate::callbacks::{
     CheckpointManager, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint,
@@ -7,9 +10,11 @@ pub use crate::datasets::{self, Examples};
 pub use crate::saving::{
     Dialect, LoadOptions, SaveLoad, SaveOptions, latest_checkpoint, load_model, load_model_with,
 };
-pub use crate::{Error, Location, set_random_seed};
+pub use crate::{Error, Location, callbacks, layers, losses, metrics, set_random_seed};
 pub use rhyton_engine::device::Device;
-pub use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
+/// The shape of a layer's input: [`Shape`](crate::types::Shape), a name that ndarray has too.
+pub use rhyton_engine::graph::Shape as TensorShape;
+pub use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Tensor, Variable};
 pub use rhyton_engine::layers::classes::*;
 pub use rhyton_engine::layers::{DataFormat, Padding};
 pub use rhyton_engine::losses::{
@@ -22,5 +27,6 @@ pub use rhyton_engine::optimizers::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop, SGD, schedules,
 };
 pub use rhyton_engine::train::{
-    Apply, Callback, CallbackResult, Control, Data, History, Logs, Model, Sequential, input,
+    Apply, Callback, CallbackResult, CompileOptions, Control, History, Logs, Model, NameModel, Sequential,
+    input,
 };

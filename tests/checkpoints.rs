@@ -170,14 +170,16 @@ fn weights_of_another_architecture_are_refused_and_change_nothing() {
     let wider = || trained(network(17));
     let deeper = || {
         let layers = (
-            Dense::new(16).named("hidden").input_shape([20]),
-            Dense::new(16).named("more"),
-            Dense::new(3).named("scores"),
+            Dense::new(16).name("hidden").input_shape([20]),
+            Dense::new(16).name("more"),
+            Dense::new(3).name("scores"),
         );
-        trained(Sequential::named("small", layers).expect("fits"))
+        trained(Sequential::new(layers).name("small").expect("fits"))
     };
     let shallower = || {
-        trained(Sequential::named("small", (Dense::new(3).named("scores").input_shape([20]),)).expect("fits"))
+        trained(
+            Sequential::new((Dense::new(3).name("scores").input_shape([20]),)).name("small").expect("fits"),
+        )
     };
     for file in ["a.ckpt", "a.weights.h5", "a.h5", "whole.keras", "whole.h5"] {
         let path = folder.path().join(file);

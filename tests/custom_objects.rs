@@ -23,7 +23,7 @@ impl Scaling {
 
 impl Layer for Scaling {
     const CLASS: &'static str = "Scaling";
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+    fn build(&mut self, builder: &mut Builder, input: &TensorShape) -> Result<(), Error> {
         self.scale = builder.add_weight("scale", [input.known(-1)?], "ones", true)?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use common::{bits, cpu, gpu};
 use ndarray::{ArrayD, ArrayViewD};
 use rhyton::datasets::npy::{self, Npz};
 use rhyton::prelude::*;
+use rhyton::train::Data;
 use serde_json::Value;
 
 /// A folder of files of one model, with what the library that wrote them expects: xtask/interop/make_fixtures.py says what is in it.

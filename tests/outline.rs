@@ -21,23 +21,21 @@ fn described(object: &Object) -> Vec<Described> {
 
 /// The layers with variables that the engine has, in their forms.
 fn model() -> Model {
-    let normalized = LayerNormalization::new().named("normalized");
-    Sequential::named(
-        "all",
-        (
-            Conv2D::new(3, 3).named("conv").input_shape([8, 8, 2]),
-            Conv2D::new(2, 1).use_bias(false).named("conv_without_bias"),
-            BatchNormalization::new().named("batch"),
-            BatchNormalization::new().center(false).named("batch_without_beta"),
-            BatchNormalization::new().scale(false).named("batch_without_gamma"),
-            PReLU::new().named("prelu"),
-            Flatten::new().named("flat"),
-            Dense::new(6).named("dense"),
-            normalized,
-            Dropout::new(0.5).named("dropout"),
-            Dense::new(2).use_bias(false).named("dense_without_bias"),
-        ),
-    )
+    let normalized = LayerNormalization::new().name("normalized").shared();
+    Sequential::new((
+        Conv2D::new(3, 3).name("conv").input_shape([8, 8, 2]),
+        Conv2D::new(2, 1).use_bias(false).name("conv_without_bias"),
+        BatchNormalization::new().name("batch"),
+        BatchNormalization::new().center(false).name("batch_without_beta"),
+        BatchNormalization::new().scale(false).name("batch_without_gamma"),
+        PReLU::new().name("prelu"),
+        Flatten::new().name("flat"),
+        Dense::new(6).name("dense"),
+        normalized,
+        Dropout::new(0.5).name("dropout"),
+        Dense::new(2).use_bias(false).name("dense_without_bias"),
+    ))
+    .name("all")
     .expect("fits")
 }
 

@@ -8,14 +8,12 @@ use rhyton::prelude::*;
 use rhyton_kernels::caps::Caps;
 
 fn guide() -> Model {
-    let mut model = Sequential::named(
-        "guide",
-        (
-            Dense::new(512).activation("relu").named("dense").input_shape([784]),
-            Dropout::new(0.2).named("dropout"),
-            Dense::new(10).named("dense_1"),
-        ),
-    )
+    let mut model = Sequential::new((
+        Dense::new(512).activation("relu").name("dense").input_shape([784]),
+        Dropout::new(0.2).name("dropout"),
+        Dense::new(10).name("dense_1"),
+    ))
+    .name("guide")
     .expect("fits");
     model
         .compile(
@@ -29,20 +27,18 @@ fn guide() -> Model {
 
 /// The network of examples/mnist_convnet.rs, with a normalized layer.
 fn convnet() -> Model {
-    let mut model = Sequential::named(
-        "convnet",
-        (
-            Conv2D::new(32, 3).activation("relu").named("conv2d").input_shape([28, 28, 1]),
-            MaxPooling2D::new(2).named("max_pooling2d"),
-            Conv2D::new(64, 3).use_bias(false).named("conv2d_1"),
-            BatchNormalization::new().named("batch_normalization"),
-            ReLU::new().named("re_lu"),
-            MaxPooling2D::new(2).named("max_pooling2d_1"),
-            Flatten::new().named("flatten"),
-            Dropout::new(0.5).named("dropout"),
-            Dense::new(10).activation("softmax").named("dense"),
-        ),
-    )
+    let mut model = Sequential::new((
+        Conv2D::new(32, 3).activation("relu").name("conv2d").input_shape([28, 28, 1]),
+        MaxPooling2D::new(2).name("max_pooling2d"),
+        Conv2D::new(64, 3).use_bias(false).name("conv2d_1"),
+        BatchNormalization::new().name("batch_normalization"),
+        ReLU::new().name("re_lu"),
+        MaxPooling2D::new(2).name("max_pooling2d_1"),
+        Flatten::new().name("flatten"),
+        Dropout::new(0.5).name("dropout"),
+        Dense::new(10).activation("softmax").name("dense"),
+    ))
+    .name("convnet")
     .expect("fits");
     model.compile("adam", "categorical_crossentropy", ["accuracy"]).expect("compiles");
     model

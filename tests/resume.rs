@@ -33,15 +33,15 @@ const OPTIMIZERS: [&str; 6] = ["adam", "sgd", "nadam", "schedule", "convnet", "c
 
 fn convnet() -> Model {
     let layers = (
-        Reshape::new([5, 4, 1]).named("image").input_shape([20]),
-        Conv2D::new(4, 2).named("conv"),
-        BatchNormalization::new().momentum(0.7).named("normalized"),
-        MaxPooling2D::new(2).strides(1).named("pooled"),
-        Flatten::new().named("flat"),
-        Dropout::new(0.3).named("dropout"),
-        Dense::new(3).named("scores"),
+        Reshape::new([5, 4, 1]).name("image").input_shape([20]),
+        Conv2D::new(4, 2).name("conv"),
+        BatchNormalization::new().momentum(0.7).name("normalized"),
+        MaxPooling2D::new(2).strides(1).name("pooled"),
+        Flatten::new().name("flat"),
+        Dropout::new(0.3).name("dropout"),
+        Dense::new(3).name("scores"),
     );
-    common::fixed(Sequential::named("convnet", layers).expect("fits"))
+    common::fixed(Sequential::new(layers).name("convnet").expect("fits"))
 }
 
 fn compiled(optimizer: &str) -> Model {

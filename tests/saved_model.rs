@@ -122,7 +122,7 @@ struct Doubling {
 
 impl Layer for Doubling {
     const CLASS: &'static str = "Doubling";
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+    fn build(&mut self, builder: &mut Builder, input: &TensorShape) -> Result<(), Error> {
         self.scale = builder.add_weight("scale", [input.known(-1)?], "ones", true)?;
         Ok(())
     }
@@ -138,13 +138,13 @@ fn a_model_that_tensorflow_cannot_be_told_is_saved_without_a_signature() {
     let (x, _) = blobs(12);
     let objects = CustomObjects::new().layer::<CenterBatch>().layer::<Doubling>();
     let with = |layer: LayerRef| {
-        Sequential::new((Dense::new(4).named("first").input_shape([20]), layer)).expect("fits")
+        Sequential::new((Dense::new(4).name("first").input_shape([20]), layer)).expect("fits")
     };
     for (name, layer, why) in [
-        ("center", CenterBatch {}.named("center"), "layer `center`"),
+        ("center", CenterBatch {}.name("center").shared(), "layer `center`"),
         (
             "double",
-            Doubling { scale: Variable::default() }.named("double"),
+            Doubling { scale: Variable::default() }.name("double").shared(),
             "the op `twice` in layer `double`",
         ),
     ] {
@@ -170,7 +170,7 @@ fn all_unknown_classes_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("m");
     let layers: Vec<LayerRef> = vec![
-        Dense::new(4).input_shape([20]),
+        Dense::new(4).input_shape([20]).shared(),
         CenterBatch {}.into(),
         Dense::new(2).into(),
         Doubling { scale: Variable::default() }.into(),
@@ -190,8 +190,8 @@ fn all_unknown_classes_are_named() {
 #[test]
 fn signatures_are_named_after_layers() {
     let (a, b) = (input([5]), input([None, Some(3)]));
-    let (x, y) = (Dense::new(4).named("first").on(&a), Dense::new(5).named("steps").on(&b));
-    let again = Dense::new(4).named("again");
+    let (x, y) = (Dense::new(4).name("first").on(&a), Dense::new(5).name("steps").on(&b));
+    let again = Dense::new(4).name("again").shared();
     let twice = again.clone().on(again.clone().on(&x));
     let once = again.on(&x);
     let model = Model::new([&a, &b], [&x, &y, &twice, &once]).expect("fits");

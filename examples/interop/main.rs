@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayD, Axis, Slice};
 use rhyton::datasets::npy::{self, Npz};
 use rhyton::prelude::*;
+use rhyton::train::Data;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,7 +62,11 @@ struct ScaleShift {
 impl Layer for ScaleShift {
     const CLASS: &'static str = "ScaleShift";
 
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> std::result::Result<(), rhyton::Error> {
+    fn build(
+        &mut self,
+        builder: &mut Builder,
+        input: &TensorShape,
+    ) -> std::result::Result<(), rhyton::Error> {
         let width = input.known(-1)?;
         let start = rhyton::initializers::Constant::new(self.start);
         self.weights = [

@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 use rhyton::ops::Windows;
 use rhyton::prelude::*;
-use rhyton::train::input_symbol;
+use rhyton::train::{Data, input_symbol};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ macro_rules! formula {
         }
         impl Layer for $name {
             const CLASS: &'static str = stringify!($name);
-            fn build(&mut self, builder: &mut Builder, _input: &Shape) -> std::result::Result<(), Error> {
+            fn build(&mut self, builder: &mut Builder, _input: &TensorShape) -> std::result::Result<(), Error> {
                 self.shift = builder.add_weight("shift", [], "zeros", true)?;
                 Ok(())
             }
@@ -94,9 +94,9 @@ fn sequential(shape: &[usize], mut layers: Vec<LayerRef>) -> Result<(Model, Inpu
 
 /// Several inputs and outputs; one layer in several places; names that TensorFlow does not take as they are.
 fn graph() -> Result<(Model, Inputs)> {
-    let (a, b) = (input([5]), input_symbol(InputLayer::new([3]).named("b.In-put.1")));
-    let shared = Dense::new(4).named("shared");
-    let (x, y) = (shared.clone().on(&a), Dense::new(5).named("weird.na-me").on(&b));
+    let (a, b) = (input([5]), input_symbol(InputLayer::new([3]).name("b.In-put.1")));
+    let shared = Dense::new(4).name("shared").shared();
+    let (x, y) = (shared.clone().on(&a), Dense::new(5).name("weird.na-me").on(&b));
     let z = shared.on(&y);
     let sum = Add::new().on([&x, &z]);
     let product = Multiply::new().on([&x, &z, &sum]);
@@ -107,7 +107,7 @@ fn graph() -> Result<(Model, Inputs)> {
         Minimum::new().on([&x, &z]),
     ];
     let joined = Concatenate::new().on([&[product, sum.clone(), y], &more[..]].concat());
-    let out = Dense::new(2).named("7out").on(&joined);
+    let out = Dense::new(2).name("7out").on(&joined);
     Ok((Model::new([&a, &b], [&out, &sum, &x, &z, &a])?, vec![vec![7, 5], vec![7, 3]]))
 }
 
@@ -116,8 +116,8 @@ fn nested() -> Result<(Model, Inputs)> {
     let first =
         Sequential::new((Dense::new(6).activation("tanh").input_shape([5]), LayerNormalization::new()))?;
     let (x, y) = (input([6]), input([5]));
-    let second = Model::named("inner", &x, Add::new().on([&x, &Dense::new(6).on(&x)]))?;
-    let frozen = Dense::new(3).named("frozen").trainable(false);
+    let second = Model::new(&x, Add::new().on([&x, &Dense::new(6).on(&x)])).name("inner")?;
+    let frozen = Dense::new(3).name("frozen").trainable(false).shared();
     let (first, second): (LayerRef, LayerRef) = ((&first).into(), (&second).into());
     Ok((Model::new(&y, frozen.on(second.on(first.on(&y))))?, vec![vec![7, 5]]))
 }

@@ -5,5 +5,5 @@ mod model_checkpoint;
 mod template;
 
 pub use checkpoint_manager::CheckpointManager;
-pub use model_checkpoint::{Mode, ModelCheckpoint, SaveFreq};
+pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use rhyton_engine::callbacks::*;

@@ -1,50 +1,29 @@
 //! [`ModelCheckpoint`]: saves the model, or its weights, while it trains.
 
+use rhyton_engine::callbacks::{Mode, check_verbose};
 use rhyton_engine::train::{Callback, CallbackResult, Control, Logs, Moment, Want};
+use rhyton_engine::words::{Word, Words};
 use rhyton_persist::Location;
 
 use super::template::{Number, fill};
 use crate::saving::{SaveOptions, write_model, write_weights};
 
-/// Whether a monitored value should fall or rise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Rises if its name has `acc` in it or begins with `fmeasure`, else falls.
-    #[default]
-    Auto,
-    /// Smaller is better.
-    Min,
-    /// Larger is better.
-    Max,
-}
-
-impl From<&str> for Mode {
-    fn from(name: &str) -> Self {
-        match name {
-            "min" => Mode::Min,
-            "max" => Mode::Max,
-            _ => Mode::Auto,
-        }
-    }
-}
-
 /// When to save.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SaveFreq {
     /// After each epoch.
+    #[default]
     Epoch,
     /// After every so many batches, counted over epochs.
     Batches(usize),
 }
 
-impl From<&str> for SaveFreq {
-    fn from(_: &str) -> Self {
-        SaveFreq::Epoch
-    }
-}
-impl From<usize> for SaveFreq {
-    fn from(batches: usize) -> Self {
-        SaveFreq::Batches(batches.max(1))
+impl Words for SaveFreq {
+    const OPTION: &'static str = "save_freq";
+    const WORDS: &'static [(&'static str, Self)] = &[("epoch", SaveFreq::Epoch)];
+
+    fn of_number(batches: usize) -> Option<Self> {
+        Some(SaveFreq::Batches(batches))
     }
 }
 
@@ -59,8 +38,8 @@ pub struct ModelCheckpoint {
     verbose: u8,
     best_only: bool,
     weights_only: bool,
-    mode: Mode,
-    freq: SaveFreq,
+    mode: Word<Mode>,
+    freq: Word<SaveFreq>,
     options: SaveOptions,
     best: Option<f64>,
     /// What to do at the moment that `wants` was asked for.
@@ -84,8 +63,8 @@ impl ModelCheckpoint {
             verbose: 0,
             best_only: false,
             weights_only: false,
-            mode: Mode::Auto,
-            freq: SaveFreq::Epoch,
+            mode: Word::default(),
+            freq: Word::default(),
             options: SaveOptions::default(),
             best: None,
             decision: None,
@@ -117,14 +96,14 @@ impl ModelCheckpoint {
         self
     }
 
-    /// `"auto"`, `"min"` or `"max"`.
-    pub fn mode(mut self, mode: impl Into<Mode>) -> Self {
+    /// `"auto"` (rises if the name has `acc` in it or begins with `fmeasure`), `"min"` or `"max"`.
+    pub fn mode(mut self, mode: impl Into<Word<Mode>>) -> Self {
         self.mode = mode.into();
         self
     }
 
     /// `"epoch"`, or a number of batches.
-    pub fn save_freq(mut self, freq: impl Into<SaveFreq>) -> Self {
+    pub fn save_freq(mut self, freq: impl Into<Word<SaveFreq>>) -> Self {
         self.freq = freq.into();
         self
     }
@@ -152,7 +131,7 @@ impl ModelCheckpoint {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        match self.mode {
+        match *self.mode {
             Mode::Min => value < than,
             Mode::Max => value > than,
             Mode::Auto if self.monitor.contains("acc") || self.monitor.starts_with("fmeasure") => {
@@ -243,14 +222,25 @@ impl Callback for ModelCheckpoint {
     }
 
     fn every_batches(&self) -> Option<usize> {
-        match self.freq {
+        match *self.freq {
             SaveFreq::Epoch => None,
-            SaveFreq::Batches(n) => Some(n),
+            SaveFreq::Batches(n) => Some(n.max(1)),
+        }
+    }
+
+    fn on_train_begin(&mut self, _control: &mut Control) -> CallbackResult {
+        self.mode.get()?;
+        check_verbose(self.verbose)?;
+        match self.freq.get()? {
+            SaveFreq::Batches(0) => {
+                Err("save_freq is 0, but must be \"epoch\" or a positive number of batches".into())
+            }
+            _ => Ok(()),
         }
     }
 
     fn wants(&mut self, moment: Moment, logs: &Logs) -> Want {
-        match (moment, self.freq) {
+        match (moment, *self.freq) {
             (Moment::EpochEnd { epoch }, SaveFreq::Epoch) => self.ask(epoch, None, logs),
             (Moment::BatchEnd { epoch, batch, .. }, SaveFreq::Batches(_)) => {
                 self.ask(epoch, Some(batch), logs)

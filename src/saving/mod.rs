@@ -182,7 +182,7 @@ pub fn load_model(path: impl Into<Location>) -> Result<Model, Error> {
 }
 
 /// How to load.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// Custom objects of this file, besides those that are registered.
     pub custom_objects: CustomObjects,

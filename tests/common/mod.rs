@@ -21,11 +21,11 @@ pub fn blobs(n: usize) -> (Array2<f32>, Array1<i32>) {
 /// models were made before.
 pub fn network(hidden: usize) -> Model {
     let layers = (
-        Dense::new(hidden).activation("relu").named("hidden").input_shape([20]),
-        Dropout::new(0.3).named("dropout"),
-        Dense::new(3).named("scores"),
+        Dense::new(hidden).activation("relu").name("hidden").input_shape([20]),
+        Dropout::new(0.3).name("dropout"),
+        Dense::new(3).name("scores"),
     );
-    fixed(Sequential::named("small", layers).expect("fits"))
+    fixed(Sequential::new(layers).name("small").expect("fits"))
 }
 
 /// With weights and random numbers that are the same in every process.

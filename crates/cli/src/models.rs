@@ -8,6 +8,7 @@ use rhyton::persist;
 use rhyton::persist::formats::{self, Format};
 use rhyton::plan::Caps;
 use rhyton::prelude::*;
+use rhyton::train::Data;
 use serde_json::{Map, Value};
 
 use crate::arguments::{self, Run, Servers};

@@ -3,6 +3,12 @@
 //! Floors, lowest first; a module imports only from below its own: [`types`], [`export`], [`graph`], [`ops`], [`autograd`] with activations,
 //! initializers and regularizers, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
 
+#![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
+
+#[macro_use]
+mod debug;
+
 pub mod activations;
 pub mod autograd;
 pub mod callbacks;
@@ -12,6 +18,7 @@ pub mod graph;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
+mod macros;
 pub mod metrics;
 pub mod models;
 pub mod names;
@@ -23,5 +30,6 @@ pub mod random;
 pub mod regularizers;
 pub mod train;
 pub mod types;
+pub mod words;
 
 pub use rhyton_error::Error;

@@ -7,7 +7,7 @@ use rhyton_kernels::philox::Draw;
 use crate::graph::{Edge, Expr, Graph, Kind, Tensor, View};
 
 /// What a run needs besides the graph.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Given {
     /// Values of inputs by number.
     pub inputs: HashMap<usize, Vec<f64>>,

@@ -39,6 +39,7 @@ pub fn split(seed: u64) -> [u32; 2] {
 }
 
 /// A host generator over one seed: for initializers and shuffling.
+#[derive(Debug)]
 pub struct Generator {
     key: [u32; 2],
     counter: u64,

@@ -13,13 +13,13 @@ fn cpu(mut model: Model) -> Model {
 }
 
 fn small() -> Model {
-    cpu(Sequential::new((Dense::new(3).named("out").input_shape([2]),)).unwrap())
+    cpu(Sequential::new((Dense::new(3).name("out").input_shape([2]),)).unwrap())
 }
 
 /// Two outputs: `price` with 1 number, `kind` with 3.
 fn two_heads() -> Model {
     let x = input([2]);
-    cpu(Model::new(&x, [Dense::new(1).named("price").on(&x), Dense::new(3).named("kind").on(&x)]).unwrap())
+    cpu(Model::new(&x, [Dense::new(1).name("price").on(&x), Dense::new(3).name("kind").on(&x)]).unwrap())
 }
 
 fn data() -> (Array2<f32>, Array2<f32>) {
@@ -144,7 +144,7 @@ fn losses_metrics_and_weights_by_output_name() {
 #[test]
 fn names_of_outputs_before_the_model_is_built() {
     let (x, y) = data();
-    let mut model = cpu(Sequential::new((Dense::new(4), Dense::new(1).named("price"))).unwrap());
+    let mut model = cpu(Sequential::new((Dense::new(4), Dense::new(1).name("price"))).unwrap());
     assert!(model.compile("sgd", [("prise", "mse")], ()).is_err());
     model.compile("sgd", [("price", MeanSquaredError::new())], [("price", ["mae"])]).unwrap();
     let history = model.fit(&x, &y).verbose(0).run().unwrap();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Floors, lowest first; modules of one row do not import one another.
 const FLOORS: &[&[&str]] = &[
-    &["types", "names", "error"],
+    &["debug", "types", "names"],
+    &["words"],
     &["random", "export"],
     &["graph"],
     &["ops"],
@@ -17,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["device"],
     &["train"],
     &["callbacks"],
+    &["macros"],
 ];
 
 fn floor(module: &str) -> Option<usize> {

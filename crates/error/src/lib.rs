@@ -1,5 +1,7 @@
 //! The library's one error, grouped by whose fault it is; and what a word that is unknown may have meant.
 
+#![forbid(unsafe_code)]
+
 mod words;
 
 use std::error::Error as StdError;

@@ -6,6 +6,8 @@
 //! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
 //! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
 
+#![forbid(unsafe_code)]
+
 pub mod caps;
 pub mod dispatch;
 pub mod expr;

@@ -10,6 +10,8 @@
 //! * [`mod@convert`]: from one format to another; [`outline`]: the objects of a model as its configs say them.
 //! * [`limits`]: what a file may ask of its reader.
 
+#![forbid(unsafe_code)]
+
 pub mod checkpoint_state;
 pub mod commit;
 pub mod convert;

@@ -18,6 +18,7 @@ use crate::graph::{Activation, Named, Tensor, serialized_custom_function};
 use crate::names::function_name;
 
 /// A row of the table of activations.
+#[derive(Debug)]
 pub struct Function {
     /// As configs name it.
     pub name: &'static str,
@@ -65,6 +66,7 @@ const ALIASES: &[(&str, &str)] = &[("swish", "silu"), ("hard_swish", "hard_silu"
 pub static KERAS_2: &[Function] = &[Function { name: "hard_sigmoid_tf_keras", call: hard_sigmoid_v2 }];
 
 /// An activation of the table.
+#[derive(Debug)]
 pub struct Builtin(&'static Function);
 
 /// The activation of Keras 3 with this name.

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use super::mode::{Mode, check_verbose};
 use crate::train::{Callback, CallbackResult, Control, Logs, Moment, Snapshot, Want};
+use crate::words::Word;
 
 /// Stops training when a logged value has not become better for `patience` epochs, as `keras.callbacks.EarlyStopping`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct EarlyStopping {
     monitor: String,
     min_delta: f64,
     patience: usize,
     verbose: u8,
-    rises: Option<bool>,
+    mode: Word<Mode>,
     baseline: Option<f64>,
     restore: bool,
     start_from: usize,
@@ -28,7 +30,7 @@ impl EarlyStopping {
             min_delta: 0.0,
             patience: 0,
             verbose: 0,
-            rises: None,
+            mode: Word::default(),
             baseline: None,
             restore: false,
             start_from: 0,
@@ -63,12 +65,8 @@ impl EarlyStopping {
     }
 
     /// `"min"`, `"max"` or `"auto"` (rises if the name ends in `acc`, `accuracy` or `auc`).
-    pub fn mode(mut self, mode: &str) -> Self {
-        self.rises = match mode {
-            "min" => Some(false),
-            "max" => Some(true),
-            _ => None,
-        };
+    pub fn mode(mut self, mode: impl Into<Word<Mode>>) -> Self {
+        self.mode = mode.into();
         self
     }
 
@@ -91,9 +89,11 @@ impl EarlyStopping {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        let rises = self
-            .rises
-            .unwrap_or_else(|| ["acc", "accuracy", "auc"].iter().any(|e| self.monitor.ends_with(e)));
+        let rises = match *self.mode {
+            Mode::Min => false,
+            Mode::Max => true,
+            Mode::Auto => ["acc", "accuracy", "auc"].iter().any(|e| self.monitor.ends_with(e)),
+        };
         if rises { value - self.min_delta > than } else { value + self.min_delta < than }
     }
 
@@ -125,6 +125,8 @@ impl Callback for EarlyStopping {
     }
 
     fn on_train_begin(&mut self, _control: &mut Control) -> CallbackResult {
+        self.mode.get()?;
+        check_verbose(self.verbose)?;
         (self.best, self.kept, self.wait) = (None, None, 0);
         Ok(())
     }

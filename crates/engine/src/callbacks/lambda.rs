@@ -45,3 +45,6 @@ impl<F: FnMut(usize, f32) -> f32> Callback for LearningRateScheduler<F> {
         Ok(())
     }
 }
+
+debug!(@[F] LambdaCallback<F>, |c|);
+debug!(@[F] LearningRateScheduler<F>, |c|);

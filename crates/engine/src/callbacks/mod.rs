@@ -2,6 +2,8 @@
 
 mod early_stopping;
 mod lambda;
+mod mode;
 
 pub use early_stopping::EarlyStopping;
 pub use lambda::{LambdaCallback, LearningRateScheduler};
+pub use mode::{Mode, check_verbose};

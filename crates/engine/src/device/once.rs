@@ -104,3 +104,5 @@ pub fn run_once(
     }
     Ok(Ran { plan, outputs: results, variables: after, memories })
 }
+
+debug!(Ran, |r| outputs: r.outputs);

@@ -70,6 +70,15 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         }
     }
 
+    /// Whether its settings are right, as far as they alone say it; by default whether its config can be written, which a [`Word`](crate::words::Word)
+    /// that is wrong refuses.
+    ///
+    /// # Errors
+    /// Names the setting, and what would be right.
+    fn check(&self) -> Result<(), Error> {
+        serde_json::to_value(self).map(drop).map_err(|e| Error::Argument { what: e.to_string() })
+    }
+
     /// Arguments of its config; by default what serde makes of the struct.
     fn config(&self) -> Map<String, Json> {
         match serde_json::to_value(self) {
@@ -91,6 +100,9 @@ pub trait DynLayer: Send + Sync + Any {
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error>;
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error>;
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor>;
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
     fn config(&self) -> Map<String, Json>;
     fn inner(&self) -> Vec<(String, LayerRef)>;
     fn as_any(&self) -> &dyn Any;
@@ -108,6 +120,9 @@ impl<L: Layer> DynLayer for L {
     }
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
         Layer::call_all(self, xs, cx)
+    }
+    fn check(&self) -> Result<(), Error> {
+        Layer::check(self)
     }
     fn config(&self) -> Map<String, Json> {
         Layer::config(self)
@@ -395,7 +410,8 @@ impl LayerRef {
         {
             let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
             layer
-                .bind(resolver)
+                .check()
+                .and_then(|()| layer.bind(resolver))
                 .and_then(|()| layer.build_all(&mut builder, inputs))
                 .map_err(|e| self.named(e))?;
         }
@@ -437,28 +453,5 @@ impl LayerRef {
     }
 }
 
-/// Settings that every layer has, as builders: `Dense::new(64).activation("relu").named("head").input_shape([784])`. They come
-/// after the layer's own.
-pub trait LayerExt: Into<LayerRef> + Sized {
-    /// Gives it a name (Keras' argument `name`; `layer.name()` reads it).
-    fn named(self, name: &str) -> LayerRef {
-        let layer = self.into();
-        layer.configure(|s| s.name = name.into());
-        layer
-    }
-
-    /// Tells the shape of its input, without the batch axis: the model is built at once.
-    fn input_shape<D: Into<Option<usize>>>(self, shape: impl IntoIterator<Item = D>) -> LayerRef {
-        let layer = self.into();
-        layer.configure(|s| s.input_shape = Some(shape.into_iter().map(Into::into).collect()));
-        layer
-    }
-
-    /// Freezes it from the start.
-    fn trainable(self, trainable: bool) -> LayerRef {
-        let layer = self.into();
-        layer.set_trainable(trainable);
-        layer
-    }
-}
-impl<T: Into<LayerRef>> LayerExt for T {}
+debug!(CallContext, |cx| training: cx.training, no_dropout: cx.no_dropout);
+debug!(Builder<'_>, |b| variables: b.variables);

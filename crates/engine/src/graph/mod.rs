@@ -4,6 +4,7 @@
 //! [`Tensor`]'s methods, and hands the finished [`Graph`] back. Handles that outlive their graph make the next trace fail with
 //! an error that says so.
 
+mod configured;
 mod layer;
 mod memory;
 mod objects;
@@ -15,7 +16,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use layer::{Builder, CallContext, DynLayer, Layer, LayerExt, LayerRef, LayerSettings};
+pub use configured::{Configured, LayerExt};
+pub use layer::{Builder, CallContext, DynLayer, Layer, LayerRef, LayerSettings};
 pub use memory::{Reading, Resident};
 pub use objects::{
     Activation, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,

@@ -199,3 +199,15 @@ impl Variable {
         }
     }
 }
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Host(words) => write!(f, "Host({} words)", words.len()),
+            Value::Lazy(_) => f.write_str("Lazy"),
+            Value::Device(_, offset) => write!(f, "Device(at {offset})"),
+        }
+    }
+}
+
+debug!(VariableCell, |v| id: v.id, name: v.name, ty: v.ty, role: v.role);

@@ -28,6 +28,7 @@ use crate::graph::{Initializer, serialized};
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Initializer>, Error>;
 
 /// A row of the table of initializers.
+#[derive(Debug)]
 pub struct Class {
     /// Names that configs use: the class first, then its function name and aliases.
     pub names: &'static [&'static str],

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::graph::{Activation as ActivationObject, CallContext, Layer, Named, Resolver, Tensor};
 
 /// An activation as a layer.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Activation {
     activation: Named<dyn ActivationObject>,
 }

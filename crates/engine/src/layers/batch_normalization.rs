@@ -17,7 +17,7 @@ use crate::graph::{
 ///
 /// Every batch counts alike, the last and smaller one too. In a model that was loaded from a file of Keras 2, images (rank 4) move the
 /// moving variance by the unbiased variance, n / (n - 1) as much, as Keras 2 does.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BatchNormalization {
     #[serde(default = "last")]
     axis: Axes,
@@ -58,7 +58,7 @@ pub struct BatchNormalization {
     weights: Weights,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Weights {
     gamma: Variable,
     beta: Variable,
@@ -103,7 +103,10 @@ impl BatchNormalization {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl BatchNormalization {
     /// Axis of the channels. Default -1.
     #[must_use]
     pub fn axis(mut self, axis: isize) -> Self {
@@ -118,8 +121,6 @@ impl BatchNormalization {
         self
     }
 
-    affine!();
-
     /// First value of the moving mean.
     #[must_use]
     pub fn moving_mean_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
@@ -133,7 +134,12 @@ impl BatchNormalization {
         self.moving_variance_initializer = initializer.into();
         self
     }
+}
+}
 
+affine!(BatchNormalization);
+
+impl BatchNormalization {
     /// The axis of the channels, counted from the front.
     fn channels(&self, rank: usize) -> Result<usize, Error> {
         match self.axis.list() {

@@ -4,25 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use super::Unset;
 use super::dense::{glorot, yes, zeros};
-use super::flatten::{DataFormat, or_default};
+use super::flatten::DataFormat;
 use super::windows::{Padding, Size2D, channels, channels_last, windows};
 use crate::Error;
 use crate::graph::{
     Activation, Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor,
     Variable,
 };
+use crate::words::Word;
 
 /// activation(x ∗ kernel + bias) over images `(batch, height, width, channels)`: as Keras', a cross-correlation.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Conv2D {
     filters: usize,
     kernel_size: Size2D,
     #[serde(default = "Size2D::one")]
     strides: Size2D,
     #[serde(default)]
-    padding: Padding,
-    #[serde(default, deserialize_with = "or_default")]
-    data_format: DataFormat,
+    padding: Word<Padding>,
+    #[serde(default)]
+    data_format: Word<DataFormat>,
     #[serde(default = "Size2D::one")]
     dilation_rate: Size2D,
     #[serde(default = "one")]
@@ -62,8 +63,8 @@ impl Conv2D {
             filters,
             kernel_size: kernel_size.into(),
             strides: Size2D::one(),
-            padding: Padding::Valid,
-            data_format: DataFormat::ChannelsLast,
+            padding: Word::default(),
+            data_format: Word::default(),
             dilation_rate: Size2D::one(),
             groups: 1,
             activation: crate::activations::none(),
@@ -79,7 +80,10 @@ impl Conv2D {
             bias: Variable::default(),
         }
     }
+}
 
+builders! {
+impl Conv2D {
     /// Pixels from one window to the next. Default 1.
     #[must_use]
     pub fn strides(mut self, strides: impl Into<Size2D>) -> Self {
@@ -87,17 +91,17 @@ impl Conv2D {
         self
     }
 
-    /// What is done at the edges: `Padding::Valid` or `Padding::Same`.
+    /// What is done at the edges: `"valid"` or `"same"`, or `Padding::Valid` or `Padding::Same`.
     #[must_use]
-    pub fn padding(mut self, padding: Padding) -> Self {
-        self.padding = padding;
+    pub fn padding(mut self, padding: impl Into<Word<Padding>>) -> Self {
+        self.padding = padding.into();
         self
     }
 
-    /// Where the channels are.
+    /// Where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
     #[must_use]
-    pub fn data_format(mut self, format: DataFormat) -> Self {
-        self.data_format = format;
+    pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
+        self.data_format = format.into();
         self
     }
 
@@ -156,7 +160,10 @@ impl Conv2D {
         self.bias_regularizer = regularizer.into();
         self
     }
+}
+}
 
+impl Conv2D {
     /// The numbers of the config, checked as Keras checks them.
     fn check(&self, channels: usize) -> Result<(), Error> {
         let wrong = |what: String| Err(Error::Argument { what });
@@ -194,7 +201,7 @@ impl Layer for Conv2D {
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
-        let channels = channels(Self::CLASS, self.data_format, input)?;
+        let channels = channels(Self::CLASS, *self.data_format, input)?;
         self.check(channels)?;
         let [height, width] = self.kernel_size.0;
         let shape = [height, width, channels / self.groups, self.filters];
@@ -208,11 +215,11 @@ impl Layer for Conv2D {
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
-        let y = channels_last(self.data_format, x, |x| {
+        let y = channels_last(*self.data_format, x, |x| {
             let shape = x.shape();
             let input = [shape.get(1), shape.get(2)].map(|n| n.copied().unwrap_or(1));
             let (size, strides) = (self.kernel_size.0, self.strides.0);
-            let windows = windows(self.padding, input, size, strides, self.dilation_rate.0);
+            let windows = windows(*self.padding, input, size, strides, self.dilation_rate.0);
             let y = x.conv2d(&self.kernel, windows, self.groups);
             if self.use_bias { y + &self.bias } else { y }
         });

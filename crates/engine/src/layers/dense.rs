@@ -11,7 +11,7 @@ use crate::graph::{
 use crate::initializers::{GlorotUniform, Zeros};
 
 /// activation(x · kernel + bias), along the last axis.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dense {
     units: usize,
     #[serde(default = "crate::activations::none")]
@@ -68,7 +68,10 @@ impl Dense {
             bias: Variable::default(),
         }
     }
+}
 
+builders! {
+impl Dense {
     /// What is done with the result; none is `"linear"`.
     #[must_use]
     pub fn activation(mut self, activation: impl Into<Named<dyn Activation>>) -> Self {
@@ -110,6 +113,7 @@ impl Dense {
         self.bias_regularizer = regularizer.into();
         self
     }
+}
 }
 
 impl Layer for Dense {

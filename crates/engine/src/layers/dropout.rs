@@ -23,7 +23,10 @@ impl Dropout {
     pub fn new(rate: f64) -> Self {
         Dropout { rate, seed: Seed::default(), noise_shape: None }
     }
+}
 
+builders! {
+impl Dropout {
     /// Shape of the mask, `None` for an axis as it is: axes of length 1 share their draw.
     #[must_use]
     pub fn noise_shape(mut self, shape: impl Into<Vec<Option<usize>>>) -> Self {
@@ -37,6 +40,7 @@ impl Dropout {
         self.seed = Seed::fixed(seed);
         self
     }
+}
 }
 
 /// A random stream of the open graph that nothing else draws from.

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{CallContext, Layer, Tensor};
+use crate::words::{Word, Words};
 
 /// Where the channels are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataFormat {
     /// On the last axis.
     #[default]
@@ -15,15 +15,18 @@ pub enum DataFormat {
     ChannelsFirst,
 }
 
+impl Words for DataFormat {
+    const OPTION: &'static str = "data_format";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("channels_last", DataFormat::ChannelsLast), ("channels_first", DataFormat::ChannelsFirst)];
+    const NULL: Option<Self> = Some(DataFormat::ChannelsLast);
+}
+
 /// Makes each example one vector.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Flatten {
-    #[serde(default, deserialize_with = "or_default")]
-    data_format: DataFormat,
-}
-
-pub(super) fn or_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DataFormat, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    #[serde(default)]
+    data_format: Word<DataFormat>,
 }
 
 impl Flatten {
@@ -31,13 +34,17 @@ impl Flatten {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    /// Where the channels are: those of the second axis are brought to the last first.
+builders! {
+impl Flatten {
+    /// Where the channels are (`"channels_last"` or `"channels_first"`, or a [`DataFormat`]): those of the second axis are brought to the last first.
     #[must_use]
-    pub fn data_format(mut self, format: DataFormat) -> Self {
-        self.data_format = format;
+    pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
+        self.data_format = format.into();
         self
     }
+}
 }
 
 impl Layer for Flatten {
@@ -46,7 +53,7 @@ impl Layer for Flatten {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         let shape = x.shape();
         let (batch, rest) = (shape.first().copied().unwrap_or(1), shape.get(1..).unwrap_or(&[]));
-        let x = if self.data_format == DataFormat::ChannelsFirst && shape.len() > 2 {
+        let x = if *self.data_format == DataFormat::ChannelsFirst && shape.len() > 2 {
             let order: Vec<usize> = std::iter::once(0).chain(2..shape.len()).chain([1]).collect();
             x.transpose(&order)
         } else {

@@ -2,18 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::flatten::{DataFormat, or_default};
+use super::flatten::DataFormat;
 use super::windows::channels;
 use crate::Error;
 use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+use crate::words::Word;
 
 macro_rules! global_pooling {
     ($(#[$doc:meta])* $name:ident $class:literal $gone:ident $kept:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, Serialize, Deserialize)]
         pub struct $name {
-            #[serde(default, deserialize_with = "or_default")]
-            data_format: DataFormat,
+            #[serde(default)]
+            data_format: Word<DataFormat>,
             #[serde(default)]
             keepdims: bool,
         }
@@ -23,11 +24,13 @@ macro_rules! global_pooling {
             pub fn new() -> Self {
                 Self::default()
             }
+        }
 
-            /// Where the channels are.
+        builders! { impl $name {
+            /// Where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
             #[must_use]
-            pub fn data_format(mut self, format: DataFormat) -> Self {
-                self.data_format = format;
+            pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
+                self.data_format = format.into();
                 self
             }
 
@@ -37,17 +40,17 @@ macro_rules! global_pooling {
                 self.keepdims = keepdims;
                 self
             }
-        }
+        } }
 
         impl Layer for $name {
             const CLASS: &'static str = $class;
 
             fn build(&mut self, _builder: &mut Builder, input: &Shape) -> Result<(), Error> {
-                channels(Self::CLASS, self.data_format, input).map(|_| ())
+                channels(Self::CLASS, *self.data_format, input).map(|_| ())
             }
 
             fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
-                let axes = if self.data_format == DataFormat::ChannelsFirst { [2, 3] } else { [1, 2] };
+                let axes = if *self.data_format == DataFormat::ChannelsFirst { [2, 3] } else { [1, 2] };
                 if self.keepdims { x.$kept(&axes) } else { x.$gone(&axes) }
             }
         }

@@ -12,7 +12,7 @@ use crate::graph::{
 use crate::initializers::Ones;
 
 /// (x - mean) / √(variance + epsilon) · gamma + beta, with mean and variance over an axis of each example.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LayerNormalization {
     #[serde(default = "last")]
     axis: Axes,
@@ -74,55 +74,57 @@ impl Default for LayerNormalization {
 
 /// Builders of what every normalization with a gamma and a beta has.
 macro_rules! affine {
-    () => {
-        /// Added to the variance. Default 0.001.
-        #[must_use]
-        pub fn epsilon(mut self, epsilon: f64) -> Self {
-            self.epsilon = epsilon;
-            self
-        }
+    ($class:ident) => {
+        builders! { impl $class {
+            /// Added to the variance. Default 0.001.
+            #[must_use]
+            pub fn epsilon(mut self, epsilon: f64) -> Self {
+                self.epsilon = epsilon;
+                self
+            }
 
-        /// Whether there is a beta.
-        #[must_use]
-        pub fn center(mut self, center: bool) -> Self {
-            self.center = center;
-            self
-        }
+            /// Whether there is a beta.
+            #[must_use]
+            pub fn center(mut self, center: bool) -> Self {
+                self.center = center;
+                self
+            }
 
-        /// Whether there is a gamma.
-        #[must_use]
-        pub fn scale(mut self, scale: bool) -> Self {
-            self.scale = scale;
-            self
-        }
+            /// Whether there is a gamma.
+            #[must_use]
+            pub fn scale(mut self, scale: bool) -> Self {
+                self.scale = scale;
+                self
+            }
 
-        /// First value of beta.
-        #[must_use]
-        pub fn beta_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-            self.beta_initializer = initializer.into();
-            self
-        }
+            /// First value of beta.
+            #[must_use]
+            pub fn beta_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
+                self.beta_initializer = initializer.into();
+                self
+            }
 
-        /// First value of gamma.
-        #[must_use]
-        pub fn gamma_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-            self.gamma_initializer = initializer.into();
-            self
-        }
+            /// First value of gamma.
+            #[must_use]
+            pub fn gamma_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
+                self.gamma_initializer = initializer.into();
+                self
+            }
 
-        /// Penalty on beta.
-        #[must_use]
-        pub fn beta_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-            self.beta_regularizer = regularizer.into();
-            self
-        }
+            /// Penalty on beta.
+            #[must_use]
+            pub fn beta_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
+                self.beta_regularizer = regularizer.into();
+                self
+            }
 
-        /// Penalty on gamma.
-        #[must_use]
-        pub fn gamma_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-            self.gamma_regularizer = regularizer.into();
-            self
-        }
+            /// Penalty on gamma.
+            #[must_use]
+            pub fn gamma_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
+                self.gamma_regularizer = regularizer.into();
+                self
+            }
+        } }
     };
 }
 pub(super) use affine;
@@ -132,16 +134,20 @@ impl LayerNormalization {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl LayerNormalization {
     /// Axes that mean and variance are taken over.
     #[must_use]
     pub fn axis(mut self, axis: impl Into<Axes>) -> Self {
         self.axis = axis.into();
         self
     }
-
-    affine!();
 }
+}
+
+affine!(LayerNormalization);
 
 impl Layer for LayerNormalization {
     const CLASS: &'static str = "LayerNormalization";

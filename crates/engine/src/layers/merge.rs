@@ -93,13 +93,17 @@ impl Concatenate {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl Concatenate {
     /// Along this axis.
     #[must_use]
     pub fn axis(mut self, axis: isize) -> Self {
         self.axis = axis;
         self
     }
+}
 }
 
 impl Layer for Concatenate {

@@ -2,6 +2,9 @@
 //!
 //! To add one: a file with `impl Layer`, and a row of `layers!` below.
 
+#[macro_use]
+mod builders;
+
 mod activation;
 mod activity;
 mod batch_normalization;
@@ -39,6 +42,7 @@ use crate::graph::{DynLayer, Layer};
 pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
 
 /// A row of the table of layers.
+#[derive(Debug)]
 pub struct Class {
     /// The class.
     pub name: &'static str,

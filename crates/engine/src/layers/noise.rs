@@ -31,13 +31,17 @@ impl GaussianNoise {
     pub fn new(stddev: f64) -> Self {
         GaussianNoise { stddev, seed: Seed::default() }
     }
+}
 
+builders! {
+impl GaussianNoise {
     /// Kept in the config. The draws themselves follow the seed of the model.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Seed::fixed(seed);
         self
     }
+}
 }
 
 impl Layer for GaussianNoise {
@@ -71,13 +75,17 @@ impl GaussianDropout {
     pub fn new(rate: f64) -> Self {
         GaussianDropout { rate, seed: Seed::default() }
     }
+}
 
+builders! {
+impl GaussianDropout {
     /// Kept in the config. The draws themselves follow the seed of the model.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Seed::fixed(seed);
         self
     }
+}
 }
 
 impl Layer for GaussianDropout {

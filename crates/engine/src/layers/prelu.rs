@@ -10,7 +10,7 @@ use crate::graph::{
 };
 
 /// x, or alpha · x below zero, with an alpha for each element that `shared_axes` do not join.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PReLU {
     #[serde(default = "zeros")]
     alpha_initializer: Named<dyn Initializer>,
@@ -41,7 +41,10 @@ impl PReLU {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl PReLU {
     /// First value of alpha.
     #[must_use]
     pub fn alpha_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
@@ -62,6 +65,7 @@ impl PReLU {
         self.shared_axes = Some(axes.into());
         self
     }
+}
 }
 
 impl Layer for PReLU {

@@ -19,7 +19,10 @@ impl ReLU {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl ReLU {
     /// Largest value.
     #[must_use]
     pub fn max_value(mut self, value: f64) -> Self {
@@ -40,6 +43,7 @@ impl ReLU {
         self.threshold = threshold;
         self
     }
+}
 }
 
 impl Layer for ReLU {
@@ -68,13 +72,17 @@ impl LeakyReLU {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl LeakyReLU {
     /// Slope below zero.
     #[must_use]
     pub fn negative_slope(mut self, slope: f64) -> Self {
         self.negative_slope = slope;
         self
     }
+}
 }
 
 impl Layer for LeakyReLU {
@@ -103,13 +111,17 @@ impl ELU {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl ELU {
     /// Minus the value far below zero.
     #[must_use]
     pub fn alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;
         self
     }
+}
 }
 
 impl Layer for ELU {

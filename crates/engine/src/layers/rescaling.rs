@@ -17,13 +17,17 @@ impl Rescaling {
     pub fn new(scale: f64) -> Self {
         Rescaling { scale, offset: 0.0 }
     }
+}
 
+builders! {
+impl Rescaling {
     /// Added after scaling.
     #[must_use]
     pub fn offset(mut self, offset: f64) -> Self {
         self.offset = offset;
         self
     }
+}
 }
 
 impl Layer for Rescaling {

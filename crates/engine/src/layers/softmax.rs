@@ -23,13 +23,17 @@ impl Softmax {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl Softmax {
     /// Along this axis, or over these.
     #[must_use]
     pub fn axis(mut self, axis: impl Into<Axes>) -> Self {
         self.axis = axis.into();
         self
     }
+}
 }
 
 impl Layer for Softmax {

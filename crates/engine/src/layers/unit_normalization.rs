@@ -24,13 +24,17 @@ impl UnitNormalization {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+builders! {
+impl UnitNormalization {
     /// Along this axis, or over these.
     #[must_use]
     pub fn axis(mut self, axis: impl Into<Axes>) -> Self {
         self.axis = axis.into();
         self
     }
+}
 }
 
 impl Layer for UnitNormalization {

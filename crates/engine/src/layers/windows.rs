@@ -6,6 +6,7 @@ use super::flatten::DataFormat;
 use crate::Error;
 use crate::graph::{Shape, Tensor};
 use crate::ops::Windows;
+use crate::words::Words;
 
 /// A size along height and width; configs have one number for both, or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,7 @@ impl Size2D {
 }
 
 /// What is done at the edges.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Padding {
     /// Windows lie inside the input.
     #[default]
@@ -78,24 +78,9 @@ pub enum Padding {
     Same,
 }
 
-impl Padding {
-    fn named(name: &str) -> Option<Self> {
-        // As Keras: in any case.
-        match name.to_lowercase().as_str() {
-            "valid" => Some(Padding::Valid),
-            "same" => Some(Padding::Same),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Padding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Padding::named(&name).ok_or_else(|| {
-            serde::de::Error::custom(format!("padding is {name:?}, but must be \"valid\" or \"same\""))
-        })
-    }
+impl Words for Padding {
+    const OPTION: &'static str = "padding";
+    const WORDS: &'static [(&'static str, Self)] = &[("valid", Padding::Valid), ("same", Padding::Same)];
 }
 
 /// The windows over an input of height and width `input`.

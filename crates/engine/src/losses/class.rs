@@ -18,6 +18,7 @@ use crate::graph::{Tensor, serialized_custom_function};
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Loss>, Error>;
 
 /// A row of the table of losses.
+#[derive(Debug)]
 pub struct Class {
     /// The class.
     pub class: &'static str,
@@ -152,7 +153,7 @@ macro_rules! loss {
         #[serde(default)]
         pub struct $class {
             name: String,
-            reduction: $crate::losses::Reduction,
+            reduction: $crate::words::Word<$crate::losses::Reduction>,
             $($field: $type,)*
             $($(#[serde(skip_serializing)] $hidden: $hidden_type,)*)?
         }
@@ -161,7 +162,7 @@ macro_rules! loss {
             fn default() -> Self {
                 $class {
                     name: $name.into(),
-                    reduction: $crate::losses::Reduction::default(),
+                    reduction: $crate::words::Word::default(),
                     $($field: $default,)*
                     $($($hidden: $hidden_default,)*)?
                 }
@@ -189,10 +190,11 @@ macro_rules! loss {
                     self
                 }
             )*)?
-            /// How the losses of the examples are joined.
+            /// How the losses of the examples are joined: `"sum_over_batch_size"`, `"sum"`, `"mean_with_sample_weight"`, `"none"`, or a
+            /// [`Reduction`]($crate::losses::Reduction).
             #[must_use]
-            pub fn reduction(mut self, reduction: $crate::losses::Reduction) -> Self {
-                self.reduction = reduction;
+            pub fn reduction(mut self, reduction: impl Into<$crate::words::Word<$crate::losses::Reduction>>) -> Self {
+                self.reduction = reduction.into();
                 self
             }
             /// Its name in configs.
@@ -217,7 +219,10 @@ macro_rules! loss {
                 self.name.clone()
             }
             fn reduction(&self) -> $crate::losses::Reduction {
-                self.reduction
+                *self.reduction
+            }
+            fn check(&self) -> Result<(), $crate::Error> {
+                self.reduction.get().map(drop)
             }
             fn call(&self, y_true: $crate::graph::Tensor, y_pred: $crate::graph::Tensor) -> $crate::graph::Tensor {
                 self.values(y_true, y_pred)
@@ -227,3 +232,5 @@ macro_rules! loss {
     };
 }
 pub(super) use loss;
+
+debug!(NamedLoss, |l| name: l.name);

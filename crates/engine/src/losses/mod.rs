@@ -11,7 +11,6 @@ mod shape;
 mod similarity;
 mod targets;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 pub use class::{Class, LOSSES, Make, NamedLoss, builtin, crossentropy_name, is_crossentropy, renamed};
@@ -29,8 +28,10 @@ pub(crate) use shape::{one_hot, same_rank, squeeze_labels};
 pub use similarity::{Axes, CategoricalHinge, CosineSimilarity, Dice, Hinge, SquaredHinge, Tversky};
 pub use targets::{TargetKind, kind_of_targets};
 
+use crate::Error;
 use crate::graph::{Tensor, serialized_custom_function};
 use crate::names::function_name;
+use crate::words::Words;
 
 /// How per-example losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -46,31 +47,18 @@ pub enum Reduction {
     None,
 }
 
-impl Serialize for Reduction {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Reduction::SumOverBatchSize => "sum_over_batch_size",
-            Reduction::Sum => "sum",
-            Reduction::MeanWithSampleWeight => "mean_with_sample_weight",
-            Reduction::None => "none",
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Reduction {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = Option::<String>::deserialize(deserializer)?;
-        match name.as_deref() {
-            // "auto" is Keras 2's word for it.
-            Some("sum_over_batch_size" | "auto" | "mean") => Ok(Reduction::SumOverBatchSize),
-            Some("sum") => Ok(Reduction::Sum),
-            Some("mean_with_sample_weight") => Ok(Reduction::MeanWithSampleWeight),
-            Some("none") | None => Ok(Reduction::None),
-            Some(other) => Err(serde::de::Error::custom(format!(
-                "reduction {other:?}, expected sum_over_batch_size, sum, mean_with_sample_weight or none"
-            ))),
-        }
-    }
+impl Words for Reduction {
+    const OPTION: &'static str = "reduction";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("sum_over_batch_size", Reduction::SumOverBatchSize),
+        ("sum", Reduction::Sum),
+        ("mean_with_sample_weight", Reduction::MeanWithSampleWeight),
+        ("none", Reduction::None),
+    ];
+    // The first is Keras 2's word.
+    const ALIASES: &'static [(&'static str, Self)] =
+        &[("auto", Reduction::SumOverBatchSize), ("mean", Reduction::SumOverBatchSize)];
+    const NULL: Option<Self> = Some(Reduction::None);
 }
 
 /// A loss.
@@ -92,6 +80,13 @@ pub trait Loss: Send + Sync {
     /// Whether the targets are class numbers: they are then checked against the number of classes and passed as int32.
     fn takes_class_numbers(&self) -> bool {
         false
+    }
+    /// Whether its settings can be done; told when the model is compiled.
+    ///
+    /// # Errors
+    /// Names the setting, what was found and what would be right.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
     }
     /// A class number that marks targets without a class, which may lie outside the range.
     fn ignored_class(&self) -> Option<i64> {

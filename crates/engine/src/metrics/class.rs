@@ -21,6 +21,7 @@ use crate::losses::{TargetKind, is_crossentropy, kind_of_targets};
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Metric>, Error>;
 
 /// A row of the table of metrics.
+#[derive(Debug)]
 pub struct Class {
     /// The class.
     pub class: &'static str,
@@ -226,3 +227,5 @@ macro_rules! metric {
     };
 }
 pub(super) use metric;
+
+debug!(NamedMetric, |m| name: m.name);

@@ -254,7 +254,13 @@ pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Optio
 /// # Errors
 /// As [`loss`].
 pub fn loss_before_data(spec: LossSpec) -> Result<LossSpec, Error> {
-    let LossSpec::Config(value) = &spec else { return Ok(spec) };
+    let value = match &spec {
+        LossSpec::Object(loss) => {
+            loss.check()?;
+            return Ok(spec);
+        }
+        LossSpec::Config(value) => value,
+    };
     let waits = Spec::of(value)?.is_none_or(|s| {
         losses::is_crossentropy(keras_name(&s.name)) && custom::find(&s.name, |c| &c.losses).is_none()
     });

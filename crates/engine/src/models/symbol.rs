@@ -34,6 +34,15 @@ impl Symbol {
         Symbol { shape, dtype, source: Ok((call, 0)) }
     }
 
+    /// Names the layer that makes it: `input([3]).name("left")`.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Symbol {
+        if let Ok((call, _)) = &self.source {
+            call.layer.configure(|s| s.name = name.into());
+        }
+        self
+    }
+
     /// The call that makes it, and which of its outputs it is.
     ///
     /// # Errors

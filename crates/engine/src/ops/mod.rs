@@ -25,6 +25,7 @@ pub use pointwise::{pointwise, pointwise_many, random_uniform};
 use cases::Case;
 
 /// A row of the op table.
+#[derive(Debug)]
 pub struct Row {
     /// Name of the op.
     pub name: &'static str,

@@ -43,3 +43,12 @@ impl IntoOptimizer for OptimizerSpec {
         self
     }
 }
+
+impl std::fmt::Debug for OptimizerSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OptimizerSpec::Object(optimizer) => write!(f, "{}", optimizer.spec()),
+            OptimizerSpec::Config(value) => write!(f, "{value}"),
+        }
+    }
+}

@@ -185,7 +185,7 @@ pub trait Optimizer: Send + Sync {
 }
 
 /// A parameter in [`Optimizer::apply`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Applied {
     /// The parameter.
     pub variable: Variable,
@@ -199,6 +199,7 @@ pub struct Applied {
 pub type Make = fn(Map<String, Value>, Option<LearningRate>) -> Result<Box<dyn Optimizer>, Error>;
 
 /// A row of the table of optimizers.
+#[derive(Debug)]
 pub struct Class {
     /// Names that configs use: the class, then strings.
     pub names: &'static [&'static str],

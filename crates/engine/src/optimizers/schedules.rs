@@ -13,6 +13,7 @@ use crate::Error;
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn LearningRateSchedule>, Error>;
 
 /// A row of the table of schedules.
+#[derive(Debug)]
 pub struct Class {
     /// The class.
     pub name: &'static str,

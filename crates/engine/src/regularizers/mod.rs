@@ -13,6 +13,7 @@ use crate::graph::{IntoTensor, Regularizer, Tensor, fail, serialized};
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Regularizer>, Error>;
 
 /// A row of the table of regularizers.
+#[derive(Debug)]
 pub struct Class {
     /// Names that configs use.
     pub names: &'static [&'static str],

@@ -38,7 +38,7 @@ pub enum Want {
 }
 
 /// What a callback can see and change.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Control {
     /// Set it to end training after this batch or epoch.
     pub stop_training: bool,

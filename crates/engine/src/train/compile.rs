@@ -17,7 +17,7 @@ use crate::models::{Network, NetworkKind};
 use crate::optimizers::{IntoOptimizer, LearningRate, Optimizer, OptimizerSpec};
 
 /// A compile whose names are known, except those like `accuracy` that depend on the shapes of the first data.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// Output, loss, weight.
     losses: Vec<(usize, LossSpec, f64)>,

@@ -67,15 +67,7 @@ pub struct CompileSpec {
     pub weighted_metrics: Json,
 }
 
-impl std::fmt::Debug for Compiled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Compiled")
-            .field("optimizer", &self.optimizer.spec())
-            .field("config", &self.config)
-            .field("iteration", &self.iteration)
-            .finish_non_exhaustive()
-    }
-}
+debug!(Compiled, |c| optimizer: c.optimizer.spec(), config: c.config, iteration: c.iteration);
 
 impl Compiled {
     /// Slots of the variables that have none yet.
@@ -124,3 +116,6 @@ impl Compiled {
         self.optimizer.learning_rate().at(self.iteration)
     }
 }
+
+debug!(OutputLoss, |l| output: l.output, loss: l.loss.spec(), weight: l.weight, name: l.name);
+debug!(OutputMetric, |m| output: m.output, metric: m.metric.spec(), weighted: m.weighted, name: m.name);

@@ -20,6 +20,7 @@ const REFRESH: std::time::Duration = std::time::Duration::from_millis(150);
 const SHUFFLE: u32 = 1;
 
 /// One callback or several.
+#[diagnostic::on_unimplemented(note = "write `callbacks![&mut a, &mut b, ..]` for more than 4 callbacks")]
 pub trait IntoCallbacks<'a> {
     /// As a list.
     fn into_callbacks(self) -> Vec<&'a mut dyn Callback>;
@@ -144,7 +145,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         self
     }
 
-    /// What to call around training: `[&mut checkpoint]`, a tuple, or a `Vec<&mut dyn Callback>`.
+    /// What to call around training: `[&mut checkpoint]`, a tuple, or `callbacks![&mut checkpoint, &mut stopping]` of any number.
     pub fn callbacks(mut self, callbacks: impl IntoCallbacks<'c>) -> Self {
         self.callbacks.extend(callbacks.into_callbacks());
         self
@@ -422,3 +423,5 @@ impl Runner<'_, '_, '_> {
         Ok(())
     }
 }
+
+debug!(Fit<'_, '_, '_>, |fit| model: fit.model, batch_size: fit.batch, epochs: fit.epochs);

@@ -14,7 +14,7 @@ use crate::device::{Device, StepRow};
 use crate::graph::Variable;
 
 /// A part of a buffer of the app's: the elements of a batch from this offset (in elements of 4 bytes) on.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct BatchBuffer<'b> {
     /// The buffer.
     pub buffer: &'b Buffer,
@@ -42,6 +42,7 @@ pub(super) struct Advanced {
 
 /// The end of a recording: tell it of the submit with [`Recorded::submitted`]. A token that is dropped instead rolls the model's
 /// counters back, as if nothing had been recorded.
+#[derive(Debug)]
 #[must_use = "call `submitted()` after the encoder was submitted, else the counters are rolled back"]
 pub struct Recorded {
     state: Arc<AtomicU8>,
@@ -232,3 +233,5 @@ fn copy_in(
     }
     Ok(())
 }
+
+debug!(Recording<'_, '_>, |r| model: r.model, finished: r.finished);

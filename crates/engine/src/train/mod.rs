@@ -31,6 +31,6 @@ pub use given::{CompileOptions, LossWeights};
 #[cfg(feature = "gpu")]
 pub use guest::{BatchBuffer, Recorded, Recording};
 pub use history::{History, Logs};
-pub use model::{Apply, IntoLayers, Model, Sequential, input, input_symbol, input_type};
+pub use model::{Apply, IntoLayers, Model, NameModel, Sequential, input, input_symbol, input_type};
 pub use predict::Predict;
 pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};

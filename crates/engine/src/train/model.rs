@@ -32,9 +32,13 @@ pub struct Model {
 }
 
 /// `Sequential::new` makes a [`Model`] of a list of layers.
+#[derive(Debug)]
 pub struct Sequential;
 
-/// Layers, one after the other: a tuple of them, an array, or a `Vec<LayerRef>`.
+/// Layers, one after the other: a tuple of them, an array, or a `Vec<LayerRef>`, such as `layers![..]` makes.
+#[diagnostic::on_unimplemented(
+    note = "write `layers![..]` for more than 16 layers, or a list of mixed types"
+)]
 pub trait IntoLayers {
     /// As a list.
     fn into_layers(self) -> Vec<LayerRef>;
@@ -66,37 +70,74 @@ macro_rules! tuples {
 }
 tuples!(A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P);
 
+impl IntoLayers for () {
+    fn into_layers(self) -> Vec<LayerRef> {
+        vec![]
+    }
+}
+
 impl Sequential {
-    /// A model of layers that feed one another. It is built at once if the first layer knows its input shape, else by
-    /// the first data.
+    /// A model of layers that feed one another: a tuple of them, an array, or `layers![..]` of any number. It is built at once if the first layer
+    /// knows its input shape, else by the first data.
+    ///
+    /// ```
+    /// # use rhyton_engine as rhyton;
+    /// # use rhyton::layers::{Dense, Dropout};
+    /// # use rhyton::graph::LayerExt;
+    /// # use rhyton::train::{NameModel, Sequential};
+    /// # fn main() -> Result<(), rhyton::Error> {
+    /// let model = Sequential::new((
+    ///     Dense::new(512).input_shape([784]).activation("relu"),
+    ///     Dropout::new(0.2),
+    ///     Dense::new(10),
+    /// ))
+    /// .name("classifier")?;
+    /// assert_eq!((model.name().as_str(), model.count_params()), ("classifier", 407_050));
+    ///
+    /// // Or layer by layer.
+    /// let mut model = Sequential::new(())?;
+    /// model.add(Dense::new(512).input_shape([784]).activation("relu"))?;
+    /// model.add(Dense::new(10))?;
+    /// assert_eq!(model.count_params(), 407_050);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A layer does not fit its input.
     #[allow(clippy::new_ret_no_self)]
     pub fn new(layers: impl IntoLayers) -> Result<Model, Error> {
-        Sequential::named("", layers)
+        sequential(layers.into_layers(), LayerSettings::default()).map(Model::of)
     }
+}
 
-    /// [`Sequential::new`] with a name.
+/// A Sequential of layers, the first of which may be an input layer.
+fn sequential(mut layers: Vec<LayerRef>, settings: LayerSettings) -> Result<LayerRef, Error> {
+    let input = match layers.first() {
+        Some(first) if first.class_name() == "InputLayer" => Some(layers.remove(0)),
+        Some(first) => first.settings().input_shape.map(|shape| InputLayer::of(&shape, DType::F32).into()),
+        None => None,
+    };
+    let mut network = Network::sequential(layers);
+    if let Some(input) = input {
+        let (shape, dtype) = input_type(&input)?;
+        network.build_sequential(&registry::resolver(), input, shape, dtype)?;
+    }
+    Ok(LayerRef::new(Box::new(network), settings))
+}
+
+/// Names a model where it is made, as layers are named: `Sequential::new(layers).name("classifier")?`.
+pub trait NameModel {
+    /// Gives the model a name.
     ///
     /// # Errors
-    /// As there.
-    pub fn named(name: &str, layers: impl IntoLayers) -> Result<Model, Error> {
-        let mut layers = layers.into_layers();
-        let settings = LayerSettings { name: name.into(), ..LayerSettings::default() };
-        let input = match layers.first() {
-            Some(first) if first.class_name() == "InputLayer" => Some(layers.remove(0)),
-            Some(first) => {
-                first.settings().input_shape.map(|shape| InputLayer::of(&shape, DType::F32).into())
-            }
-            None => None,
-        };
-        let mut network = Network::sequential(layers);
-        if let Some(input) = input {
-            let (shape, dtype) = input_type(&input)?;
-            network.build_sequential(&registry::resolver(), input, shape, dtype)?;
-        }
-        Ok(Model::of(LayerRef::new(Box::new(network), settings)))
+    /// That of making the model.
+    fn name(self, name: impl Into<String>) -> Result<Model, Error>;
+}
+
+impl NameModel for Result<Model, Error> {
+    fn name(self, name: impl Into<String>) -> Result<Model, Error> {
+        self.inspect(|model| model.root.configure(|s| s.name = name.into()))
     }
 }
 
@@ -115,20 +156,51 @@ pub fn input_type(layer: &LayerRef) -> Result<(Shape, DType), Error> {
 impl Model {
     /// A functional model between symbols: `Model::new(inputs, outputs)`, each one or a list.
     ///
+    /// ```
+    /// # use rhyton_engine as rhyton;
+    /// # use rhyton::layers::{Concatenate, Dense};
+    /// # use rhyton::graph::LayerExt;
+    /// # use rhyton::train::{Apply, Model, input};
+    /// # fn main() -> Result<(), rhyton::Error> {
+    /// let (size, place) = (input([2]).name("size"), input([3]).name("place"));
+    /// let joined = Concatenate::new().on([&size, &place]);
+    /// let price = Dense::new(1).name("price").on(&joined);
+    /// let kind = Dense::new(4).activation("softmax").name("kind").on(&joined);
+    /// let mut model = Model::new([&size, &place], [&price, &kind])?;
+    /// model.compile("adam", [("price", "mse"), ("kind", "sparse_categorical_crossentropy")], [("kind", ["accuracy"])])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A layer on the way did not fit.
     pub fn new(inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Model, Error> {
-        Model::named("", inputs, outputs)
+        let network = Network::functional(&inputs.into_symbols(), &outputs.into_symbols())?;
+        Ok(Model::of(LayerRef::new(Box::new(network), LayerSettings::default())))
     }
 
-    /// [`Model::new`] with a name.
+    /// Adds a layer at the end of a Sequential, which is not compiled yet.
     ///
     /// # Errors
-    /// As there.
-    pub fn named(name: &str, inputs: impl IntoSymbols, outputs: impl IntoSymbols) -> Result<Model, Error> {
-        let network = Network::functional(&inputs.into_symbols(), &outputs.into_symbols())?;
-        let settings = LayerSettings { name: name.into(), ..LayerSettings::default() };
-        Ok(Model::of(LayerRef::new(Box::new(network), settings)))
+    /// The layer does not fit; the model is functional, or was compiled. It is then as it was.
+    pub fn add(&mut self, layer: impl Into<LayerRef>) -> Result<&mut Self, Error> {
+        let wrong = |what: &str| Err(Error::State { what: what.into() });
+        if self.network(|n| n.kind)? != NetworkKind::Sequential {
+            return wrong(
+                "only a Sequential grows by `add`; a functional model is made of its inputs and outputs",
+            );
+        }
+        if self.is_compiled() {
+            return wrong("the model was compiled: add its layers before `compile`");
+        }
+        let mut layers = self.network(|n| n.layers.clone())?;
+        layers.push(layer.into());
+        let root = sequential(layers, self.root.settings())?;
+        if !self.root.is_trainable() {
+            root.set_trainable(false);
+        }
+        (self.root, self.session) = (root, None);
+        Ok(self)
     }
 
     /// A model around a network.
@@ -404,16 +476,7 @@ fn not_compiled() -> Error {
     }
 }
 
-impl std::fmt::Debug for Model {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model")
-            .field("name", &self.name())
-            .field("layers", &self.layers())
-            .field("compiled", &self.compiled)
-            .field("device", &self.device)
-            .finish_non_exhaustive()
-    }
-}
+debug!(Model, |m| name: m.name(), layers: m.layers(), compiled: m.compiled, device: m.device);
 
 impl From<&Model> for LayerRef {
     fn from(model: &Model) -> LayerRef {
@@ -429,7 +492,8 @@ pub fn input<D: Into<Option<usize>>>(shape: impl IntoIterator<Item = D>) -> crat
 }
 
 /// The symbol of an input layer.
-pub fn input_symbol(layer: LayerRef) -> crate::models::Symbol {
+pub fn input_symbol(layer: impl Into<LayerRef>) -> crate::models::Symbol {
+    let layer = layer.into();
     let (shape, dtype) = input_type(&layer).unwrap_or_default();
     crate::models::Symbol::input(layer, shape, dtype)
 }

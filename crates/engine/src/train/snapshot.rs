@@ -21,7 +21,7 @@ pub struct Saved {
 }
 
 /// A slot's value.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SavedSlot {
     /// Keras 3's name of the slot.
     pub name: &'static str,
@@ -32,7 +32,7 @@ pub struct SavedSlot {
 }
 
 /// An optimizer's state.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct OptimizerSnapshot {
     /// Class.
     pub class_name: &'static str,
@@ -49,7 +49,7 @@ pub struct OptimizerSnapshot {
 }
 
 /// The state of a model.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The network, for its configs.
     pub root: LayerRef,
@@ -132,3 +132,5 @@ impl super::compiled::Compiled {
         slot_order(&infos, trainable.len()).into_iter().filter_map(|(of, i)| one(of, i)).collect()
     }
 }
+
+debug!(Saved, |s| variable: s.variable, words: s.words.len());

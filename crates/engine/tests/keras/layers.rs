@@ -194,20 +194,24 @@ fn shapes_that_do_not_fit_name_the_layer() {
         ran.err().map(|e| e.to_string()).unwrap_or_else(|| panic!("{layer:?} took {shapes:?}"))
     };
     for (layer, shapes, words) in [
-        (Dense::new(3).named("head"), vec![vec![4]], "rank 2"),
-        (Dense::new(0).named("head"), vec![vec![2, 4]], "units is 0"),
-        (Dropout::new(1.5).named("head"), vec![vec![2, 4]], "rate is 1.5"),
-        (Reshape::new([3, 3]).named("head"), vec![vec![2, 4]], "reshaped"),
-        (Reshape::new([1 << 40, 1 << 40]).named("head"), vec![vec![2, 4]], "more elements than can be"),
-        (Dense::new(1 << 62).named("head"), vec![vec![2, 4]], "more elements than can be"),
-        (RepeatVector::new(1 << 62).named("head"), vec![vec![2, 4]], "more elements than can be"),
-        (Reshape::new([-1, -1]).named("head"), vec![vec![2, 4]], "at most once"),
-        (Permute::new([1, 3]).named("head"), vec![vec![2, 4, 5]], "dims"),
-        (RepeatVector::new(2).named("head"), vec![vec![2, 4, 5]], "rank 2"),
-        (Subtract::new().named("head"), vec![vec![2, 4]; 3], "exactly 2"),
-        (Add::new().named("head"), vec![vec![2, 4], vec![2, 3]], "broadcast"),
-        (Concatenate::new().axis(3).named("head"), vec![vec![2, 4], vec![2, 3]], "axis 3"),
-        (Flatten::new().named("head"), vec![vec![2, 4], vec![2, 3]], "one input"),
+        (Dense::new(3).name("head").shared(), vec![vec![4]], "rank 2"),
+        (Dense::new(0).name("head").shared(), vec![vec![2, 4]], "units is 0"),
+        (Dropout::new(1.5).name("head").shared(), vec![vec![2, 4]], "rate is 1.5"),
+        (Reshape::new([3, 3]).name("head").shared(), vec![vec![2, 4]], "reshaped"),
+        (
+            Reshape::new([1 << 40, 1 << 40]).name("head").shared(),
+            vec![vec![2, 4]],
+            "more elements than can be",
+        ),
+        (Dense::new(1 << 62).name("head").shared(), vec![vec![2, 4]], "more elements than can be"),
+        (RepeatVector::new(1 << 62).name("head").shared(), vec![vec![2, 4]], "more elements than can be"),
+        (Reshape::new([-1, -1]).name("head").shared(), vec![vec![2, 4]], "at most once"),
+        (Permute::new([1, 3]).name("head").shared(), vec![vec![2, 4, 5]], "dims"),
+        (RepeatVector::new(2).name("head").shared(), vec![vec![2, 4, 5]], "rank 2"),
+        (Subtract::new().name("head").shared(), vec![vec![2, 4]; 3], "exactly 2"),
+        (Add::new().name("head").shared(), vec![vec![2, 4], vec![2, 3]], "broadcast"),
+        (Concatenate::new().axis(3).name("head").shared(), vec![vec![2, 4], vec![2, 3]], "axis 3"),
+        (Flatten::new().name("head").shared(), vec![vec![2, 4], vec![2, 3]], "one input"),
     ] {
         let error = wrong(layer, &shapes);
         assert!(error.contains(words) && error.contains("head"), "{error}");
@@ -217,7 +221,7 @@ fn shapes_that_do_not_fit_name_the_layer() {
 /// A kernel of an axis that data decides cannot be made.
 #[test]
 fn unknown_features() {
-    let layer = Dense::new(3).named("head");
+    let layer = Dense::new(3).name("head").shared();
     let error = layer.build(&registry::resolver(), &[Shape(vec![None, None])]).unwrap_err().to_string();
     assert!(error.contains("head") && error.contains("(None, None)"), "{error}");
 }
@@ -252,7 +256,7 @@ fn settings_that_are_not_supported_are_named() {
     let keras_2 = json!({"name": "dense_7", "trainable": false, "dtype": "float32", "batch_input_shape": [null, 4], "units": 3,
         "activation": "linear", "activity_regularizer": null, "kernel_regularizer": null});
     let layer = read("Dense", keras_2).unwrap();
-    assert_eq!((LayerRef::name(&layer).as_str(), layer.is_trainable()), ("dense_7", false));
+    assert_eq!((layer.name().as_str(), layer.is_trainable()), ("dense_7", false));
     assert_eq!(layer.settings().input_shape, Some(vec![Some(4)]));
     let leaky = read("LeakyReLU", json!({"alpha": 0.25})).unwrap();
     assert_eq!(leaky.layer().config()["negative_slope"], json!(0.25));
@@ -262,8 +266,8 @@ fn settings_that_are_not_supported_are_named() {
 }
 
 #[test]
-fn builders_come_before_what_all_layers_have() {
-    let layer = Dense::new(512).activation("relu").use_bias(false).input_shape([784]);
+fn builders_and_what_all_layers_have_come_in_any_order() {
+    let layer = Dense::new(512).activation("relu").input_shape([784]).use_bias(false).shared();
     assert_eq!(layer.settings().input_shape, Some(vec![Some(784)]));
     assert_eq!(layer.layer().config()["activation"], json!("relu"));
     assert_eq!(Dense::CLASS, layer.class_name());

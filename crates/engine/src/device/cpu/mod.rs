@@ -180,3 +180,5 @@ impl Replay for CpuReplay {
         self
     }
 }
+
+debug!(Cpu, |cpu| name: cpu.name);

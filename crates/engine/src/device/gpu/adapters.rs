@@ -108,3 +108,5 @@ pub(super) fn none(asked: &str) -> Error {
         if names.is_empty() { "there is none".into() } else { format!("there are: {}", names.join("; ")) };
     Error::Device { device: asked.into(), what: format!("no such adapter; {there}") }
 }
+
+debug!(Adapter, |a| name: a.name, backend: a.backend, kind: a.kind, driver: a.driver);

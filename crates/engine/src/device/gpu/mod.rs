@@ -247,3 +247,5 @@ impl Backend for Gpu {
         Ok(Box::new(replay))
     }
 }
+
+debug!(Gpu, |gpu|);

@@ -146,3 +146,5 @@ impl Replay for GpuReplay {
         self
     }
 }
+
+debug!(GpuReplay, |replay|);

@@ -1,0 +1,307 @@
+//! How models are written: builders in any order, one way to name things, words for options, lists of any length.
+
+use ndarray::Array2;
+use rhyton_engine::callbacks::{EarlyStopping, LambdaCallback};
+use rhyton_engine::device::Device;
+use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
+use rhyton_engine::layers;
+use rhyton_engine::layers::{
+    Activation, ActivityRegularization, Add, Average, AveragePooling2D, BatchNormalization, Concatenate,
+    Conv2D, DataFormat, Dense, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling2D,
+    GlobalMaxPooling2D, Identity, InputLayer, LAYERS, LayerNormalization, LeakyReLU, MaxPooling2D, Maximum,
+    Minimum, Multiply, PReLU, Padding, Permute, ReLU, RepeatVector, Rescaling, Reshape, Softmax, Subtract,
+    UnitNormalization,
+};
+use rhyton_engine::losses::{MeanSquaredError, Reduction};
+use rhyton_engine::metrics::Recall;
+use rhyton_engine::train::{Apply, Logs, Model, NameModel, Sequential, input};
+use rhyton_engine::{Error, callback_list, losses, metrics};
+use serde::Serialize;
+
+/// Every builder of every layer, after the settings that all layers have.
+#[test]
+fn builders_come_in_any_order() {
+    macro_rules! settled {
+        ($layer:expr) => {
+            $layer.input_shape([4, 4, 2]).name("given").trainable(false)
+        };
+    }
+    let all: Vec<LayerRef> = vec![
+        settled!(Dense::new(3))
+            .activation("relu")
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
+        settled!(Conv2D::new(3, 2))
+            .strides(1)
+            .padding("same")
+            .data_format("channels_last")
+            .dilation_rate(1)
+            .groups(1)
+            .activation("relu")
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
+        settled!(BatchNormalization::new())
+            .axis(-1)
+            .momentum(0.9)
+            .epsilon(0.01)
+            .center(false)
+            .scale(false)
+            .beta_initializer("ones")
+            .gamma_initializer("ones")
+            .beta_regularizer("l2")
+            .gamma_regularizer("l2")
+            .moving_mean_initializer("ones")
+            .moving_variance_initializer("ones")
+            .into(),
+        settled!(LayerNormalization::new())
+            .axis(-1)
+            .epsilon(0.01)
+            .center(false)
+            .scale(false)
+            .beta_initializer("ones")
+            .gamma_initializer("ones")
+            .beta_regularizer("l2")
+            .gamma_regularizer("l2")
+            .into(),
+        settled!(Dropout::new(0.5)).noise_shape([None, Some(1)]).seed(3).into(),
+        settled!(GaussianNoise::new(0.5)).seed(3).into(),
+        settled!(GaussianDropout::new(0.5)).seed(3).into(),
+        settled!(Flatten::new()).data_format(DataFormat::ChannelsFirst).into(),
+        settled!(GlobalAveragePooling2D::new()).data_format("channels_first").keepdims(true).into(),
+        settled!(GlobalMaxPooling2D::new()).data_format("channels_first").keepdims(true).into(),
+        settled!(MaxPooling2D::new(2)).strides(1).padding(Padding::Same).data_format("channels_first").into(),
+        settled!(AveragePooling2D::new(2)).strides(1).padding("SAME").data_format("channels_first").into(),
+        settled!(PReLU::new()).alpha_initializer("ones").alpha_regularizer("l2").shared_axes([1]).into(),
+        settled!(ReLU::new()).max_value(6.0).negative_slope(0.1).threshold(0.5).into(),
+        settled!(LeakyReLU::new()).negative_slope(0.1).into(),
+        settled!(ELU::new()).alpha(0.5).into(),
+        settled!(Rescaling::new(2.0)).offset(1.0).into(),
+        settled!(Softmax::new()).axis(1).into(),
+        settled!(UnitNormalization::new()).axis(1).into(),
+        settled!(Concatenate::new()).axis(1).into(),
+        settled!(Activation::new("relu")).into(),
+        settled!(Identity::new()).into(),
+        settled!(ActivityRegularization::new(0.1, 0.1)).into(),
+        settled!(InputLayer::new([4, 4, 2])).into(),
+        settled!(Permute::new([2, 1, 3])).into(),
+        settled!(RepeatVector::new(2)).into(),
+        settled!(Reshape::new([8, 4])).into(),
+        settled!(Add::new()).into(),
+        settled!(Average::new()).into(),
+        settled!(Maximum::new()).into(),
+        settled!(Minimum::new()).into(),
+        settled!(Multiply::new()).into(),
+        settled!(Subtract::new()).into(),
+    ];
+    for layer in &all {
+        assert_eq!(layer.name(), "given", "{layer:?}");
+        assert!(!layer.is_trainable(), "{layer:?}");
+        assert_eq!(layer.settings().input_shape, Some(vec![Some(4), Some(4), Some(2)]), "{layer:?}");
+    }
+    // A class that is added stands here too.
+    for class in LAYERS {
+        assert!(all.iter().any(|l| l.class_name() == class.name), "{} is not in this test", class.name);
+    }
+    // What was set after the settings is set.
+    let config = all[1].layer().config();
+    let of = |key: &str| config.get(key).cloned().unwrap_or_default();
+    assert_eq!(
+        (of("padding"), of("activation"), of("use_bias")),
+        ("same".into(), "relu".into(), false.into())
+    );
+}
+
+/// The same model, however its builders are ordered.
+#[test]
+fn the_order_makes_no_difference() {
+    let a = Sequential::new((Dense::new(3).activation("relu").input_shape([4]).name("d"),)).unwrap();
+    let b = Sequential::new((Dense::new(3).name("d").input_shape([4]).activation("relu"),)).unwrap();
+    let config = |m: &Model| m.get_layer("d").unwrap().layer().config();
+    assert_eq!(config(&a), config(&b));
+    assert!(a.is_built() && b.is_built());
+}
+
+#[derive(Serialize)]
+struct Scale {
+    by: f64,
+    #[serde(skip)]
+    weight: Variable,
+}
+
+impl Scale {
+    fn new() -> Self {
+        Scale { by: 1.0, weight: Variable::default() }
+    }
+    fn by(mut self, by: f64) -> Self {
+        self.by = by;
+        self
+    }
+}
+
+impl Layer for Scale {
+    const CLASS: &'static str = "Scale";
+    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+        self.weight = builder.add_weight("weight", [input.known(-1)?], "ones", true)?;
+        Ok(())
+    }
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        x * &self.weight * self.by
+    }
+}
+
+#[test]
+fn layers_of_users_have_the_same_settings() {
+    let mut model = Sequential::new((
+        Scale::new().by(2.0).name("first").input_shape([2]),
+        Scale::new().name("second").trainable(false).with(|scale| scale.by(3.0)),
+    ))
+    .unwrap();
+    model.to(&Device::cpu().unwrap()).unwrap();
+    assert_eq!(model.trainable_variables().len(), 1);
+    let x = Array2::<f32>::ones((1, 2));
+    assert_eq!(model.predict(&x).verbose(0).run().unwrap().iter().copied().collect::<Vec<_>>(), [6.0, 6.0]);
+    assert_eq!(model.layers().iter().map(LayerRef::name).collect::<Vec<_>>(), ["first", "second"]);
+}
+
+#[test]
+fn models_symbols_and_shared_layers_are_named_alike() {
+    let (a, b) = (input([2]).name("left"), input([2]).name("right"));
+    let both = Dense::new(3).name("both").shared();
+    let model =
+        Model::new([&a, &b], Add::new().name("sum").on([&both.clone().on(&a), &both.on(&b)])).name("pair");
+    let model = model.unwrap();
+    assert_eq!(model.name(), "pair");
+    // One layer, called twice.
+    assert_eq!(model.count_params(), 9);
+    let names: Vec<String> = model.layers().iter().map(LayerRef::name).collect();
+    assert_eq!(names, ["left", "right", "both", "sum"]);
+    // A model that could not be made is not named either.
+    assert!(Sequential::new((Dense::new(0).input_shape([2]),)).name("none").is_err());
+}
+
+#[test]
+fn wrong_words_are_errors_that_name_the_option() {
+    let wrong = |layer: LayerRef| {
+        let error = Sequential::new(vec![layer.input_shape([4, 4, 2])]).map(|_| ()).unwrap_err();
+        error.to_string()
+    };
+    for error in [
+        wrong(Conv2D::new(1, 2).padding("smae").name("l").into()),
+        wrong(MaxPooling2D::new(2).name("l").padding("smae").into()),
+        wrong(AveragePooling2D::new(2).padding("smae").name("l").into()),
+    ] {
+        let said = "padding is \"smae\", but must be \"valid\" or \"same\"; did you mean `same`?";
+        assert_eq!(error, format!("layer l: {said}"));
+    }
+    for error in [
+        wrong(Conv2D::new(1, 2).data_format("channels_frist").into()),
+        wrong(MaxPooling2D::new(2).data_format("channels_frist").into()),
+        wrong(AveragePooling2D::new(2).data_format("channels_frist").into()),
+        wrong(GlobalMaxPooling2D::new().data_format("channels_frist").into()),
+        wrong(GlobalAveragePooling2D::new().data_format("channels_frist").into()),
+        wrong(Flatten::new().data_format("channels_frist").into()),
+    ] {
+        assert!(
+            error.contains("data_format is \"channels_frist\"") && error.contains("`channels_first`?"),
+            "{error}"
+        );
+    }
+
+    let mut model = Sequential::new((Dense::new(3).input_shape([2]),)).unwrap();
+    model.to(&Device::cpu().unwrap()).unwrap();
+    let error = model.compile("sgd", MeanSquaredError::new().reduction("summ"), ()).unwrap_err().to_string();
+    assert!(error.contains("reduction is \"summ\"") && error.contains("did you mean `sum`?"), "{error}");
+    model.compile("sgd", MeanSquaredError::new().reduction("sum"), ()).unwrap();
+    model.compile("sgd", MeanSquaredError::new().reduction(Reduction::Sum), ()).unwrap();
+
+    let (x, y) = (Array2::<f32>::ones((4, 2)), Array2::<f32>::ones((4, 3)));
+    let mut told = |mut stop: EarlyStopping| {
+        let error = model.fit(&x, &y).verbose(0).callbacks([&mut stop]).run().unwrap_err().to_string();
+        assert_eq!(model.iterations(), 0, "{error}");
+        error
+    };
+    let error = told(EarlyStopping::new().monitor("loss").mode("maximum"));
+    for part in ["callback EarlyStopping", "mode is \"maximum\"", "\"auto\", \"min\" or \"max\""] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = told(EarlyStopping::new().monitor("loss").verbose(3));
+    assert!(error.contains("verbose is 3"), "{error}");
+}
+
+#[test]
+fn lists_have_any_length_and_mixed_types() {
+    let mut many = layers![Dense::new(3).input_shape([2]), Dropout::new(0.1), ReLU::new().name("last")];
+    many.extend((0..20).map(|_| Dense::new(3).into()));
+    let mut model = Sequential::new(many).unwrap();
+    model.to(&Device::cpu().unwrap()).unwrap();
+    assert_eq!(model.layers().len(), 23);
+
+    let wide = |t: Tensor, p: Tensor| (t - p).abs().mean(&[-1]);
+    let listed = metrics!["mae", Recall::new(), wide, "mse", "mape", "msle", "cosine_similarity", "logcosh"];
+    model.compile("sgd", losses![MeanSquaredError::new()], listed).unwrap();
+    let (x, y) = (Array2::<f32>::ones((4, 2)), Array2::<f32>::ones((4, 3)));
+    let mut calls = [0; 6];
+    let [a, b, c, d, e, f] = &mut calls;
+    let mut counters = [a, b, c, d, e, f].map(|n| {
+        LambdaCallback::on_epoch_end(move |_, _: &Logs, _| {
+            *n += 1;
+            Ok(())
+        })
+    });
+    let mut stop = EarlyStopping::new().monitor("loss").patience(9);
+    let [a, b, c, d, e, f] = &mut counters;
+    let callbacks = callback_list![a, b, c, &mut stop, d, e, f];
+    let history = model.fit(&x, &y).verbose(0).callbacks(callbacks).run().unwrap();
+    assert_eq!(history.history.len(), 9);
+    drop(counters);
+    assert_eq!(calls, [1; 6]);
+
+    // Of several outputs, by name, in mixed types.
+    let x = input([2]);
+    let mut model =
+        Model::new(&x, [Dense::new(1).name("price").on(&x), Dense::new(3).name("kind").on(&x)]).unwrap();
+    model
+        .compile(
+            "sgd",
+            losses!["kind" => "sparse_categorical_crossentropy", "price" => MeanSquaredError::new()],
+            metrics!["kind" => metrics!["accuracy", "sparse_categorical_accuracy"], "price" => Recall::new()],
+        )
+        .unwrap();
+    let config = &model.compiled().unwrap().config;
+    assert_eq!(config.loss[0]["class_name"], "MeanSquaredError");
+    assert_eq!(config.metrics[1][1], "sparse_categorical_accuracy");
+}
+
+#[test]
+fn a_sequential_grows() {
+    let mut model = Sequential::new(()).unwrap();
+    model.add(Dense::new(3).input_shape([2])).unwrap().add(Dropout::new(0.1)).unwrap();
+    model.add(Dense::new(1).name("out")).unwrap();
+    let whole =
+        Sequential::new((Dense::new(3).input_shape([2]), Dropout::new(0.1), Dense::new(1).name("out")))
+            .unwrap();
+    assert_eq!((model.count_params(), model.layers().len()), (whole.count_params(), 3));
+    assert_eq!(model.get_layer("out").unwrap().name(), "out");
+    // What does not fit is not added.
+    assert!(model.add(Reshape::new([7, 7])).is_err());
+    assert_eq!(model.layers().len(), 3);
+    model.compile("sgd", "mse", ()).unwrap();
+    assert!(model.add(Dense::new(1)).unwrap_err().to_string().contains("before `compile`"));
+    // Not built yet: it grows, and the first data build it.
+    let mut late = Sequential::new(layers![]).unwrap();
+    late.add(Dense::new(3)).unwrap().add(Dense::new(2)).unwrap();
+    assert!(!late.is_built());
+    late.to(&Device::cpu().unwrap()).unwrap();
+    assert_eq!(late.predict(&Array2::<f32>::ones((4, 2))).verbose(0).run().unwrap().shape(), [4, 2]);
+    let x = input([2]);
+    let mut functional = Model::new(&x, Dense::new(1).on(&x)).unwrap();
+    assert!(functional.add(Dense::new(1)).unwrap_err().to_string().contains("functional"));
+}
