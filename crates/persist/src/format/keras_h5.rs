@@ -100,8 +100,8 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
         root.attribute("model_config", Attribute::Ascii(config::to_json(&json)));
     }
     let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
-    if let Some(compile) = &tree.compile {
-        let json = config::write_compile(&context, compile, rate)?;
+    if let (Some(model), Some(compile)) = (&tree.model, &tree.compile) {
+        let json = config::write_compile(&context, model, compile, rate)?;
         root.attribute("training_config", Attribute::Ascii(config::to_json(&json)));
     }
     weights_node(path, root.group("model_weights"), tree, dialect)?;

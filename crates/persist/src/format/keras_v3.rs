@@ -78,7 +78,7 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
     let mut json = config::write_model(&context, model)?;
     let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
     if let (Some(compile), Value::Object(json)) = (&tree.compile, &mut json) {
-        json.insert("compile_config".into(), config::write_compile(&context, compile, rate)?);
+        json.insert("compile_config".into(), config::write_compile(&context, model, compile, rate)?);
     }
     let metadata = json!({"keras_version": config::version(dialect), "date_saved": super::date::now()});
     let weights = weights_h5::node(path, tree, dialect)?;

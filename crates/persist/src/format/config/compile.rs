@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::metrics;
 use super::objects::{self, Role};
 use super::{Context, Form};
 use crate::Error;
@@ -50,6 +51,9 @@ pub(crate) fn read_compile(
     let single = model.outputs.len() <= 1;
     let metrics = |key: &str| {
         let metrics = canonical(cx, &format!("{place}.{key}"), Role::Metric, get(key))?;
+        if cx.dialect == Dialect::TfKeras && !single {
+            return Ok(metrics::without_outputs(model, metrics));
+        }
         // tf_keras nests once more in `.h5`: one list per output.
         Ok::<_, Error>(match metrics {
             Value::Array(list) if single && list.len() == 1 && list.iter().all(Value::is_array) => {
@@ -193,9 +197,15 @@ pub(crate) fn rate(config: Option<&Value>) -> Option<f32> {
     rate.as_f64().map(|x| x as f32)
 }
 
-/// Writes a compile config; `rate`: the learning rate now, where it is known.
+/// The name that every version knows a loss or metric by.
+pub(super) fn long_name(name: &str) -> &str {
+    LONG_NAMES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long)
+}
+
+/// Writes a compile config of a model; `rate`: the learning rate now, where it is known.
 pub(crate) fn write_compile(
     cx: &Context<'_>,
+    model: &ModelConfig,
     compile: &CompileConfig,
     rate: Option<f32>,
 ) -> Result<Value, Error> {
@@ -219,6 +229,8 @@ pub(crate) fn write_compile(
         // gets it wrong; it writes what it resolved it to before.
         let resolved = matches!((cx.form, cx.dialect), (Form::H5, Dialect::TfKeras));
         let metrics = if resolved { resolve_accuracy(metrics, &compile.loss) } else { metrics.clone() };
+        let several = resolved && model.outputs.len() > 1;
+        let metrics = if several { metrics::with_outputs(model, metrics) } else { metrics };
         plain(cx, &format!("{place}.{key}"), Role::Metric, &metrics)
     };
     let weighted = metrics("weighted_metrics", &compile.weighted_metrics)?;
@@ -281,9 +293,8 @@ fn plain(cx: &Context<'_>, place: &str, role: Role, value: &Value) -> Result<Val
     match value {
         // Keras 3 cannot load an `.h5` whose loss is `mse`.
         Value::String(name) => {
-            let long =
-                LONG_NAMES.iter().find(|(short, _)| short == name).map_or(name.as_str(), |(_, long)| long);
-            Ok(if cx.form == Form::H5 && role == Role::Loss { long.into() } else { name.as_str().into() })
+            let long = cx.form == Form::H5 && role == Role::Loss;
+            Ok(if long { long_name(name).into() } else { name.as_str().into() })
         }
         Value::Array(list) => {
             let items = list.iter().enumerate().map(|(i, v)| plain(cx, &format!("{place}[{i}]"), role, v));

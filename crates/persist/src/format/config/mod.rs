@@ -9,6 +9,7 @@ mod calls;
 mod compile;
 mod keys;
 mod layer;
+mod metrics;
 mod model;
 mod objects;
 #[cfg(test)]

@@ -159,7 +159,7 @@ fn optimizers_of_older_files() {
     // The rate that training has now is the one that is written, for a string too.
     let string = crate::tree::CompileConfig { optimizer: "adam".into(), ..compile };
     for (dialect, class) in [(Dialect::TfKeras, "Custom>Adam"), (Dialect::Keras3, "Adam")] {
-        let written = write_compile(&context(dialect, Form::H5), &string, Some(0.5)).unwrap();
+        let written = write_compile(&context(dialect, Form::H5), &model, &string, Some(0.5)).unwrap();
         assert_eq!(written["optimizer_config"]["class_name"], class);
         assert_eq!(written["optimizer_config"]["config"]["learning_rate"], 0.5);
         assert_eq!(written["loss"], "mean_squared_error");
@@ -187,4 +187,56 @@ fn registered_names() {
             assert_eq!(back.layers, model.layers);
         }
     }
+}
+
+/// As tf_keras 2.21 saved the metrics of a model whose outputs are `price` and `class`, after it was used: names have the output's before
+/// them, which tf_keras puts there again when it compiles, but not when it loads an `.h5`.
+#[test]
+fn metrics_of_several_outputs_have_the_names_that_were_given() {
+    let wrapped = |name: &str, function: &str| json!({"class_name": "MeanMetricWrapper", "config": {"name": name, "dtype": "float32", "fn": function}});
+    let object =
+        |class: &str, name: &str| json!({"class_name": class, "config": {"name": name, "dtype": "float32"}});
+    let input = json!({"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [null, 3], "dtype": "float32"}, "name": "x", "inbound_nodes": []});
+    let dense = |name: &str| json!({"class_name": "Dense", "config": {"name": name, "units": 1}, "name": name, "inbound_nodes": [[["x", 0, 0, {}]]]});
+    let model = json!({"class_name": "Functional", "config": {"name": "m", "layers": [input, dense("price"), dense("class")],
+        "input_layers": [["x", 0, 0]], "output_layers": [["price", 0, 0], ["class", 0, 0]]}});
+    let model = read(Dialect::TfKeras, &model);
+    let compile = |dialect, metrics: &Value, weighted: &Value| {
+        let value = json!({"optimizer_config": "sgd", "loss": ["mse", "mse"], "metrics": metrics, "weighted_metrics": weighted});
+        read_compile(&context(dialect, Form::H5), &value, &model).unwrap().unwrap()
+    };
+    fn names(metrics: &Value) -> Value {
+        match metrics {
+            Value::Array(list) => list.iter().map(names).collect(),
+            Value::Object(map) if !map.contains_key("class_name") => {
+                Value::Object(map.iter().map(|(k, v)| (k.clone(), names(v))).collect())
+            }
+            other => other.pointer("/config/name").unwrap_or(other).clone(),
+        }
+    }
+    let saved = json!([
+        [wrapped("price_mae", "mean_absolute_error")],
+        [wrapped("class_accuracy", "binary_accuracy"), object("MeanSquaredError", "class_price_x")]
+    ]);
+    let weighted = json!([[null], [wrapped("class_mae", "mean_absolute_error")]]);
+    let read = compile(Dialect::TfKeras, &saved, &weighted);
+    assert_eq!(names(&read.metrics), json!([["mae"], ["accuracy", "price_x"]]));
+    assert_eq!(names(&read.weighted_metrics), json!([[], ["mae"]]));
+    // By output's name; and one list for all outputs, which tf_keras gives to each.
+    let by_name = compile(Dialect::TfKeras, &json!({"class": [object("AUC", "class_auc")]}), &Value::Null);
+    assert_eq!(names(&by_name.metrics), json!({"class": ["auc"]}));
+    let one = compile(Dialect::TfKeras, &json!(["mae"]), &Value::Null);
+    assert_eq!(one.metrics, json!([["mae"], ["mae"]]));
+    // Keras 3 saves names as they were given.
+    let keras3 = compile(Dialect::Keras3, &saved, &Value::Null);
+    assert_eq!(names(&keras3.metrics), names(&saved));
+    // An `.h5` of tf_keras has the long names again.
+    let written = write_compile(&context(Dialect::TfKeras, Form::H5), &model, &read, None).unwrap();
+    assert_eq!(names(&written["metrics"]), names(&saved));
+    assert_eq!(names(&written["weighted_metrics"]), json!([[], ["class_mae"]]));
+    let written = write_compile(&context(Dialect::TfKeras, Form::H5), &model, &one, None).unwrap();
+    assert_eq!(names(&written["metrics"]), json!([["price_mae"], ["class_mae"]]));
+    // A `.keras` is compiled anew.
+    let written = write_compile(&context(Dialect::TfKeras, Form::Keras), &model, &read, None).unwrap();
+    assert_eq!(names(&written["metrics"]), names(&read.metrics));
 }

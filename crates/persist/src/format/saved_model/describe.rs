@@ -31,7 +31,7 @@ pub(super) fn write(path: &Path, tree: &Tree, draft: &Draft) -> Result<(Vec<u8>,
         about.insert("model_config".into(), json.clone());
         if let Some(compile) = &tree.compile {
             let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
-            about.insert("training_config".into(), config::write_compile(&context, compile, rate)?);
+            about.insert("training_config".into(), config::write_compile(&context, model, compile, rate)?);
         }
         writer.add(draft.root(), ROOT, identifier_of(model), about);
         writer.layers(draft.root(), ROOT, &tree.root, model, &json);
