@@ -6,7 +6,7 @@ use crate::autograd::gradients;
 use crate::graph::{
     CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, trace,
 };
-use crate::losses::Reduction;
+use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
 use crate::ops::{Entry, packed_sums};
 use crate::optimizers::Applied;
@@ -65,8 +65,9 @@ fn losses_and_sums(
     for slot in &compiled.losses {
         let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
         let weight = weights.get(slot.output).or(weights.first()).copied();
-        let mask = slot.loss.mask(*y, *out);
-        let value = reduced(slot.loss.reduction(), slot.loss.call(*y, *out), weight, mask);
+        let (y, out) = together(*y, *out, slot.loss.takes_class_numbers());
+        let mask = slot.loss.mask(y, out);
+        let value = reduced(slot.loss.reduction(), slot.loss.call(y, out), weight, mask);
         if compiled.losses.len() > 1 {
             per_output.push(Entry { tensor: Some(value), scale: batch });
             per_output.push(Entry { tensor: None, scale: batch });
@@ -87,11 +88,18 @@ fn losses_and_sums(
     for slot in &compiled.metrics {
         let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
         let weight = if slot.weighted { weights.get(slot.output).or(weights.first()).copied() } else { None };
-        let made = slot.metric.sums(*y, *out, weight);
+        let (y, out) = together(*y, *out, slot.metric.takes_class_numbers());
+        let made = slot.metric.sums(y, out, weight);
         entries.extend(made.into_iter().map(|Sum { tensor, scale }| Entry { tensor, scale }));
     }
     assign(sums, packed_sums(&entries) + sums);
     total
+}
+
+/// Targets and predictions with the same number of axes, as Keras brings them together before a function of the user's sees them: else
+/// `[batch]` beside `[batch, 1]` would broadcast to `[batch, batch]`.
+fn together(y_true: Tensor, y_pred: Tensor, class_numbers: bool) -> (Tensor, Tensor) {
+    if class_numbers { (y_true, y_pred) } else { same_rank(y_true, y_pred) }
 }
 
 /// Joins per-example losses as the loss says (Keras' `reduce_weighted_values`). Masked values count neither in the sum nor in the number.

@@ -1,14 +1,20 @@
 //! What `compile` takes: objects, names, functions, lists.
 
-use rhyton_engine::graph::Tensor;
-use rhyton_engine::losses::{IntoLoss, Losses, MeanSquaredError, SparseCategoricalCrossentropy};
+use rhyton_engine::device::Device;
+use rhyton_engine::graph::{LayerExt, LayerRef, Tensor};
+use rhyton_engine::initializers::Constant;
+use rhyton_engine::layers::{Dense, Reshape};
+use rhyton_engine::losses::{IntoLoss, Loss, Losses, MeanSquaredError, SparseCategoricalCrossentropy};
 use rhyton_engine::metrics::{
-    IntoMetrics, MeanAbsoluteError, Metrics, Recall, SparseCategoricalAccuracy, per_output,
+    IntoMetrics, MeanAbsoluteError, Metric, Metrics, Recall, SparseCategoricalAccuracy, Sum, per_output,
 };
 use rhyton_engine::models::registry;
 use rhyton_engine::optimizers::schedules::ExponentialDecay;
 use rhyton_engine::optimizers::{Adam, IntoOptimizer, SGD};
+use rhyton_engine::train::{Data, Sequential};
 use serde_json::{Value, json};
+
+use crate::common::close;
 
 /// As `Model::compile` takes its arguments.
 fn compile(
@@ -63,4 +69,88 @@ fn every_way_of_saying_it() {
     assert_eq!(metrics.spec(), json!([["mae"], ["accuracy", "mse"]]));
     let Metrics::PerOutput(lists) = Metrics::of(&metrics.spec()) else { panic!("lists were lost") };
     assert_eq!(lists.len(), 2);
+}
+
+fn squares(y_true: Tensor, y_pred: Tensor) -> Tensor {
+    (y_true - y_pred).square()
+}
+
+/// A loss and a metric of the user's, as an object.
+struct Squares;
+
+impl Loss for Squares {
+    fn spec(&self) -> serde_json::Value {
+        "squares".into()
+    }
+    fn name(&self) -> String {
+        "squares".into()
+    }
+    fn call(&self, y_true: Tensor, y_pred: Tensor) -> Tensor {
+        squares(y_true, y_pred)
+    }
+}
+
+/// The same as a metric that has sums of its own.
+struct Summed;
+
+impl Metric for Summed {
+    fn spec(&self) -> serde_json::Value {
+        "summed".into()
+    }
+    fn name(&self) -> String {
+        "summed".into()
+    }
+    fn size(&self) -> usize {
+        1
+    }
+    fn call(&self, y_true: Tensor, y_pred: Tensor) -> Tensor {
+        squares(y_true, y_pred)
+    }
+    fn sums(&self, y_true: Tensor, y_pred: Tensor, _weight: Option<Tensor>) -> Vec<Sum> {
+        vec![Sum::of(squares(y_true, y_pred))]
+    }
+    fn result(&self, sums: &[f64]) -> f64 {
+        sums[0]
+    }
+}
+
+/// Targets `[batch]` beside predictions `[batch, 1]`, or the other way round: tf_keras 2.21 gives these numbers for all of them, Keras 3.15
+/// for loss functions (`y = [1, 2, 4]`, `Dense(1)` of halves; weights 1, 2, 0.5).
+#[test]
+fn functions_of_the_users_get_targets_and_predictions_of_one_rank() {
+    registry::register_loss("Tests>squares", squares);
+    registry::register_metric("Tests>registered", squares);
+    let x = ndarray::array![[1.0_f32, 2.0], [3.0, -1.0], [0.5, 4.0]];
+    let (flat, weights) = (ndarray::array![1.0_f32, 2.0, 4.0], ndarray::array![1.0_f32, 2.0, 0.5]);
+    let column = flat.clone().insert_axis(ndarray::Axis(1));
+    let whole = column.mapv(|v| v as i32);
+    for drop_axis in [false, true] {
+        for loss in 0..4 {
+            let mut layers: Vec<LayerRef> =
+                vec![Dense::new(1).kernel_initializer(Constant::new(0.5)).input_shape([2])];
+            if drop_axis {
+                layers.push(Reshape::new(Vec::new()).into());
+            }
+            let mut model = Sequential::new(layers).unwrap();
+            model.to(&Device::cpu().unwrap()).unwrap();
+            let metrics = (squares, Summed, "registered");
+            let weighted = |t: Tensor, p: Tensor| squares(t, p);
+            match loss {
+                0 => model.compile_with("sgd", squares, metrics, weighted, &[]),
+                1 => model.compile_with("sgd", |t: Tensor, p: Tensor| squares(t, p), metrics, weighted, &[]),
+                2 => model.compile_with("sgd", Squares, metrics, weighted, &[]),
+                _ => model.compile_with("sgd", "Tests>squares", metrics, weighted, &[]),
+            }
+            .unwrap();
+            for (rank, y) in [Data::of(&flat), Data::of(&column), Data::of(&whole)].into_iter().enumerate() {
+                let what = format!("loss {loss}, targets {rank}, {drop_axis}");
+                let logs = model.evaluate(&x, y.clone()).verbose(0).run().unwrap();
+                let numbers: Vec<f64> = logs.0.iter().map(|(_, v)| *v).collect();
+                close(&numbers, &[1.4375, 1.4375, 4.3125, 1.4375, 1.4375], 1e-6, &what);
+                let logs = model.evaluate(&x, y).sample_weight(&weights).verbose(0).run().unwrap();
+                let numbers: Vec<f64> = logs.0.iter().map(|(_, v)| *v).collect();
+                close(&numbers, &[1.260416667, 1.4375, 4.3125, 1.4375, 1.080357143], 1e-6, &what);
+            }
+        }
+    }
 }
