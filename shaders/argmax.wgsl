@@ -1,4 +1,4 @@
-// Where the largest value of each row is, the first of equals, as a number; a NaN counts as the largest, as in NumPy.
+// Where the largest value of each row is, the first of equals, as a number; a NaN is never the largest, as in TensorFlow.
 struct Params {
     rows: u32,
     length: u32,
@@ -15,9 +15,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let first = row * p.length;
         var best = 0u;
         var largest = input[first];
-        for (var j = 1u; j < p.length && !is_nan(largest); j += 1u) {
+        for (var j = 1u; j < p.length; j += 1u) {
             let x = input[first + j];
-            if (x > largest || is_nan(x)) {
+            if (!is_nan(x) && (x > largest || is_nan(largest))) {
                 best = j;
                 largest = x;
             }

@@ -18,6 +18,26 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+// The larger of both, or what is NaN: the built-in may give either.
+fn larger(a: f32, b: f32) -> f32 {
+    return select(b, a, a >= b || is_nan(a));
+}
+
+// The smaller of both, or what is NaN.
+fn smaller(a: f32, b: f32) -> f32 {
+    return select(b, a, a <= b || is_nan(a));
+}
+
+// -1, 0 or 1; NaN of NaN.
+fn signum(x: f32) -> f32 {
+    return select(select(x, -1.0, x < 0.0), 1.0, x > 0.0);
+}
+
+// max(x, 0); NaN of NaN.
+fn rectified(x: f32) -> f32 {
+    return select(x, 0.0, x <= 0.0);
+}
+
 // x²
 fn square(x: f32) -> f32 {
     return x * x;

@@ -138,11 +138,11 @@ table! {
         |v, y| vec![Some(1.0 / v[1].clone()), Some(-(y.clone() / v[1].clone()))];
     /// -a.
     NEG "neg", ANY, |a| -a, "(-{0})", tf("Neg", "y"), |_, _| vec![Some((-1.0).into())];
-    /// The larger; at a tie the derivative goes to both halves equally, as TensorFlow's `maximum` gives it to the first.
-    MAX "max", ANY, |a, b| if a >= b { a } else { b }, "max({0}, {1})", tf("Maximum", "z"),
+    /// The larger, NaN where one is; at a tie the derivative goes to both halves equally, as TensorFlow's `maximum` gives it to the first.
+    MAX "max", ANY, |a, b| if a >= b || a.is_nan() { a } else { b }, "larger({0}, {1})", tf("Maximum", "z"),
         |v, _| { let first = v[1].clone().le(v[0].clone()); vec![Some(first.clone()), Some(1.0 - first)] };
-    /// The smaller.
-    MIN "min", ANY, |a, b| if a <= b { a } else { b }, "min({0}, {1})", tf("Minimum", "z"),
+    /// The smaller, NaN where one is.
+    MIN "min", ANY, |a, b| if a <= b || a.is_nan() { a } else { b }, "smaller({0}, {1})", tf("Minimum", "z"),
         |v, _| { let first = v[0].clone().le(v[1].clone()); vec![Some(first.clone()), Some(1.0 - first)] };
     /// a to the power of b; the derivative by b is right for a > 0 only, and zero is given elsewhere.
     POW "pow", POSITIVE, |a, b| a.powf(b), "power({0}, {1})", tf("Pow", "z"), |v, y| vec![
@@ -154,8 +154,8 @@ table! {
     SQUARE "square", ANY, |a| a * a, "square({0})", tf("Square", "y"), |v, _| vec![Some(2.0 * v[0].clone())];
     /// Absolute value.
     ABS "abs", ANY, |a| a.abs(), "abs({0})", tf("Abs", "y"), |v, _| vec![Some(v[0].clone().sign())];
-    /// -1, 0 or 1.
-    SIGN "sign", ANY, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { F::zero() }, "sign({0})", tf("Sign", "y"), |_, _| vec![None];
+    /// -1, 0 or 1; NaN of NaN.
+    SIGN "sign", ANY, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { a }, "signum({0})", tf("Sign", "y"), |_, _| vec![None];
     /// Largest whole number not above.
     FLOOR "floor", ANY, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
     /// a, with a derivative of zero.
@@ -180,8 +180,8 @@ table! {
     /// log(1 + eᵃ).
     SOFTPLUS "softplus", ANY, |a| a.max(F::zero()) + (-a.abs()).exp().ln_1p(), "softplus({0})", tf("Softplus", "activations"),
         |_, y| vec![Some(-Expr::call(&EXPM1, vec![-y.clone()]))];
-    /// max(a, 0); the derivative at 0 is 0.
-    RELU "relu", ANY, |a| if a > F::zero() { a } else { F::zero() }, "max({0}, 0.0)", tf("Relu", "activations"), |_, y| vec![Some(Expr::Const(0.0).lt(y.clone()))];
+    /// max(a, 0), NaN of NaN; the derivative at 0 is 0.
+    RELU "relu", ANY, |a| if a <= F::zero() { F::zero() } else { a }, "rectified({0})", tf("Relu", "activations"), |_, y| vec![Some(Expr::Const(0.0).lt(y.clone()))];
     /// The error function.
     ERF "erf", ANY, |a| a.erf(), "erf({0})", tf("Erf", "y"),
         |v, _| vec![Some(std::f64::consts::FRAC_2_SQRT_PI * (-v[0].clone().square()).exp())];
@@ -192,6 +192,6 @@ table! {
     /// 1 where a = b.
     EQ "equal", ANY, |a, b| bool_to(a == b), "select(0.0, 1.0, {0} == {1})", TensorFlow { truth: Truth::Result, ..tf("Equal", "z") }, |_, _| vec![None, None];
     /// b where a is not 0, else c.
-    SELECT "select", ANY, |a, b, d| if a != F::zero() { b } else { d }, "select({2}, {1}, {0} != 0.0)", TensorFlow { truth: Truth::First, ..tf("SelectV2", "output") },
+    SELECT "select", ANY, |a, b, d| if a != F::zero() { b } else { d }, "select({1}, {2}, {0} == 0.0)", TensorFlow { truth: Truth::First, ..tf("SelectV2", "output") },
         |v, _| vec![None, Some(v[0].clone().select(1.0, 0.0)), Some(v[0].clone().select(0.0, 1.0))];
 }

@@ -6,10 +6,10 @@ use rhyton_kernels::table::ARGMAX;
 
 use super::cases::Case;
 use crate::export::{Attribute, Element, Exporter, Source};
-use crate::graph::{Kind, OpDef, Real, Tensor, View, node};
+use crate::graph::{OpDef, Real, Tensor, View, op_node};
 use crate::types::TensorType;
 
-/// Index of the first largest element along the last axis, as f32 (exact up to 2^24).
+/// Index of the first largest element along the last axis, as f32 (exact up to 2^24). As in TensorFlow, a NaN is never the largest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ArgMax;
 
@@ -26,7 +26,9 @@ impl OpDef for ArgMax {
     fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
         let n = inputs[0].shape.last().copied().unwrap_or(1);
         for (row, o) in inputs[0].data.chunks_exact(n).zip(out) {
-            let best = (1..n).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+            let above =
+                |i: usize, best: usize| row[i] > row[best] || (row[best].is_nan() && !row[i].is_nan());
+            let best = (1..n).fold(0, |best, i| if above(i, best) { i } else { best });
             *o = F::of(best as f64);
         }
     }
@@ -53,7 +55,7 @@ impl OpDef for ArgMax {
 impl Tensor {
     /// Index of the first largest element along the last axis, as f32. It has no gradient.
     pub fn argmax(self) -> Tensor {
-        node(Kind::Op(std::sync::Arc::new(ArgMax)), &[self], |t| ArgMax.infer(t).map(|t| vec![t]))
+        op_node(ArgMax, &[self])
     }
 }
 
