@@ -73,6 +73,7 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
     };
     let mut state = None;
     if let Some(config) = &file.model {
+        found.notes.extend(crate::saving::warnings::of_policies(config));
         let tree = match convert::whole(path, &file, None) {
             Ok(whole) => Some(whole.tree),
             Err(error) => {

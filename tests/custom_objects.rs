@@ -3,7 +3,9 @@
 mod common;
 
 use common::{blobs, cpu};
-use rhyton::models::registry::register_loss;
+use rhyton::graph::Expr;
+use rhyton::models::registry::{register_activation, register_loss, register_metric, register_optimizer};
+use rhyton::optimizers::{Common, Rule, SlotInfo, Update};
 use rhyton::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -140,4 +142,132 @@ fn an_unknown_loss_is_named() {
         .verbose(0)
         .run()
         .expect("predicts");
+}
+
+/// Adds a number; saved before anybody registers it.
+#[derive(Serialize, Deserialize)]
+struct Lifting {
+    by: f64,
+}
+
+impl Layer for Lifting {
+    const CLASS: &'static str = "Lifting";
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        x + self.by
+    }
+}
+
+/// Has the name of one of Keras' layers.
+#[derive(Serialize, Deserialize)]
+struct Identity {}
+
+impl Layer for Identity {
+    const CLASS: &'static str = "Identity";
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        x * 2.0
+    }
+}
+
+fn bent(x: Tensor) -> Tensor {
+    x.tanh() * 2.0
+}
+
+fn third_power(y_true: Tensor, y_pred: Tensor) -> Tensor {
+    (y_true - y_pred).abs().pow(3.0).mean(&[-1])
+}
+
+fn distance(y_true: Tensor, y_pred: Tensor) -> Tensor {
+    (y_true - y_pred).abs().mean(&[-1])
+}
+
+/// Steps of one size.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Stepping {
+    #[serde(flatten)]
+    common: Common,
+}
+
+impl Rule for Stepping {
+    const CLASS: &'static str = "Stepping";
+    fn common(&self) -> &Common {
+        &self.common
+    }
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
+    fn slots(&self) -> Vec<SlotInfo> {
+        vec![]
+    }
+    fn columns(&mut self, _iteration: i64, learning_rate: f64) -> Vec<f64> {
+        vec![learning_rate]
+    }
+    fn update(&self) -> Update {
+        let next = Expr::In(0) - Expr::Step(0) * Expr::In(1).sign();
+        Update { parameter: next, slots: vec![] }
+    }
+}
+
+/// What is saved before it is registered is found after it was, in whatever package.
+#[test]
+fn what_is_saved_unregistered_is_found_when_it_is_registered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (x, y) = blobs(20);
+    let y = y.mapv(|v| v as f32).insert_axis(ndarray::Axis(1));
+    let layers: Vec<LayerRef> = vec![
+        Dense::new(4).activation(bent).kernel_initializer("ones").input_shape([20]).into(),
+        Lifting { by: 0.5 }.into(),
+        Dense::new(1).into(),
+    ];
+    let mut model = Sequential::new(layers).expect("fits");
+    model.to(&cpu()).expect("moves");
+    model.compile(Stepping::default(), third_power, distance).expect("compiles");
+    model.fit(&x, &y).verbose(0).run().expect("trains");
+    let (wanted, logs) = (
+        model.predict(&x).verbose(0).run().expect("predicts"),
+        model.evaluate(&x, &y).verbose(0).run().expect("evaluates"),
+    );
+    let files = ["m.keras", "m.h5", "saved"].map(|f| folder.path().join(f));
+    for file in &files {
+        model.save(file).expect("saves");
+        let error = rhyton::load_model(file).map(|_| ()).expect_err("nobody registered it").to_string();
+        assert!(error.contains("Lifting") || error.contains("bent"), "{error}");
+    }
+    register_layer::<Lifting>("Later");
+    register_activation("Later>bent", bent);
+    register_loss("Later>third_power", third_power);
+    register_metric("Later>distance", distance);
+    register_optimizer::<Stepping>("Later");
+    for file in &files {
+        let mut loaded = rhyton::load_model(file).unwrap_or_else(|e| panic!("{file:?}: {e}"));
+        loaded.to(&cpu()).expect("moves");
+        assert_eq!(loaded.predict(&x).verbose(0).run().expect("predicts"), wanted, "{file:?}");
+        assert_eq!(
+            loaded.evaluate(&x, &y).verbose(0).run().expect("evaluates").loss(),
+            logs.loss(),
+            "{file:?}"
+        );
+        // And from now on it is saved as registered.
+        let again = folder.path().join("again.keras");
+        loaded.save(&again).expect("saves");
+        rhyton::load_model(&again).expect("loads").predict(&x).verbose(0).run().expect("predicts");
+    }
+}
+
+/// A class of the user's that is not registered is not taken for Keras' own of the same name.
+#[test]
+fn a_name_of_keras_is_no_class_of_keras() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("m.keras");
+    let (x, _) = blobs(4);
+    let mut model = with_layer(Identity {});
+    let wanted = model.predict(&x).verbose(0).run().expect("predicts");
+    let saved = model.save(&path);
+    let error = saved.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(error.contains("Identity") && error.contains("register_layer"), "{error}");
+    register_layer::<Identity>("Named");
+    model.save(&path).expect("saves");
+    let mut loaded = rhyton::load_model(&path).expect("loads");
+    loaded.to(&cpu()).expect("moves");
+    assert_eq!(loaded.predict(&x).verbose(0).run().expect("predicts"), wanted);
 }

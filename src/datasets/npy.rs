@@ -17,6 +17,7 @@ use super::DatasetError;
 use header::Header;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use rhyton_engine::train::{Data, IntoData};
+use rhyton_engine::types::{DType, Integer};
 use rhyton_persist::Location;
 use rhyton_persist::limits::ZIP_RATIO;
 use std::io::{BufWriter, Cursor, Read, Write};
@@ -123,23 +124,37 @@ pub fn load_data(path: impl Into<Location>) -> Result<Data<'static>, DatasetErro
 /// # Errors
 /// The system refuses to write it.
 pub fn save(path: impl Into<Location>, array: &ArrayD<f32>) -> Result<(), crate::Error> {
+    save_as(path, array, DType::F32)
+}
+
+/// [`save`], with elements of this type: whole numbers of an output that Keras has integers of.
+///
+/// # Errors
+/// As there.
+pub fn save_as(path: impl Into<Location>, array: &ArrayD<f32>, dtype: DType) -> Result<(), crate::Error> {
     let path = &path.into();
     let axes: Vec<String> = array.shape().iter().map(|n| format!("{n},")).collect();
     let shape = match axes.as_slice() {
         [one] => one.clone(),
         many => many.join(" ").trim_end_matches(',').to_owned(),
     };
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}");
+    let descr = descr(dtype);
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     // Magic, version, length, header: a multiple of 64 with the line's end.
     header += &" ".repeat(63 - (10 + header.len()) % 64);
     header.push('\n');
+    // Little-endian integers of fewer bytes are the first bytes of longer ones.
+    let bytes = |x: f32| match dtype {
+        DType::Whole(_) => (x as i64).to_le_bytes()[..width(dtype)].to_vec(),
+        _ => x.to_le_bytes().to_vec(),
+    };
     rhyton_persist::commit::write_file(path, |file| {
         let mut out = BufWriter::new(file);
         let length = u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes();
         out.write_all(b"\x93NUMPY\x01\x00")
             .and_then(|()| out.write_all(&length))
             .and_then(|()| out.write_all(header.as_bytes()))
-            .and_then(|()| array.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())))
+            .and_then(|()| array.iter().try_for_each(|x| out.write_all(&bytes(*x))))
             .and_then(|()| out.flush())
             .map_err(|source| rhyton_persist::Error::Io {
                 action: "write",
@@ -148,6 +163,24 @@ pub fn save(path: impl Into<Location>, array: &ArrayD<f32>) -> Result<(), crate:
             })
     })?;
     Ok(())
+}
+
+/// Bytes of an element.
+fn width(dtype: DType) -> usize {
+    if let DType::Whole(integer) = dtype { integer.bits().div_ceil(8) as usize } else { 4 }
+}
+
+/// NumPy's name of a type.
+fn descr(dtype: DType) -> String {
+    match dtype {
+        DType::Whole(Integer::Bool) => "|b1".into(),
+        DType::Whole(integer) => {
+            let (order, kind) =
+                (if integer.bits() == 8 { '|' } else { '<' }, if integer.is_signed() { 'i' } else { 'u' });
+            format!("{order}{kind}{}", width(dtype))
+        }
+        _ => "<f4".into(),
+    }
 }
 
 /// A `.npz` file: arrays by name, `numpy.load(path)`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rhyton_engine::graph::{LayerRef, LayerSettings, Value as Place, Variable as EngineVariable};
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
+use rhyton_engine::types::Policy;
 use rhyton_persist::tree::{
     Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable,
 };
@@ -60,7 +61,11 @@ fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
         ModelKind::Sequential => sequential(layers)?,
         ModelKind::Functional => functional(config, &layers, path)?,
     };
-    let settings = LayerSettings { name: config.name.clone(), ..LayerSettings::default() };
+    let dtype = config.config.get("dtype").cloned();
+    if let Some(Err(what)) = dtype.as_ref().map(Policy::of) {
+        return Err(Error::Config { object: format!("the model {}", config.name), what });
+    }
+    let settings = LayerSettings { name: config.name.clone(), dtype, ..LayerSettings::default() };
     let root = LayerRef::new(Box::new(network), settings);
     if config.config.get("trainable") == Some(&Value::Bool(false)) {
         root.set_trainable(false);

@@ -4,6 +4,7 @@ mod from_tree;
 mod resume;
 mod serving;
 mod to_tree;
+pub(crate) mod warnings;
 
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
@@ -104,6 +105,7 @@ fn write_options(options: &SaveOptions) -> WriteOptions {
 /// # Errors
 /// As [`SaveLoad::save`].
 pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
+    to_tree::check_names(&snapshot.root)?;
     let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
     let format = match options.format.as_deref() {
         // Keras' name.
@@ -111,6 +113,7 @@ pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) 
         Some(name) => name,
         None => whole_model_format(path)?,
     };
+    warnings::warn_of_closures(&tree);
     if format == "saved-model" {
         tree.serving = serving::serving(&snapshot.root);
     }
@@ -209,6 +212,7 @@ fn load(path: &Location, compile: bool) -> Result<Model, Error> {
         return Err(usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
     let mut model = Model::of(from_tree::model(config, path.as_path())?);
+    warnings::of_policies(config).iter().for_each(|text| warnings::warn(text));
     model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
         compile_from(&mut model, config)?;

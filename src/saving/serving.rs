@@ -1,8 +1,5 @@
 //! From the engine's serving graph to the tree's.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
-
 use rhyton_engine::export;
 use rhyton_engine::graph::{LayerRef, Variable};
 use rhyton_engine::models;
@@ -11,6 +8,7 @@ use rhyton_persist::tree::{
 };
 
 use super::to_tree::children;
+use super::warnings::warn;
 use crate::Error;
 
 /// The serving graph of a model; `None`, after saying why, where it has none.
@@ -56,19 +54,10 @@ fn narrow(object: &Object) -> bool {
 }
 
 fn without(name: &str, why: &str) {
-    say(&format!(
+    warn(&format!(
         "the model `{name}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
          alone (TensorFlow Serving) cannot use it."
     ));
-}
-
-/// Says something on stderr, once: a callback may save every epoch.
-fn say(text: &str) {
-    static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if said.get_or_insert_default().insert(text.into()) {
-        eprintln!("Warning: {text}");
-    }
 }
 
 fn converted(root: &LayerRef, serving: &models::Serving) -> Result<Serving, String> {
@@ -131,6 +120,12 @@ fn dtype(element: export::Element) -> DType {
         export::Element::F32 => DType::F32,
         export::Element::I32 => DType::I32,
         export::Element::U32 => DType::U32,
+        export::Element::I8 => DType::I8,
+        export::Element::U8 => DType::U8,
+        export::Element::I16 => DType::I16,
+        export::Element::U16 => DType::U16,
+        export::Element::I64 => DType::I64,
+        export::Element::U64 => DType::U64,
         export::Element::Bool => DType::Bool,
     }
 }

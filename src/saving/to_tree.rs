@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rhyton_engine::graph::{LayerRef, Role, Variable as EngineVariable};
+use rhyton_engine::layers::{InputLayer, LAYERS};
 use rhyton_engine::models::{Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
 use rhyton_engine::types::Shape;
@@ -14,6 +15,7 @@ use rhyton_persist::tree::{
 use serde_json::{Map, Value, json};
 
 use super::resume;
+use crate::Error;
 
 /// Values of variables by id.
 pub(super) type Values = HashMap<u64, Arc<Vec<u32>>>;
@@ -43,7 +45,7 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         scalars: o.host.clone(),
     });
     Tree {
-        model: with_network(&snapshot.root, |n| model_config(&snapshot.root.name(), n)),
+        model: model_of(&snapshot.root, &snapshot.root.name()),
         compile,
         root: object(&snapshot.root, Some(&values)),
         optimizer,
@@ -103,8 +105,16 @@ fn shape_json(shape: &Shape) -> Value {
     shape.0.iter().map(|d| d.map_or(Value::Null, |d| json!(d))).collect()
 }
 
-/// The architecture of a network.
-pub(super) fn model_config(name: &str, network: &Network) -> ModelConfig {
+/// The architecture of a layer that is a network.
+fn model_of(layer: &LayerRef, name: &str) -> Option<ModelConfig> {
+    let mut config = with_network(layer, |n| model_config(name, n))?;
+    if let Some(dtype) = layer.settings().dtype {
+        config.config.insert("dtype".into(), dtype);
+    }
+    Some(config)
+}
+
+fn model_config(name: &str, network: &Network) -> ModelConfig {
     let functional = network.kind == NetworkKind::Functional;
     let reference = |call: usize, tensor: usize| {
         let layer = network.calls[call].layer;
@@ -148,7 +158,7 @@ pub(super) fn model_config(name: &str, network: &Network) -> ModelConfig {
 
 /// Says what each layer was built for where a config does not (that of an `.h5`), as the network of it knows.
 pub(super) fn add_shapes(config: &mut ModelConfig, network: &LayerRef) {
-    let Some(known) = with_network(network, |n| model_config(&config.name, n)) else { return };
+    let Some(known) = model_of(network, &config.name) else { return };
     copy_shapes(config, &known);
 }
 
@@ -164,6 +174,37 @@ fn copy_shapes(to: &mut ModelConfig, from: &ModelConfig) {
     }
 }
 
+/// The type of an input, as it was declared; float32 of all others.
+fn dtype(layer: &LayerRef) -> &'static str {
+    let held = layer.layer();
+    held.as_any().downcast_ref::<InputLayer>().map_or("float32", |input| input.symbol_type().1.name())
+}
+
+/// Checks that no class of the user's would be read as Keras' own of the same name.
+///
+/// # Errors
+/// Names the layer.
+pub(super) fn check_names(layer: &LayerRef) -> Result<(), Error> {
+    let class = layer.class_name();
+    let known = LAYERS.iter().any(|c| c.name == class);
+    if known && !is_keras(layer) && layer.settings().registered.is_none() {
+        let what = format!(
+            "layer {}: its class {class} is not Keras' own of that name, and a file would not say so; register it with \
+             register_layer::<{class}>(\"Package\")",
+            layer.name()
+        );
+        return Err(Error::Argument { what });
+    }
+    let inner = layer.layer().inner();
+    inner.iter().try_for_each(|(_, inner)| check_names(inner))
+}
+
+/// Whether a layer is of one of Keras' own classes.
+fn is_keras(layer: &LayerRef) -> bool {
+    let held = layer.layer();
+    LAYERS.iter().any(|class| (class.of)() == held.as_any().type_id())
+}
+
 fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let name = layer.name();
     let settings = layer.settings();
@@ -172,21 +213,21 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     if layer.class_name() != "InputLayer" {
         config.insert("trainable".into(), layer.is_trainable().into());
     }
-    config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| "float32".into()));
+    config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| dtype(layer).into()));
     config.extend(layer.layer().config());
     let build_config = match (layer.class_name(), layer.built_for().as_deref()) {
         ("InputLayer", _) | (_, None) => None,
         (_, Some([shape])) => Some(json!({"input_shape": shape_json(shape)})),
         (_, Some(shapes)) => Some(json!({"input_shape": shapes.iter().map(shape_json).collect::<Vec<_>>()})),
     };
-    let model = with_network(layer, |n| Box::new(model_config(&name, n)));
+    let model = model_of(layer, &name).map(Box::new);
+    // A class of the user's that is not registered: by its name alone, which registering it in a package will find.
+    let custom = model.is_none() && !is_keras(layer);
+    let registered = settings.registered.or_else(|| custom.then(|| layer.class_name().into()));
     LayerConfig {
         class_name: layer.class_name().into(),
-        module: settings
-            .registered
-            .is_none()
-            .then(|| if model.is_some() { "keras" } else { "keras.layers" }.into()),
-        registered_name: settings.registered,
+        module: registered.is_none().then(|| if model.is_some() { "keras" } else { "keras.layers" }.into()),
+        registered_name: registered,
         name,
         config,
         build_config,

@@ -71,9 +71,12 @@ pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), 
     if predictions.len() != arguments.output.len() {
         return Err(count("--output", arguments.output.len(), predictions.len(), "outputs"));
     }
-    for (path, prediction) in servers.reach_all(&arguments.output).iter().zip(&predictions) {
-        npy::save(path, prediction)?;
-        print(&format!("{path}: float32 {:?}\n", prediction.shape()))?;
+    let dtypes = model.output_dtypes();
+    for ((path, prediction), dtype) in
+        servers.reach_all(&arguments.output).iter().zip(&predictions).zip(dtypes)
+    {
+        npy::save_as(path, prediction, dtype)?;
+        print(&format!("{path}: {} {:?}\n", dtype.name(), prediction.shape()))?;
     }
     Ok(())
 }

@@ -2,15 +2,21 @@
 //!
 //! An op names its nodes through an [`Exporter`] (`OpDef::export`); who writes the file need not understand them. Every node has one output.
 
-use crate::types::DType;
+use crate::types::{DType, Integer};
 
 /// Element types of the nodes' outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Element {
     F32,
+    I8,
+    U8,
+    I16,
+    U16,
     I32,
     U32,
+    I64,
+    U64,
     Bool,
 }
 
@@ -18,8 +24,15 @@ impl From<DType> for Element {
     fn from(dtype: DType) -> Self {
         match dtype {
             DType::F32 => Element::F32,
-            DType::I32 => Element::I32,
-            DType::U32 => Element::U32,
+            DType::I32 | DType::Whole(Integer::I32) => Element::I32,
+            DType::U32 | DType::Whole(Integer::U32) => Element::U32,
+            DType::Whole(Integer::Bool) => Element::Bool,
+            DType::Whole(Integer::I8) => Element::I8,
+            DType::Whole(Integer::U8) => Element::U8,
+            DType::Whole(Integer::I16) => Element::I16,
+            DType::Whole(Integer::U16) => Element::U16,
+            DType::Whole(Integer::I64) => Element::I64,
+            DType::Whole(Integer::U64) => Element::U64,
         }
     }
 }

@@ -1,14 +1,24 @@
 //! Element types, shapes, and what a tensor is.
 
+mod integer;
+mod policy;
+
 use std::fmt;
 
-/// Element types on a device.
+pub use integer::{EXACT, Integer};
+pub use policy::Policy;
+
+/// Element types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(missing_docs)]
 pub enum DType {
+    /// Floats.
     #[default]
     F32,
+    /// Whole numbers of a Keras type, which tensors hold as f32.
+    Whole(Integer),
+    /// Words of data on their way in: integer inputs before the model's door, class numbers.
     I32,
+    /// The same without a sign.
     U32,
 }
 
@@ -17,16 +27,27 @@ impl DType {
     pub fn name(self) -> &'static str {
         match self {
             DType::F32 => "float32",
+            DType::Whole(integer) => integer.name(),
             DType::I32 => "int32",
             DType::U32 => "uint32",
         }
+    }
+
+    /// Returns whether it is held as f32.
+    pub fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::Whole(_))
+    }
+
+    /// Returns the type that a batch of it has before the model's door.
+    pub fn fed(self) -> DType {
+        if matches!(self, DType::Whole(_)) { DType::I32 } else { self }
     }
 
     /// How kernels see it.
     pub fn scalar(self) -> rhyton_kernels::program::Scalar {
         use rhyton_kernels::program::Scalar;
         match self {
-            DType::F32 => Scalar::F32,
+            DType::F32 | DType::Whole(_) => Scalar::F32,
             DType::I32 => Scalar::I32,
             DType::U32 => Scalar::U32,
         }

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use super::integers::{Integers, at_the_door};
 use super::objects::{Initializer, Named, Regularizer, Resolver};
 use super::{Role, Tensor, Value, Variable, fail, scoped};
 use crate::Error;
 use crate::random::next_seed;
-use crate::types::{Shape, TensorType};
+use crate::types::{Policy, Shape, TensorType};
 
 /// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
 ///
@@ -79,6 +80,11 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         serde_json::to_value(self).map(drop).map_err(|e| Error::Argument { what: e.to_string() })
     }
 
+    /// What it does with integers; by default they come as floats.
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Floats
+    }
+
     /// Arguments of its config; by default what serde makes of the struct.
     fn config(&self) -> Map<String, Json> {
         match serde_json::to_value(self) {
@@ -103,6 +109,7 @@ pub trait DynLayer: Send + Sync + Any {
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
+    fn integers(&self, cx: &CallContext) -> Integers;
     fn config(&self) -> Map<String, Json>;
     fn inner(&self) -> Vec<(String, LayerRef)>;
     fn as_any(&self) -> &dyn Any;
@@ -123,6 +130,10 @@ impl<L: Layer> DynLayer for L {
     }
     fn check(&self) -> Result<(), Error> {
         Layer::check(self)
+    }
+
+    fn integers(&self, cx: &CallContext) -> Integers {
+        Layer::integers(self, cx)
     }
     fn config(&self) -> Map<String, Json> {
         Layer::config(self)
@@ -435,9 +446,12 @@ impl LayerRef {
     pub fn call(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
         let name = self.name();
         scoped(&name, || {
-            let keras2 = self.settings().keras2;
+            let LayerSettings { keras2, dtype, .. } = self.settings();
             cx.calls.borrow_mut().push(Called { trainable: self.is_trainable(), keras2 });
-            let out = self.layer().call_all(xs, cx);
+            let layer = self.layer();
+            let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
+            let out = at_the_door(layer.integers(cx), dtype, xs, |xs| layer.call_all(xs, cx));
+            drop(layer);
             cx.calls.borrow_mut().pop();
             out
         })

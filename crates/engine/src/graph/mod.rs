@@ -5,6 +5,7 @@
 //! an error that says so.
 
 mod configured;
+mod integers;
 mod layer;
 mod memory;
 mod objects;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use configured::{Configured, LayerExt};
+pub use integers::Integers;
+pub(crate) use integers::MAKE_FLOATS;
 pub use layer::{Builder, CallContext, DynLayer, Layer, LayerRef, LayerSettings};
 pub use memory::{Reading, Resident};
 pub use objects::{
@@ -27,12 +30,12 @@ pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};
 pub use rhyton_kernels::caps::Caps;
 pub use rhyton_kernels::dispatch::Lowered;
 pub use rhyton_kernels::expr::Expr;
-pub(crate) use tensor::node;
 pub use tensor::{IntoTensor, Tensor};
+pub(crate) use tensor::{node, op_node};
 pub use variable::{Lazy, Role, Value, Variable, VariableCell};
 
 use crate::Error;
-pub use crate::types::{DType, Shape, TensorType};
+pub use crate::types::{DType, Integer, Shape, TensorType};
 
 /// One output of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -174,6 +174,16 @@ impl<T: ?Sized> Named<T> {
     }
 }
 
+/// What an object says of itself, under the name that its class was registered by.
+fn as_registered<O: 'static>(spec: Value) -> Value {
+    match (crate::names::registered::<O>(), spec) {
+        (Some(name), Value::Object(mut map)) if map.get("class_name").is_some_and(|c| c != "function") => {
+            serialized_custom(&name, map.remove("config").unwrap_or_default())
+        }
+        (_, spec) => spec,
+    }
+}
+
 macro_rules! named {
     ($trait:ident, $method:ident) => {
         impl Named<dyn $trait> {
@@ -193,7 +203,7 @@ macro_rules! named {
         }
         impl<O: $trait + 'static> From<O> for Named<dyn $trait> {
             fn from(object: O) -> Self {
-                Named { spec: object.spec(), object: Some(Arc::new(object)) }
+                Named { spec: as_registered::<O>(object.spec()), object: Some(Arc::new(object)) }
             }
         }
         impl From<&str> for Named<dyn $trait> {

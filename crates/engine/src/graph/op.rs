@@ -120,11 +120,16 @@ pub trait OpDef: Debug + Send + Sync + 'static {
     /// Name, as in plans and messages.
     const NAME: &'static str;
 
-    /// The only check of its inputs, and the type of its output.
+    /// The only check of its inputs' shapes, and the type of its output. That of their types is [`OpDef::takes_integers`].
     ///
     /// # Errors
     /// What does not fit, in one sentence.
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String>;
+
+    /// Returns whether input `i` may be words of integers: kernels read others as floats, and a node with such an input is an error.
+    fn takes_integers(&self, _i: usize) -> bool {
+        false
+    }
 
     /// The definition: naive, in any float type.
     fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]);
@@ -190,6 +195,13 @@ impl<T: OpDef> DynOp for T {
         self
     }
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        let wrong = inputs.iter().enumerate().find(|(i, t)| !t.dtype.is_float() && !self.takes_integers(*i));
+        if let Some((i, ty)) = wrong {
+            let (name, dtype) = (T::NAME, ty.dtype.name());
+            return Err(format!(
+                "{name} takes floats, but input {i} is of {dtype}: make floats of it, by to_f32()"
+            ));
+        }
         OpDef::infer(self, inputs)
     }
     fn host_f32(&self, inputs: &[View<f32>], out: &mut [f32]) {

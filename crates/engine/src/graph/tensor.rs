@@ -1,8 +1,9 @@
 //! [`Tensor`]: a handle to an edge of the open graph.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use super::{Edge, Graph, Kind, Variable, with_open};
+use super::{DynOp, Edge, Graph, Kind, OpDef, Variable, with_open};
 use crate::Error;
 use crate::types::{DType, TensorType};
 
@@ -95,6 +96,12 @@ pub(crate) fn node(
         }
     });
     made.unwrap_or_else(Tensor::nowhere)
+}
+
+/// Adds the node of an op, whose inputs it checks.
+pub(crate) fn op_node(op: impl OpDef, inputs: &[Tensor]) -> Tensor {
+    let op: Arc<dyn DynOp> = Arc::new(op);
+    node(Kind::Op(op.clone()), inputs, |types| op.infer(types).map(|ty| vec![ty]))
 }
 
 /// What can stand where a tensor is wanted: a tensor, a variable, a number.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::graph::{Activation as ActivationObject, CallContext, Layer, Named, Resolver, Tensor};
+use crate::graph::{Activation as ActivationObject, CallContext, Integers, Layer, Named, Resolver, Tensor};
 
 /// An activation as a layer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +25,14 @@ impl Layer for Activation {
         self.activation.bind(resolver)
     }
 
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        match self.activation.spec().as_str() {
+            Some("linear") => Integers::Keeps,
+            Some("relu" | "relu6") => Integers::KeepsNumbers,
+            _ => Integers::Floats,
+        }
+    }
+
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         self.activation.apply(x)
     }
@@ -43,6 +51,10 @@ impl Identity {
 
 impl Layer for Identity {
     const CLASS: &'static str = "Identity";
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
+    }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         x

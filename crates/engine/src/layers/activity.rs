@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{CallContext, Layer, Tensor};
+use crate::graph::{CallContext, Integers, Layer, Tensor};
 
 /// Gives back its input, and adds l1 · Σ |x| + l2 · Σ x² per example to the loss.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ impl ActivityRegularization {
 
 impl Layer for ActivityRegularization {
     const CLASS: &'static str = "ActivityRegularization";
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
+    }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
         let each = 1.0 / x.shape().first().copied().unwrap_or(1).max(1) as f64;

@@ -4,7 +4,8 @@ use rhyton_kernels::pointwise as table;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::graph::{Builder, CallContext, Expr, Layer, Shape, Tensor, with_open};
+use crate::graph::MAKE_FLOATS;
+use crate::graph::{Builder, CallContext, Expr, Integers, Layer, Shape, Tensor, with_open};
 use crate::initializers::Seed;
 use crate::ops::{pointwise, random_uniform};
 
@@ -52,6 +53,14 @@ pub(super) fn stream() -> Expr {
     Expr::Rand(stream.unwrap_or(0))
 }
 
+/// What layers that are random in training do with integers: outside of it they give them back.
+pub(super) fn of_random(class: &str, cx: &CallContext) -> Integers {
+    if !cx.training || cx.no_dropout {
+        return Integers::Keeps;
+    }
+    Integers::Refuses(format!("{class} trains on floats only, but its input has integers; {MAKE_FLOATS}"))
+}
+
 pub(super) fn check_rate(rate: f64) -> Result<(), Error> {
     if (0.0..=1.0).contains(&rate) {
         return Ok(());
@@ -68,6 +77,10 @@ impl Layer for Dropout {
             return Err(Error::Shape { layer: String::new(), what });
         }
         check_rate(self.rate)
+    }
+
+    fn integers(&self, cx: &CallContext) -> Integers {
+        of_random(Self::CLASS, cx)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {

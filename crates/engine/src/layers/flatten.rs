@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{CallContext, Layer, Tensor};
+use crate::graph::{CallContext, Integers, Layer, Tensor};
 use crate::words::{Word, Words};
 
 /// Where the channels are.
@@ -49,6 +49,10 @@ impl Flatten {
 
 impl Layer for Flatten {
     const CLASS: &'static str = "Flatten";
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
+    }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         let shape = x.shape();

@@ -5,11 +5,25 @@ use serde::{Deserialize, Serialize};
 use super::flatten::DataFormat;
 use super::windows::channels;
 use crate::Error;
-use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Integers, Layer, MAKE_FLOATS, Shape, Tensor};
 use crate::words::Word;
 
+/// Keras 2 cuts the means of integers to whole numbers.
+fn of_means(cx: &CallContext) -> Integers {
+    if cx.layer_is_keras2() {
+        return Integers::Refuses(format!(
+            "the mean of integers, which Keras 2 cuts, is not supported; {MAKE_FLOATS}"
+        ));
+    }
+    Integers::Floats
+}
+
+fn of_largest(_cx: &CallContext) -> Integers {
+    Integers::Keeps
+}
+
 macro_rules! global_pooling {
-    ($(#[$doc:meta])* $name:ident $class:literal $gone:ident $kept:ident) => {
+    ($(#[$doc:meta])* $name:ident $class:literal $gone:ident $kept:ident $integers:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, Serialize, Deserialize)]
         pub struct $name {
@@ -49,6 +63,10 @@ macro_rules! global_pooling {
                 channels(Self::CLASS, *self.data_format, input).map(|_| ())
             }
 
+            fn integers(&self, cx: &CallContext) -> Integers {
+                $integers(cx)
+            }
+
             fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
                 let axes = if *self.data_format == DataFormat::ChannelsFirst { [2, 3] } else { [1, 2] };
                 if self.keepdims { x.$kept(&axes) } else { x.$gone(&axes) }
@@ -59,9 +77,9 @@ macro_rules! global_pooling {
 
 global_pooling! {
     /// The mean of each channel, `[n, h, w, c]` to `[n, c]`.
-    GlobalAveragePooling2D "GlobalAveragePooling2D" mean mean_keep
+    GlobalAveragePooling2D "GlobalAveragePooling2D" mean mean_keep of_means
 }
 global_pooling! {
     /// The largest pixel of each channel, `[n, h, w, c]` to `[n, c]`.
-    GlobalMaxPooling2D "GlobalMaxPooling2D" max max_keep
+    GlobalMaxPooling2D "GlobalMaxPooling2D" max max_keep of_largest
 }

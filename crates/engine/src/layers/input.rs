@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::graph::{CallContext, DType, Layer, Shape, Tensor};
+use crate::graph::{CallContext, DType, Integer, Integers, Layer, Shape, Tensor};
+use crate::types::Policy;
 
 /// Where data enters a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,17 +20,9 @@ pub struct InputLayer {
     optional: bool,
 }
 
-/// Keras' name of a type, bare or in a policy, as what the engine computes with.
 fn dtype<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DType, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let name = value.as_str().or_else(|| value.pointer("/config/name").and_then(Value::as_str));
-    match name {
-        None | Some("float32" | "float64" | "float16" | "bfloat16") => Ok(DType::F32),
-        Some("mixed_float16" | "mixed_bfloat16") => Ok(DType::F32),
-        Some("int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "bool") => Ok(DType::I32),
-        Some("uint32") => Ok(DType::U32),
-        Some(other) => Err(serde::de::Error::custom(format!("dtype {other} is not supported"))),
-    }
+    let policy = Policy::of(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)?;
+    Ok(policy.dtype())
 }
 
 impl InputLayer {
@@ -47,6 +40,11 @@ impl InputLayer {
 
     /// Of this shape, with the batch axis, and type.
     pub fn with_batch(shape: Shape, dtype: DType) -> Self {
+        let dtype = match dtype {
+            DType::I32 => DType::Whole(Integer::I32),
+            DType::U32 => DType::Whole(Integer::U32),
+            other => other,
+        };
         InputLayer { batch_shape: shape.0, dtype, sparse: false, ragged: false, optional: false }
     }
 
@@ -58,6 +56,10 @@ impl InputLayer {
 
 impl Layer for InputLayer {
     const CLASS: &'static str = "InputLayer";
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
+    }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         x

@@ -6,8 +6,8 @@ use super::dense::{yes, zeros};
 use super::{Axes, Unset};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, IntoTensor, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable, fail,
+    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, MAKE_FLOATS, Named, Regularizer,
+    Resolver, Shape, Tensor, Variable, fail,
 };
 use crate::initializers::Ones;
 
@@ -173,6 +173,15 @@ impl Layer for LayerNormalization {
             self.beta = beta;
         }
         Ok(())
+    }
+
+    fn integers(&self, cx: &CallContext) -> Integers {
+        if cx.layer_is_keras2() {
+            return Integers::Floats;
+        }
+        Integers::Refuses(format!(
+            "Keras 3 cuts the normalized numbers of integers, which is not supported; {MAKE_FLOATS}"
+        ))
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::axis;
 use crate::Error;
-use crate::graph::{Builder, CallContext, Layer, Shape, Tensor, fail};
+use crate::graph::{Builder, CallContext, Integers, Layer, Shape, Tensor, fail};
 
 fn count(class: &str, inputs: usize, needs: std::ops::RangeInclusive<usize>) -> Result<(), Error> {
     if needs.contains(&inputs) {
@@ -28,7 +28,7 @@ fn same_rank(xs: &[Tensor]) -> Vec<Tensor> {
 }
 
 macro_rules! merge {
-    ($($(#[$doc:meta])* $class:ident $needs:expr, |$xs:ident| $value:expr;)+) => {$(
+    ($($(#[$doc:meta])* $class:ident $needs:expr, $integers:ident, |$xs:ident| $value:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, Serialize, Deserialize)]
         pub struct $class {}
@@ -47,6 +47,10 @@ macro_rules! merge {
                 count(Self::CLASS, inputs.len(), $needs)
             }
 
+            fn integers(&self, _cx: &CallContext) -> Integers {
+                Integers::$integers
+            }
+
             fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {
                 let $xs = same_rank(xs);
                 vec![$value]
@@ -62,17 +66,17 @@ fn fold(xs: &[Tensor], f: impl Fn(Tensor, Tensor) -> Tensor) -> Tensor {
 
 merge!(
     /// Sum of its inputs.
-    Add 1..=usize::MAX, |xs| fold(&xs, |a, b| a + b);
+    Add 1..=usize::MAX, Adds, |xs| fold(&xs, |a, b| a + b);
     /// First input minus second.
-    Subtract 2..=2, |xs| fold(&xs, |a, b| a - b);
+    Subtract 2..=2, Adds, |xs| fold(&xs, |a, b| a - b);
     /// Product of its inputs.
-    Multiply 1..=usize::MAX, |xs| fold(&xs, |a, b| a * b);
+    Multiply 1..=usize::MAX, Multiplies, |xs| fold(&xs, |a, b| a * b);
     /// Mean of its inputs.
-    Average 1..=usize::MAX, |xs| fold(&xs, |a, b| a + b) * (1.0 / xs.len() as f64);
+    Average 1..=usize::MAX, Averages, |xs| fold(&xs, |a, b| a + b) * (1.0 / xs.len() as f64);
     /// Largest of its inputs, element by element.
-    Maximum 1..=usize::MAX, |xs| fold(&xs, Tensor::maximum);
+    Maximum 1..=usize::MAX, KeepsNumbers, |xs| fold(&xs, Tensor::maximum);
     /// Smallest of its inputs, element by element.
-    Minimum 1..=usize::MAX, |xs| fold(&xs, Tensor::minimum);
+    Minimum 1..=usize::MAX, KeepsNumbers, |xs| fold(&xs, Tensor::minimum);
 );
 
 /// Its inputs one after the other along an axis.
@@ -112,6 +116,10 @@ impl Layer for Concatenate {
     fn build_all(&mut self, _builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         count(Self::CLASS, inputs.len(), 1..=usize::MAX)?;
         inputs.iter().try_for_each(|s| axis(self.axis, s.rank()).map(drop))
+    }
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
     }
 
     fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {

@@ -28,6 +28,8 @@ mod softmax;
 mod unit_normalization;
 mod windows;
 
+use std::any::TypeId;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -48,6 +50,8 @@ pub struct Class {
     pub name: &'static str,
     /// Reads its config.
     pub make: Make,
+    /// Its type, which a class of the user's with the same name has not.
+    pub of: fn() -> TypeId,
     /// Keys that Keras 2 has another name for: (there, here).
     pub renamed: &'static [(&'static str, &'static str)],
 }
@@ -91,7 +95,7 @@ layers! {
 }
 
 const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'static str)]) -> Class {
-    Class { name: L::CLASS, make: make::<L>, renamed }
+    Class { name: L::CLASS, make: make::<L>, of: TypeId::of::<L>, renamed }
 }
 
 /// Reads a layer's own part of a config. A setting that the layer does not know is an error, unless it is null or false.

@@ -5,9 +5,9 @@ use std::f64::consts::TAU;
 use rhyton_kernels::pointwise as table;
 use serde::{Deserialize, Serialize};
 
-use super::dropout::{check_rate, stream};
+use super::dropout::{check_rate, of_random, stream};
 use crate::Error;
-use crate::graph::{Builder, CallContext, Expr, Layer, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Expr, Integers, Layer, Shape, Tensor};
 use crate::initializers::Seed;
 use crate::ops::pointwise;
 
@@ -54,6 +54,10 @@ impl Layer for GaussianNoise {
         Err(Error::Argument { what: format!("stddev is {}, but must be 0 or positive", self.stddev) })
     }
 
+    fn integers(&self, cx: &CallContext) -> Integers {
+        of_random(Self::CLASS, cx)
+    }
+
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
         if !cx.training || cx.no_dropout || self.stddev == 0.0 {
             return x;
@@ -93,6 +97,10 @@ impl Layer for GaussianDropout {
 
     fn build(&mut self, _builder: &mut Builder, _input: &Shape) -> Result<(), Error> {
         check_rate(self.rate)
+    }
+
+    fn integers(&self, cx: &CallContext) -> Integers {
+        of_random(Self::CLASS, cx)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {

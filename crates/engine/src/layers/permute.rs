@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Integers, Layer, Shape, Tensor};
 
 /// Puts the axes after the batch in another order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +30,10 @@ impl Layer for Permute {
         let what =
             format!("dims {:?} is no order of the axes 1 to {}", self.dims, input.rank().saturating_sub(1));
         Err(Error::Argument { what })
+    }
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::flatten::DataFormat;
 use super::windows::{Padding, Size2D, channels, channels_last, windows};
 use crate::Error;
-use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Integers, Layer, Shape, Tensor};
 use crate::ops::Windows;
 use crate::words::Word;
 
@@ -46,7 +46,7 @@ impl Pooling {
 }
 
 macro_rules! pooling {
-    ($(#[$doc:meta])* $name:ident $class:literal $method:ident) => {
+    ($(#[$doc:meta])* $name:ident $class:literal $method:ident $integers:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Serialize, Deserialize)]
         pub struct $name {
@@ -91,6 +91,10 @@ macro_rules! pooling {
                 self.pooling.check(Self::CLASS, input)
             }
 
+            fn integers(&self, _cx: &CallContext) -> Integers {
+                Integers::$integers
+            }
+
             fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
                 self.pooling.call(x, Tensor::$method)
             }
@@ -100,9 +104,9 @@ macro_rules! pooling {
 
 pooling! {
     /// The largest pixel of each window, each channel for itself.
-    MaxPooling2D "MaxPooling2D" max_pool2d
+    MaxPooling2D "MaxPooling2D" max_pool2d KeepsNumbers
 }
 pooling! {
     /// The mean of the pixels of each window that lie inside the image, each channel for itself.
-    AveragePooling2D "AveragePooling2D" average_pool2d
+    AveragePooling2D "AveragePooling2D" average_pool2d Floats
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::activations;
-use crate::graph::{CallContext, Layer, Tensor};
+use crate::graph::{CallContext, Integers, Layer, MAKE_FLOATS, Tensor};
 
 /// max(x, 0), with a slope below a threshold and a largest value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -48,6 +48,17 @@ impl ReLU {
 
 impl Layer for ReLU {
     const CLASS: &'static str = "ReLU";
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        let whole = [self.threshold, self.max_value.unwrap_or(0.0)].iter().all(|n| n.fract() == 0.0);
+        match (self.negative_slope == 0.0, whole) {
+            (true, true) => Integers::KeepsNumbers,
+            (false, _) => Integers::Floats,
+            (true, false) => Integers::Refuses(format!(
+                "a threshold or max_value that is no whole number, over integers, is not supported; {MAKE_FLOATS}"
+            )),
+        }
+    }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         activations::relu(x, self.negative_slope, self.max_value, self.threshold)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Integers, Layer, Shape, Tensor};
 
 /// Makes (batch, features) into (batch, n, features).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +27,10 @@ impl Layer for RepeatVector {
         }
         let what = format!("RepeatVector takes inputs of rank 2, but the shape is {input}");
         Err(Error::Shape { layer: String::new(), what })
+    }
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

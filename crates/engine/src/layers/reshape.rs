@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::graph::{Builder, CallContext, Layer, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Integers, Layer, Shape, Tensor};
 
 /// Gives each example another shape.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ impl Layer for Reshape {
                 Err(Error::Argument { what })
             }
         }
+    }
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Keeps
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

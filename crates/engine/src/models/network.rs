@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::infer::output_types;
 use super::symbol::{Symbol, SymbolCall};
 use crate::Error;
-use crate::graph::{Builder, CallContext, DynLayer, LayerRef, Resolver, Tensor, fail};
+use crate::graph::{Builder, CallContext, DynLayer, Integers, LayerRef, Resolver, Tensor, fail};
 use crate::types::{DType, Shape};
 
 /// How a network was put together.
@@ -242,7 +242,7 @@ impl DynLayer for Network {
         let mut values: Vec<Vec<Tensor>> = Vec::with_capacity(self.calls.len());
         for (i, call) in self.calls.iter().enumerate() {
             let made = match self.inputs.iter().position(|c| *c == i) {
-                Some(k) => vec![xs[k]],
+                Some(k) => vec![xs[k].cast_to(self.symbol_type((i, 0)).1)],
                 None => {
                     let inputs: Vec<Tensor> =
                         call.inputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect();
@@ -252,6 +252,10 @@ impl DynLayer for Network {
             values.push(made);
         }
         self.outputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect()
+    }
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Sees
     }
 
     fn config(&self) -> Map<String, Json> {

@@ -27,6 +27,7 @@ use crate::names::nearest;
 use crate::optimizers::schedules::SCHEDULES;
 use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
 use crate::regularizers::REGULARIZERS;
+use crate::types::Policy;
 use crate::{Error, activations, losses, metrics};
 
 /// The process-wide registry, with the scopes of the thread that asks.
@@ -99,7 +100,8 @@ impl Resolver for Registry {
             let layer = layer(name, None, &spec.config)?;
             return Ok(Some(Arc::new(LayerActivation { layer, config: spec.config })));
         }
-        Err(unknown("activation", &spec.name))
+        let packaged = custom::find_packaged(&spec.name, |c| &c.activations).map(|(_, found)| found);
+        packaged.ok_or_else(|| unknown("activation", &spec.name)).map(Some)
     }
 
     fn initializer(&self, spec: &Value) -> Result<Option<Arc<dyn Initializer>>, Error> {
@@ -107,11 +109,12 @@ impl Resolver for Registry {
         if let Some(make) = custom::find(&spec.name, |c| &c.initializers) {
             return make(spec.config).map(Some);
         }
-        let class = INITIALIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name)));
-        class
-            .map(|c| (c.make)(spec.config))
-            .unwrap_or_else(|| Err(unknown("initializer", &spec.name)))
-            .map(Some)
+        if let Some(class) = INITIALIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name))) {
+            return (class.make)(spec.config).map(Some);
+        }
+        let packaged = custom::find_packaged(&spec.name, |c| &c.initializers);
+        let (_, make) = packaged.ok_or_else(|| unknown("initializer", &spec.name))?;
+        make(spec.config).map(Some)
     }
 
     fn regularizer(&self, spec: &Value) -> Result<Option<Arc<dyn Regularizer>>, Error> {
@@ -119,11 +122,12 @@ impl Resolver for Registry {
         if let Some(make) = custom::find(&spec.name, |c| &c.regularizers) {
             return make(spec.config).map(Some);
         }
-        let class = REGULARIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name)));
-        class
-            .map(|c| (c.make)(spec.config))
-            .unwrap_or_else(|| Err(unknown("regularizer", &spec.name)))
-            .map(Some)
+        if let Some(class) = REGULARIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name))) {
+            return (class.make)(spec.config).map(Some);
+        }
+        let packaged = custom::find_packaged(&spec.name, |c| &c.regularizers);
+        let (_, make) = packaged.ok_or_else(|| unknown("regularizer", &spec.name))?;
+        make(spec.config).map(Some)
     }
 
     fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
@@ -172,15 +176,17 @@ pub fn layer(
     let mut own = config.clone();
     let (trainable, dtype) = (own.shift_remove("trainable"), own.get("dtype").cloned());
     own.shift_remove("name");
-    let (made, registered) = match custom::find_class(class_name, registered_name) {
+    let asked = registered_name.unwrap_or(class_name);
+    let class = LAYERS.iter().find(|c| c.name == keras_name(asked));
+    let found = custom::find_class(class_name, registered_name)
+        .or_else(|| class.is_none().then(|| custom::find_packaged(asked, |c| &c.layers)).flatten());
+    let (made, registered) = match found {
         Some((key, make)) => {
             own.shift_remove("dtype");
             (make(own), Some(key))
         }
         None => {
-            let asked = registered_name.unwrap_or(class_name);
-            let class =
-                LAYERS.iter().find(|c| c.name == keras_name(asked)).ok_or_else(|| unknown("layer", asked))?;
+            let class = class.ok_or_else(|| unknown("layer", asked))?;
             for (there, here) in class.renamed {
                 if let Some(value) = own.shift_remove(*there) {
                     own.entry(*here).or_insert(value);
@@ -194,6 +200,9 @@ pub fn layer(
             ((class.make)(own), None)
         }
     };
+    if let Some(Err(what)) = dtype.as_ref().map(Policy::of) {
+        return Err(placed(Error::Config { object: class_name.into(), what }, &name));
+    }
     let mut boxed = made.map_err(|e| placed(e, &name))?;
     boxed.bind(&Registry).map_err(|e| placed(e, &name))?;
     let settings = LayerSettings {
@@ -221,6 +230,12 @@ fn placed(error: Error, name: &str) -> Error {
     }
 }
 
+/// Checks the dtype of a loss' or metric's config.
+fn check_dtype(spec: &Spec) -> Result<(), Error> {
+    let wrong = |what| Error::Config { object: spec.name.clone(), what };
+    spec.config.get("dtype").map_or(Ok(()), |dtype| Policy::of(dtype).map(drop).map_err(wrong))
+}
+
 fn shape_without_batch(shape: &Value) -> Option<Vec<Option<usize>>> {
     let axes = shape.as_array()?.get(1..)?;
     Some(axes.iter().map(|d| d.as_u64().and_then(|d| usize::try_from(d).ok())).collect())
@@ -237,6 +252,7 @@ pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Optio
         LossSpec::Config(value) => value,
     };
     let Some(spec) = Spec::of(value)? else { return Ok(None) };
+    check_dtype(&spec)?;
     if let Some(make) = custom::find(&spec.name, |c| &c.losses) {
         return make(spec.config).map(Some);
     }
@@ -245,7 +261,12 @@ pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Optio
         let meant = losses::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
         return Ok(meant.map(|loss| losses::renamed(name, loss)));
     }
-    losses::builtin(name, &spec.config)?.map(Some).ok_or_else(|| unknown("loss", &spec.name))
+    if let Some(loss) = losses::builtin(name, &spec.config)? {
+        return Ok(Some(loss));
+    }
+    let packaged = custom::find_packaged(&spec.name, |c| &c.losses);
+    let (_, make) = packaged.ok_or_else(|| unknown("loss", &spec.name))?;
+    make(spec.config).map(Some)
 }
 
 /// A loss as it is before the data are known: what a name means whatever their shapes is found now, `"crossentropy"` and `"ce"` later, by
@@ -298,6 +319,7 @@ pub fn metric(spec: &MetricSpec, y_true: &[usize], y_pred: &[usize]) -> Result<A
         let what = "found null, expected a metric".into();
         return Err(Error::Config { object: "a metric".into(), what });
     };
+    check_dtype(&spec)?;
     if let Some(make) = custom::find(&spec.name, |c| &c.metrics) {
         return make(spec.config);
     }
@@ -310,7 +332,11 @@ pub fn metric(spec: &MetricSpec, y_true: &[usize], y_pred: &[usize]) -> Result<A
         let meant = metrics::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
         return meant.map(|metric| metrics::renamed(name, metric)).ok_or_else(|| unknown("metric", name));
     }
-    let found = metrics::builtin(name, &spec.config)?.ok_or_else(|| unknown("metric", &spec.name))?;
+    let Some(found) = metrics::builtin(name, &spec.config)? else {
+        let packaged = custom::find_packaged(&spec.name, |c| &c.metrics);
+        let (_, make) = packaged.ok_or_else(|| unknown("metric", &spec.name))?;
+        return make(spec.config);
+    };
     // A metric that was asked for by a string, or by a function, goes by that name.
     let by_name = value.is_string() || value.get("config").is_some_and(Value::is_string);
     Ok(if by_name { metrics::renamed(name, found) } else { found })
@@ -338,7 +364,11 @@ pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
     }
     let name = keras_name(&spec.name);
     let class = OPTIMIZERS.iter().find(|c| c.names.iter().any(|n| n.eq_ignore_ascii_case(name)));
-    (class.ok_or_else(|| unknown("optimizer", &spec.name))?.make)(spec.config, rate)
+    if let Some(class) = class {
+        return (class.make)(spec.config, rate);
+    }
+    let packaged = custom::find_packaged(&spec.name, |c| &c.optimizers);
+    packaged.ok_or_else(|| unknown("optimizer", &spec.name))?.1(spec.config, rate)
 }
 
 /// A learning rate from what a config says: a number, or a schedule. `None` for null.
@@ -366,5 +396,9 @@ pub fn schedule(value: &Value) -> Result<Arc<dyn LearningRateSchedule>, Error> {
         return make(spec.config);
     }
     let class = SCHEDULES.iter().find(|c| c.name == keras_name(&spec.name));
-    (class.ok_or_else(|| unknown("schedule", &spec.name))?.make)(spec.config)
+    if let Some(class) = class {
+        return (class.make)(spec.config);
+    }
+    let packaged = custom::find_packaged(&spec.name, |c| &c.schedules);
+    packaged.ok_or_else(|| unknown("schedule", &spec.name))?.1(spec.config)
 }

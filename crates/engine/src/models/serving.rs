@@ -87,8 +87,10 @@ pub fn serving(root: &LayerRef) -> Result<Serving, String> {
     });
     let names = unique(network.outputs.iter().map(|(call, _)| name(*call)));
     let outputs = outputs.iter().zip(names).map(|(edge, name)| {
-        let element = a.edge_type(*edge).dtype.into();
-        Ok(Port { name, element, shape: walk.shape(*edge), source: walk.source(*edge)? })
+        let dtype = a.edge_type(*edge).dtype;
+        let source = walk.source(*edge)?;
+        let source = walk.nodes.cast(source, inside(dtype), dtype.into());
+        Ok(Port { name, element: dtype.into(), shape: walk.shape(*edge), source })
     });
     let (inputs, outputs) = (inputs.collect(), outputs.collect::<Result<_, String>>()?);
     Ok(Serving { inputs, outputs, variables: walk.variables, nodes: walk.nodes.into_list() })
@@ -97,7 +99,12 @@ pub fn serving(root: &LayerRef) -> Result<Serving, String> {
 fn input(number: usize, (shape, dtype): &(Shape, DType), [batch, other]: [usize; 2]) -> Tensor {
     let axis = |(i, n): (usize, &Option<usize>)| n.unwrap_or(if i == 0 { batch } else { other });
     let shape = shape.0.iter().enumerate().map(axis).collect();
-    Tensor::input(number, TensorType { dtype: *dtype, shape })
+    Tensor::input(number, TensorType { dtype: dtype.fed(), shape })
+}
+
+/// What the nodes of a graph hold numbers of this type as.
+fn inside(dtype: DType) -> Element {
+    if dtype.is_float() { Element::F32 } else { dtype.into() }
 }
 
 /// Names of outputs: a layer with several has a number behind its name from the second on.
@@ -160,7 +167,11 @@ impl Walk<'_> {
         self.nodes.enter(&a.scopes[node.scope]);
         let edge = Edge { node: number, output: 0 };
         let made = match (&node.kind, &other.kind) {
-            (Kind::Input(i), Kind::Input(j)) if i == j => Source::Input(*i),
+            // Tensors inside hold integers as floats.
+            (Kind::Input(i), Kind::Input(j)) if i == j => {
+                let (port, inside) = (self.types[*i].1.into(), inside(self.types[*i].1.fed()));
+                self.nodes.cast(Source::Input(*i), port, inside)
+            }
             (Kind::Variable(v), Kind::Variable(w)) if v == w => {
                 let known = self.variables.iter().position(|known| known == v);
                 Source::Variable(known.unwrap_or_else(|| {
@@ -203,7 +214,7 @@ impl Walk<'_> {
     /// An operand as f32.
     fn float(&mut self, edge: Edge) -> Result<Source, String> {
         let source = self.source(edge)?;
-        Ok(self.nodes.cast(source, self.a.edge_type(edge).dtype.into(), Element::F32))
+        Ok(self.nodes.cast(source, inside(self.a.edge_type(edge).dtype), Element::F32))
     }
 
     fn lengths(&self, edge: Edge) -> Vec<Length> {
@@ -230,6 +241,10 @@ impl Walk<'_> {
     fn reshape(&mut self, number: usize) -> Result<Source, String> {
         let from = self.a.nodes[number].inputs[0];
         let to = Edge { node: number, output: 0 };
+        // Another name for the type of the same numbers.
+        if [self.a, self.b].iter().all(|g| g.edge_type(from).shape == g.edge_type(to).shape) {
+            return self.source(from);
+        }
         let lengths = self.lengths(to);
         let known = |length: &Length| match length {
             Length::Known(n) => i32::try_from(*n).ok(),
@@ -240,8 +255,8 @@ impl Walk<'_> {
             Some(shape) => self.nodes.ints(&shape),
             None => self.shape_tensor(number, &lengths)?,
         };
-        let dtype = self.a.edge_type(to).dtype;
-        let types = vec![("T", Attribute::Type(dtype.into())), ("Tshape", Attribute::Type(Element::I32))];
+        let element = inside(self.a.edge_type(to).dtype);
+        let types = vec![("T", Attribute::Type(element)), ("Tshape", Attribute::Type(Element::I32))];
         let source = self.source(from)?;
         Ok(self.nodes.add("Reshape", "output", &[source, shape], types))
     }

@@ -7,7 +7,7 @@ use super::cases::Case;
 use super::slice::copy;
 use crate::Error;
 use crate::export::{Attribute, Element, Exporter, Source};
-use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
+use crate::graph::{Backward, OpDef, Real, Tensor, View, op_node};
 use crate::types::TensorType;
 
 /// Joins tensors along one axis.
@@ -20,7 +20,7 @@ impl OpDef for Concat {
     const NAME: &'static str = "concat";
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
-        let first = &inputs[0].shape;
+        let Some(first) = inputs.first().map(|t| &t.shape) else { return Err("nothing to join".into()) };
         let shapes = || inputs.iter().map(|t| &t.shape).collect::<Vec<_>>();
         let fits = |t: &TensorType| {
             t.shape.len() == first.len()
@@ -88,12 +88,7 @@ impl OpDef for Concat {
 impl Tensor {
     /// Joins tensors along an axis.
     pub fn concat(tensors: &[Tensor], axis: usize) -> Tensor {
-        let op = Concat { axis };
-        let infer = |t: &[TensorType]| match t {
-            [] => Err("nothing to join".into()),
-            _ => op.infer(t).map(|t| vec![t]),
-        };
-        node(Kind::Op(std::sync::Arc::new(op)), tensors, infer)
+        op_node(Concat { axis }, tensors)
     }
 }
 

@@ -11,9 +11,7 @@ use super::matmul::MANY_TILES;
 use super::reduce::{self, Reduction};
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
-use crate::graph::{
-    Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, fail, node,
-};
+use crate::graph::{Backward, CpuView, IntoTensor, OpDef, Real, Tensor, Tile, Tiling, View, fail, op_node};
 use crate::types::TensorType;
 
 /// How a window moves.
@@ -302,12 +300,13 @@ impl OpDef for Conv2D {
 const PART: usize = 512;
 
 fn apply(op: Conv2D, a: Tensor, b: Tensor) -> Tensor {
-    node(Kind::Op(std::sync::Arc::new(op)), &[a, b], |t| op.infer(t).map(|t| vec![t]))
+    op_node(op, &[a, b])
 }
 
 impl Tensor {
     /// Convolution (cross-correlation, as Keras') of `[n, h, w, c]` with a kernel `[kh, kw, c / groups, filters]`, to
-    /// `[n, oh, ow, filters]`. Channels and filters are cut into groups that do not see each other.
+    /// `[n, oh, ow, filters]`. Channels and filters are cut into groups that do not see each other. Zeros of the padding are multiplied as
+    /// others are: by a weight that is NaN or infinite that is NaN.
     pub fn conv2d(self, kernel: impl IntoTensor, windows: Windows, groups: usize) -> Tensor {
         let kernel = kernel.into_tensor();
         let op = Conv2D { windows, form: Form::Output, size: [0; 2] };

@@ -7,7 +7,7 @@ use rhyton_kernels::table::{CROSS_ENTROPY_EACH, CROSS_ENTROPY_GROUP};
 use super::cases::Case;
 use super::softmax::LONG_ROW;
 use crate::Error;
-use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
 use crate::types::{DType, TensorType};
 
 /// log(sum(exp(logits))) - logits[label], per row. A label out of range gives NaN.
@@ -68,6 +68,11 @@ impl OpDef for SparseCrossEntropy {
         Ok(TensorType::f32(inputs[1].shape.clone()))
     }
 
+    // Class numbers.
+    fn takes_integers(&self, i: usize) -> bool {
+        i == 1
+    }
+
     fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
         let classes = inputs[0].shape.last().copied().unwrap_or(1);
         for ((row, label), o) in inputs[0].data.chunks_exact(classes).zip(inputs[1].data).zip(out) {
@@ -108,7 +113,12 @@ impl OpDef for SparseCrossEntropyGrad {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         check(inputs)?;
-        Ok(inputs[0].clone())
+        Ok(TensorType::f32(inputs[0].shape.clone()))
+    }
+
+    // Class numbers.
+    fn takes_integers(&self, i: usize) -> bool {
+        i == 1
     }
 
     fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
@@ -158,16 +168,12 @@ fn labels(view: CpuView, first: usize, rows: usize) -> Vec<f32> {
 impl Tensor {
     /// Cross-entropy of logits (classes along the last axis) with class numbers, per example.
     pub fn sparse_cross_entropy(self, labels: Tensor) -> Tensor {
-        node(Kind::Op(std::sync::Arc::new(SparseCrossEntropy)), &[self, labels], |t| {
-            SparseCrossEntropy.infer(t).map(|t| vec![t])
-        })
+        op_node(SparseCrossEntropy, &[self, labels])
     }
 
     /// softmax(logits) minus the one-hot row of the label. It has no gradient.
     pub fn sparse_cross_entropy_grad(self, labels: Tensor) -> Tensor {
-        node(Kind::Op(std::sync::Arc::new(SparseCrossEntropyGrad)), &[self, labels], |t| {
-            SparseCrossEntropyGrad.infer(t).map(|t| vec![t])
-        })
+        op_node(SparseCrossEntropyGrad, &[self, labels])
     }
 }
 

@@ -7,7 +7,7 @@ use rhyton_kernels::table::{MATMUL_DIRECT, MATMUL_SMALL, MATMUL_TILED};
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
-use crate::graph::{Backward, CpuView, IntoTensor, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::graph::{Backward, CpuView, IntoTensor, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
 use crate::types::TensorType;
 
 /// From this many 64 x 64 tiles on a GPU is filled by them.
@@ -206,7 +206,7 @@ impl Tensor {
     /// Product of two matrices, either transposed as stored.
     pub fn matmul_with(self, other: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
         let op = MatMul { transpose_a, transpose_b };
-        node(Kind::Op(std::sync::Arc::new(op)), &[self, other], |t| op.infer(t).map(|t| vec![t]))
+        op_node(op, &[self, other])
     }
 }
 

@@ -5,7 +5,7 @@ use rhyton_kernels::dispatch::{Dispatch, Lowered, word};
 use rhyton_kernels::table::{CONSTANTS, PACKED_SUMS};
 
 use super::cases::Case;
-use crate::graph::{Kind, OpDef, Real, Tensor, View, node};
+use crate::graph::{OpDef, Real, Tensor, View, op_node};
 use crate::types::TensorType;
 
 /// One entry of the result: scale times the sum of a tensor, or the scale alone.
@@ -110,7 +110,7 @@ pub fn packed_sums(entries: &[Entry]) -> Tensor {
         rows.push((input, entry.scale));
     }
     let op = PackedSums { entries: rows };
-    node(Kind::Op(std::sync::Arc::new(op.clone())), &inputs, |t| op.infer(t).map(|t| vec![t]))
+    op_node(op, &inputs)
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,7 +1,6 @@
 //! Pooling over windows in two dimensions: the largest pixel, or the mean of those inside.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
@@ -11,7 +10,7 @@ use super::cases::Case;
 use super::conv::Windows;
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
-use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
 use crate::types::TensorType;
 
 /// What is taken of a window.
@@ -168,7 +167,7 @@ impl OpDef for Pool2D {
         let (x, y, g) = (cx.inputs[0], cx.output, cx.grad);
         let op = Pool2DGrad { pool: *self, input: x.shape() };
         let inputs: &[Tensor] = if self.pooling == Pooling::Max { &[g, x, y] } else { &[g] };
-        Ok(vec![Some(node(Kind::Op(Arc::new(op.clone())), inputs, |t| op.infer(t).map(|t| vec![t])))])
+        Ok(vec![Some(op_node(op, inputs))])
     }
 
     fn flops(&self, _inputs: &[TensorType], output: &TensorType) -> u64 {
@@ -284,7 +283,7 @@ impl OpDef for Pool2DGrad {
 }
 
 fn apply(op: Pool2D, x: Tensor) -> Tensor {
-    node(Kind::Op(Arc::new(op)), &[x], |t| op.infer(t).map(|t| vec![t]))
+    op_node(op, &[x])
 }
 
 impl Tensor {

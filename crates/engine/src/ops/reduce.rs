@@ -7,7 +7,7 @@ use rhyton_kernels::table::{REDUCE_EACH, REDUCE_GROUP};
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
-use crate::graph::{Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node};
+use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
 use crate::types::TensorType;
 
 /// What a reduction does with two elements.
@@ -207,7 +207,7 @@ pub(super) fn lower(kind: Reduction, outer: usize, len: usize, inner: usize, cap
 
 fn reduce(kind: Reduction, x: Tensor, first: usize, count: usize) -> Tensor {
     let op = Reduce { kind, first, count };
-    node(Kind::Op(std::sync::Arc::new(op)), &[x], |t| op.infer(t).map(|t| vec![t]))
+    op_node(op, &[x])
 }
 
 /// Axes as Keras takes them (negative from the end; none given means all), sorted, as runs of neighbours.

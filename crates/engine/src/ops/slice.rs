@@ -7,7 +7,7 @@ use rhyton_kernels::table::COPY_AXIS;
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Element, Exporter, Source};
-use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
+use crate::graph::{Backward, OpDef, Real, Tensor, View, op_node};
 use crate::types::TensorType;
 
 /// Elements `start..start + len` of an axis of `whole` elements; or back: zeros elsewhere.
@@ -108,7 +108,7 @@ pub(super) fn copy(
 }
 
 fn make(op: Slice, x: Tensor) -> Tensor {
-    node(Kind::Op(std::sync::Arc::new(op)), &[x], |t| op.infer(t).map(|t| vec![t]))
+    op_node(op, &[x])
 }
 
 impl Tensor {

@@ -8,7 +8,7 @@ use super::cases::Case;
 use crate::Error;
 use crate::export::{Exporter, Source};
 use crate::graph::{
-    Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, node, tensor_of, with_open,
+    Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, op_node, tensor_of, with_open,
 };
 use crate::types::TensorType;
 
@@ -26,7 +26,7 @@ impl OpDef for Softmax {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         match inputs[0].shape.last() {
-            Some(n) if *n > 0 => Ok(inputs[0].clone()),
+            Some(n) if *n > 0 => Ok(TensorType::f32(inputs[0].shape.clone())),
             _ => Err(format!("softmax needs a last axis, but the shape is {:?}", inputs[0].shape)),
         }
     }
@@ -87,7 +87,7 @@ impl OpDef for Softmax {
 impl Tensor {
     fn softmax_op(self, log: bool) -> Tensor {
         let op = Softmax { log };
-        node(Kind::Op(std::sync::Arc::new(op)), &[self], |t| op.infer(t).map(|t| vec![t]))
+        op_node(op, &[self])
     }
 
     /// Softmax along the last axis.

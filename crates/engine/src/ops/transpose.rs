@@ -7,7 +7,7 @@ use rhyton_kernels::table::STRIDED_COPY;
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Exporter, Source};
-use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, node};
+use crate::graph::{Backward, OpDef, Real, Tensor, View, op_node};
 use crate::types::TensorType;
 
 /// Output axis `i` is input axis `order[i]`.
@@ -78,7 +78,7 @@ impl Tensor {
     /// Axes in another order: output axis `i` is axis `order[i]`.
     pub fn transpose(self, order: &[usize]) -> Tensor {
         let op = Transpose { order: order.to_vec() };
-        node(Kind::Op(std::sync::Arc::new(op.clone())), &[self], |t| op.infer(t).map(|t| vec![t]))
+        op_node(op, &[self])
     }
 }
 

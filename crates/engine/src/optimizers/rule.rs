@@ -129,6 +129,10 @@ impl<R: Rule> Optimizer for R {
         }
         match crate::names::registered::<R>() {
             Some(name) => serialized_custom(&name, config),
+            // A class of the user's that is not registered: by its name alone, which registering it in a package will find.
+            None if !super::OPTIMIZERS.iter().any(|c| c.names.contains(&R::CLASS)) => {
+                serialized_custom(R::CLASS, config)
+            }
             None => serialized("keras.optimizers", R::CLASS, config),
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ndarray::{Array, ArrayBase, ArrayD, Data as Storage, Dimension, IxDyn};
 
 use crate::Error;
-use crate::types::DType;
+use crate::types::{DType, Integer};
 
 /// One array of examples (the first axis counts them), borrowed where it can be.
 #[derive(Clone, Debug)]
@@ -16,12 +16,12 @@ pub struct Data<'a> {
     pub dtype: DType,
     /// Elements.
     pub words: Cow<'a, [u32]>,
-    /// What could not be converted, told when the data are used.
+    /// What is wrong where they are used as integers: some were too large for a word, and all are floats now.
     error: Option<String>,
 }
 
-/// Number types that arrays may have. Others than f32 and i32 are converted at the door: f64 and bytes as Keras would cast
-/// them, wider integers after a check of their range.
+/// Number types that arrays may have. Others than f32 and i32 are converted at the door as Keras would cast them; arrays of wider integers
+/// become floats if one of them is out of the range of int32.
 pub trait Element: Copy {
     /// Type on the device.
     const DTYPE: DType;
@@ -29,30 +29,33 @@ pub trait Element: Copy {
     const PLAIN: bool = false;
     /// As a word; `None` where it does not fit.
     fn word(self) -> Option<u32>;
+    /// As a float, rounded to the nearest.
+    fn float(self) -> f32;
 }
 
 macro_rules! element {
-    ($($t:ty, $dtype:ident, $plain:literal, |$x:ident| $word:expr;)*) => {
+    ($($t:ty, $dtype:ident, $plain:literal, |$x:ident| $word:expr, $float:expr;)*) => {
         $(impl Element for $t {
             const DTYPE: DType = DType::$dtype;
             const PLAIN: bool = $plain;
             fn word(self) -> Option<u32> { let $x = self; $word }
+            fn float(self) -> f32 { let $x = self; $float }
         })*
     };
 }
 element! {
-    f32, F32, true, |x| Some(x.to_bits());
-    f64, F32, false, |x| Some((x as f32).to_bits());
-    i32, I32, true, |x| Some(x.cast_unsigned());
-    u8, I32, false, |x| Some(u32::from(x));
-    i8, I32, false, |x| Some(i32::from(x).cast_unsigned());
-    u16, I32, false, |x| Some(u32::from(x));
-    i16, I32, false, |x| Some(i32::from(x).cast_unsigned());
-    u32, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
-    i64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
-    u64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
-    usize, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned);
-    bool, I32, false, |x| Some(u32::from(x));
+    f32, F32, true, |x| Some(x.to_bits()), x;
+    f64, F32, false, |x| Some((x as f32).to_bits()), x as f32;
+    i32, I32, true, |x| Some(x.cast_unsigned()), x as f32;
+    u8, I32, false, |x| Some(u32::from(x)), x as f32;
+    i8, I32, false, |x| Some(i32::from(x).cast_unsigned()), x as f32;
+    u16, I32, false, |x| Some(u32::from(x)), x as f32;
+    i16, I32, false, |x| Some(i32::from(x).cast_unsigned()), x as f32;
+    u32, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
+    i64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
+    u64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
+    usize, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
+    bool, I32, false, |x| Some(u32::from(x)), f32::from(u8::from(x));
 }
 
 impl<'a> Data<'a> {
@@ -69,26 +72,22 @@ impl<'a> Data<'a> {
         {
             return Data { shape, dtype: A::DTYPE, words: Cow::Borrowed(A::as_words(slice)), error: None };
         }
-        let mut bad = None;
-        let words = array.iter().enumerate().map(|(i, x)| {
-            x.word().unwrap_or_else(|| {
-                bad.get_or_insert(i);
-                0
-            })
-        });
-        let words = words.collect();
-        let error = bad.map(|i| format!("element {i} is out of the range of int32"));
-        Data { shape, dtype: A::DTYPE, words: Cow::Owned(words), error }
+        let (words, dtype, error) = match array.iter().map(|x| x.word()).collect::<Option<Vec<u32>>>() {
+            Some(words) => (words, A::DTYPE, None),
+            None => {
+                let bad = array.iter().position(|x| x.word().is_none()).unwrap_or(0);
+                let floats = array.iter().map(|x| x.float().to_bits()).collect();
+                (floats, DType::F32, Some(format!("element {bad} is out of the range of int32")))
+            }
+        };
+        Data { shape, dtype, words: Cow::Owned(words), error }
     }
 
     /// Number of examples.
     ///
     /// # Errors
-    /// It is a scalar, or an element could not be converted.
+    /// It is a scalar.
     pub fn examples(&self, what: &str) -> Result<usize, Error> {
-        if let Some(error) = &self.error {
-            return Err(Error::Data { what: format!("{what}: {error}") });
-        }
         self.shape.first().copied().ok_or_else(|| Error::Data {
             what: format!("{what} must have an axis of examples, but is a single number"),
         })
@@ -99,17 +98,48 @@ impl<'a> Data<'a> {
         self.shape.iter().skip(1).product()
     }
 
-    /// With elements of this type.
-    pub fn cast(self, dtype: DType) -> Data<'a> {
-        let words: Vec<u32> = match (self.dtype, dtype) {
-            (from, to) if from == to => return self,
-            (DType::F32, _) => {
-                self.words.iter().map(|w| (f32::from_bits(*w) as i32).cast_unsigned()).collect()
-            }
-            (_, DType::F32) => self.words.iter().map(|w| (w.cast_signed() as f32).to_bits()).collect(),
-            _ => return Data { dtype, ..self },
+    /// With elements of this type, as Keras casts them: floats are cut towards zero, integers to the bits of a narrower type. Integers of
+    /// all types are words of int32.
+    ///
+    /// # Errors
+    /// An element has no such number. `what` names the data.
+    pub fn cast(self, dtype: DType, what: &str) -> Result<Data<'a>, Error> {
+        let float = self.dtype.is_float();
+        let wrong = |at: usize| {
+            let found = match self.dtype {
+                DType::F32 => f32::from_bits(self.words[at]).to_string(),
+                _ => self.words[at].cast_signed().to_string(),
+            };
+            let why = self.error.clone().unwrap_or(format!("element {at} is {found}"));
+            Error::Data { what: format!("{what}: {why}, but the model takes {}", dtype.name()) }
         };
-        Data { words: Cow::Owned(words), dtype, ..self }
+        let to = dtype.fed();
+        let words: Vec<u32> = match (float, dtype) {
+            (true, DType::F32) | (false, DType::I32) => return Ok(self),
+            (false, DType::F32) => self.words.iter().map(|w| (w.cast_signed() as f32).to_bits()).collect(),
+            (_, DType::Whole(Integer::Bool)) => self
+                .words
+                .iter()
+                .map(|w| u32::from(if float { f32::from_bits(*w) != 0.0 } else { *w != 0 }))
+                .collect(),
+            _ => {
+                let integer = if let DType::Whole(integer) = dtype { integer } else { Integer::I32 };
+                let value = |w: &u32| {
+                    if float { whole(f32::from_bits(*w)) } else { Some(i64::from(w.cast_signed())) }
+                };
+                let word = |(at, w): (usize, &u32)| {
+                    // What a cast makes of it must fit into a word.
+                    let cast = value(w).map(|v| integer.wrap(v)).and_then(|v| i32::try_from(v).ok());
+                    cast.filter(|v| *v >= 0 || integer.is_signed()).map(i32::cast_unsigned).ok_or(at)
+                };
+                match self.words.iter().enumerate().map(word).collect::<Result<Vec<u32>, usize>>() {
+                    Ok(words) if self.error.is_none() => words,
+                    Ok(_) => return Err(wrong(0)),
+                    Err(at) => return Err(wrong(at)),
+                }
+            }
+        };
+        Ok(Data { words: Cow::Owned(words), dtype: to, ..self })
     }
 
     /// Examples `from..to`.
@@ -143,6 +173,12 @@ impl<'a> Data<'a> {
             .then(|| self.words.iter().position(|w| !f32::from_bits(*w).is_finite()))
             .flatten()
     }
+}
+
+/// A float cut towards zero, where a word of int32 holds that.
+fn whole(x: f32) -> Option<i64> {
+    let cut = f64::from(x).trunc();
+    (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&cut).then_some(cut as i64)
 }
 
 /// Slices of plain numbers as words.

@@ -4,7 +4,7 @@ use super::data::Data;
 use super::model::Model;
 use super::trace::StepTypes;
 use crate::Error;
-use crate::types::{DType, TensorType};
+use crate::types::{DType, EXACT, Shape, TensorType};
 
 /// Data for one `fit`, `evaluate` or `predict`, checked and cast.
 pub(super) struct Feed<'a> {
@@ -44,9 +44,18 @@ impl<'a> Feed<'a> {
             (inputs, outputs)
         })?;
         count("inputs", x.len(), takes.len())?;
-        let x: Vec<Data> = x.into_iter().zip(&takes).map(|(d, (_, dtype))| d.cast(*dtype)).collect();
+        let exact = gives.iter().any(|(_, dtype)| matches!(dtype, DType::Whole(i) if !i.is_exact()));
+        let name = |i: usize| if takes.len() == 1 { "the input".to_string() } else { format!("input {i}") };
+        let cast = |(i, (d, (_, dtype))): (usize, (Data<'a>, &(Shape, DType)))| {
+            let d = d.cast(*dtype, &name(i))?;
+            if exact && matches!(dtype, DType::Whole(_)) {
+                check_exact(&d, &name(i))?
+            }
+            Ok(d)
+        };
+        let x: Vec<Data> = x.into_iter().zip(&takes).enumerate().map(cast).collect::<Result<_, Error>>()?;
         for (i, (data, (shape, _))) in x.iter().zip(&takes).enumerate() {
-            let name = if takes.len() == 1 { "the input".to_string() } else { format!("input {i}") };
+            let name = name(i);
             same_count(&name, data, examples)?;
             let fits = data.shape.len() == shape.rank()
                 && data.shape.iter().zip(&shape.0).skip(1).all(|(a, b)| b.is_none_or(|b| b == *a));
@@ -65,7 +74,8 @@ impl<'a> Feed<'a> {
                 targets.push(cast_target(model, i, data, gives[i].0.0.last().copied().flatten(), &name)?);
             }
         }
-        let weights: Vec<Data> = weights.into_iter().map(|d| d.cast(DType::F32)).collect();
+        let weights = weights.into_iter().map(|d| d.cast(DType::F32, "sample_weight"));
+        let weights: Vec<Data> = weights.collect::<Result<_, _>>()?;
         for data in &weights {
             same_count("sample_weight", data, examples)?;
         }
@@ -136,6 +146,21 @@ fn same_count(name: &str, data: &Data, examples: usize) -> Result<(), Error> {
     }
 }
 
+/// Checks that integers, which the model gives back as such, are exact as floats.
+fn check_exact(data: &Data, name: &str) -> Result<(), Error> {
+    let large = |w: &u32| i64::from(w.cast_signed()).abs() > EXACT;
+    match data.words.iter().position(large) {
+        None => Ok(()),
+        Some(at) => {
+            let found = data.words[at].cast_signed();
+            let what = format!(
+                "{name}: element {at} is {found}, but integers that the model gives back are exact up to {EXACT}"
+            );
+            Err(Error::Data { what })
+        }
+    }
+}
+
 /// Targets as the output's loss takes them; class numbers are checked.
 fn cast_target<'a>(
     model: &Model,
@@ -145,7 +170,7 @@ fn cast_target<'a>(
     name: &str,
 ) -> Result<Data<'a>, Error> {
     let loss = model.compiled()?.losses.iter().find(|l| l.output == output && l.loss.takes_class_numbers());
-    let Some(loss) = loss else { return Ok(data.cast(DType::F32)) };
+    let Some(loss) = loss else { return data.cast(DType::F32, name) };
     let ignored = loss.loss.ignored_class();
     if data.dtype == DType::F32
         && let Some(at) = data.words.iter().position(|w| f32::from_bits(*w).fract() != 0.0)
@@ -156,7 +181,7 @@ fn cast_target<'a>(
         );
         return Err(Error::Data { what });
     }
-    let data = data.cast(DType::I32);
+    let data = data.cast(DType::I32, name)?;
     if let Some(classes) = classes {
         let bad = |w: &u32| {
             let label = w.cast_signed();

@@ -285,6 +285,11 @@ impl Model {
         self.network(|n| (n.inputs.len(), n.outputs.len())).unwrap_or((0, 0))
     }
 
+    /// Types of the outputs: [`DType::Whole`] where Keras keeps integers, whose numbers predictions have as f32.
+    pub fn output_dtypes(&self) -> Vec<DType> {
+        self.network(|n| n.outputs.iter().map(|o| n.symbol_type(*o).1).collect()).unwrap_or_default()
+    }
+
     /// Every variable once, in order of the layers: trainable ones of a layer before its others.
     pub fn variables(&self) -> Vec<Variable> {
         self.flagged().into_iter().map(|(v, _)| v).collect()

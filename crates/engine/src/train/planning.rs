@@ -45,7 +45,7 @@ impl Model {
             (inputs, n.outputs.iter().map(|o| n.symbol_type(*o)).collect::<Vec<_>>())
         })?;
         let ty = |(shape, dtype): &(crate::types::Shape, DType)| TensorType {
-            dtype: *dtype,
+            dtype: dtype.fed(),
             shape: shape.concrete(|| batch),
         };
         let x: Vec<TensorType> = takes.iter().map(ty).collect();
@@ -61,7 +61,7 @@ impl Model {
                     dtype: DType::I32,
                     shape: ty(given).shape.split_last().map_or(vec![], |(_, lead)| lead.to_vec()),
                 };
-                y.push(if sparse { numbers() } else { ty(given) });
+                y.push(if sparse { numbers() } else { TensorType::f32(ty(given).shape) });
             }
         }
         Ok(StepTypes { x, y, weights: vec![] })

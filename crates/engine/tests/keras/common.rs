@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rhyton_engine::Error;
 use rhyton_engine::autograd::gradients;
+use rhyton_engine::device::Device;
 use rhyton_engine::graph::{DType, Tensor, TensorType, trace};
 use rhyton_engine::oracle::{self, Given, value};
 use serde_json::Value;
@@ -16,6 +17,16 @@ pub fn data(text: &str) -> Value {
 /// Numbers of an array.
 pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
+}
+
+/// The CPU, and a GPU where there is one.
+pub fn devices() -> Vec<Device> {
+    let gpu = Device::named("gpu", "for tests");
+    if let Err(error) = &gpu {
+        assert!(std::env::var("RHYTON_REQUIRE_GPU").as_deref() != Ok("1"), "{error}");
+        eprintln!("SKIPPED on GPUs: {error}");
+    }
+    [Device::cpu_threads(2), gpu].into_iter().flatten().collect()
 }
 
 /// Whole numbers of an array.

@@ -11,7 +11,7 @@ use rhyton_engine::metrics::{
 use rhyton_engine::models::registry;
 use rhyton_engine::optimizers::schedules::ExponentialDecay;
 use rhyton_engine::optimizers::{Adam, IntoOptimizer, SGD};
-use rhyton_engine::train::{Data, Sequential};
+use rhyton_engine::train::{CompileOptions, Data, Sequential};
 use serde_json::{Value, json};
 
 use crate::common::close;
@@ -127,19 +127,19 @@ fn functions_of_the_users_get_targets_and_predictions_of_one_rank() {
     for drop_axis in [false, true] {
         for loss in 0..4 {
             let mut layers: Vec<LayerRef> =
-                vec![Dense::new(1).kernel_initializer(Constant::new(0.5)).input_shape([2])];
+                vec![Dense::new(1).kernel_initializer(Constant::new(0.5)).input_shape([2]).into()];
             if drop_axis {
                 layers.push(Reshape::new(Vec::new()).into());
             }
             let mut model = Sequential::new(layers).unwrap();
             model.to(&Device::cpu().unwrap()).unwrap();
             let metrics = (squares, Summed, "registered");
-            let weighted = |t: Tensor, p: Tensor| squares(t, p);
+            let options = CompileOptions::new().weighted_metrics(|t: Tensor, p: Tensor| squares(t, p));
             match loss {
-                0 => model.compile_with("sgd", squares, metrics, weighted, &[]),
-                1 => model.compile_with("sgd", |t: Tensor, p: Tensor| squares(t, p), metrics, weighted, &[]),
-                2 => model.compile_with("sgd", Squares, metrics, weighted, &[]),
-                _ => model.compile_with("sgd", "Tests>squares", metrics, weighted, &[]),
+                0 => model.compile_with("sgd", squares, metrics, options),
+                1 => model.compile_with("sgd", |t: Tensor, p: Tensor| squares(t, p), metrics, options),
+                2 => model.compile_with("sgd", Squares, metrics, options),
+                _ => model.compile_with("sgd", "Tests>squares", metrics, options),
             }
             .unwrap();
             for (rank, y) in [Data::of(&flat), Data::of(&column), Data::of(&whole)].into_iter().enumerate() {

@@ -4,6 +4,7 @@ mod activations;
 mod common;
 mod compile;
 mod configs;
+mod integers;
 mod layers;
 mod losses;
 mod metrics;

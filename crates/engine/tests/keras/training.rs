@@ -1,7 +1,6 @@
 //! Epochs of a small convnet with BatchNormalization, whose last batch is smaller, as Keras 3 and Keras 2 train it; with layers frozen too.
 
 use ndarray::{Array2, Array4};
-use rhyton_engine::device::Device;
 use rhyton_engine::graph::LayerExt;
 use rhyton_engine::layers::{
     AveragePooling2D, BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D, Padding, ReLU,
@@ -9,7 +8,7 @@ use rhyton_engine::layers::{
 use rhyton_engine::optimizers::SGD;
 use rhyton_engine::train::{Model, Sequential};
 
-use crate::common::{close, data, numbers};
+use crate::common::{close, data, devices, numbers};
 
 fn network() -> Model {
     Sequential::new((
@@ -23,16 +22,6 @@ fn network() -> Model {
         Dense::new(2),
     ))
     .expect("fits")
-}
-
-/// The CPU, and a GPU where there is one.
-fn devices() -> Vec<Device> {
-    let gpu = Device::named("gpu", "for tests");
-    if let Err(error) = &gpu {
-        assert!(std::env::var("RHYTON_REQUIRE_GPU").as_deref() != Ok("1"), "{error}");
-        eprintln!("SKIPPED on GPUs: {error}");
-    }
-    [Device::cpu_threads(2), gpu].into_iter().flatten().collect()
 }
 
 #[test]

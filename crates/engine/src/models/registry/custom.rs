@@ -245,6 +245,21 @@ fn find_any<T: Clone>(
     scoped.or_else(|| inside(&REGISTERED.read().unwrap_or_else(PoisonError::into_inner)))
 }
 
+/// What was registered in a package under a name that a file gives without one, as files of objects that were not registered do. `None`
+/// where two packages have it.
+pub(super) fn find_packaged<T: Clone>(
+    name: &str,
+    of: impl Fn(&CustomObjects) -> &HashMap<String, T>,
+) -> Option<(String, T)> {
+    let inside = |objects: &CustomObjects| {
+        let mut found = of(objects).iter().filter(|(key, _)| super::bare(key) == super::bare(name));
+        let first = found.next().map(|(key, made)| (key.clone(), made.clone()));
+        first.filter(|_| found.next().is_none())
+    };
+    let scoped = SCOPES.with_borrow(|scopes| scopes.iter().rev().find_map(inside));
+    scoped.or_else(|| inside(&REGISTERED.read().unwrap_or_else(PoisonError::into_inner)))
+}
+
 /// A layer class, with the name that its files shall have: as registered where the config said so, else as found.
 pub(super) fn find_class(class: &str, registered: Option<&str>) -> Option<(String, Make<Box<dyn DynLayer>>)> {
     let full = registered.unwrap_or(class);
@@ -305,11 +320,13 @@ pub fn register_optimizer<R: Rule + Default + DeserializeOwned>(package: &str) {
 
 /// Makes an initializer known to the process.
 pub fn register_initializer<I: Initializer + DeserializeOwned + 'static>(name: &str) {
+    names::name_function::<I>(name);
     register(CustomObjects::new().initializer::<I>(name));
 }
 
 /// Makes a regularizer known to the process.
 pub fn register_regularizer<R: Regularizer + DeserializeOwned + 'static>(name: &str) {
+    names::name_function::<R>(name);
     register(CustomObjects::new().regularizer::<R>(name));
 }
 

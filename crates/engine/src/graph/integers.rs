@@ -1,0 +1,156 @@
+//! What happens to integers at the door of a layer: Keras casts floats to the layer's type and leaves integers as they are, so that each
+//! layer does with them what its ops do. Here they become floats, stay what they are, or are refused.
+
+use rhyton_kernels::expr::Expr;
+use rhyton_kernels::pointwise::{EQ, FLOOR, SIGN};
+
+use super::{DType, Kind, Tensor, fail, node};
+use crate::Error;
+use crate::types::{Integer, TensorType};
+
+/// What a layer does with integers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Integers {
+    /// Computes with floats: integers come as floats.
+    Floats,
+    /// Moves or chooses numbers: its result is of the type that its inputs join to.
+    Keeps,
+    /// The same, but for truth values, which have no order in Keras.
+    KeepsNumbers,
+    /// Adds or subtracts, within the bits of the type.
+    Adds,
+    /// Multiplies, within the bits of the type.
+    Multiplies,
+    /// Divides a sum that is within the bits of the type, by a float.
+    Averages,
+    /// Does what cannot be done here: why, and what to do.
+    Refuses(String),
+    /// Sees to them itself: a model has a door of its own.
+    Sees,
+}
+
+/// What to do with integers where a layer has no use for them.
+pub(crate) const MAKE_FLOATS: &str = "make floats of them first, such as by Rescaling(1.0)";
+
+/// Calls a layer that does `does` with integers: `call` gets its inputs and gives its outputs.
+pub(super) fn at_the_door(
+    does: Integers,
+    dtype: Option<Integer>,
+    xs: &[Tensor],
+    call: impl FnOnce(&[Tensor]) -> Vec<Tensor>,
+) -> Vec<Tensor> {
+    let refused = |what: String| fail(Error::Shape { layer: String::new(), what });
+    let xs: Vec<Tensor> = xs.iter().map(|x| x.held()).collect();
+    let integer = |x: &Tensor| if let DType::Whole(i) = x.ty().dtype { Some(i) } else { None };
+    let whole: Vec<Integer> = xs.iter().filter_map(integer).collect();
+    // Keras computes with such a layer's integers as integers, and casts floats to them.
+    if let Some(dtype) = dtype.filter(|_| whole.len() < xs.len() || does == Integers::Floats) {
+        refused(format!("its dtype {dtype} is not supported; float32 is"));
+    }
+    if whole.is_empty() || does == Integers::Sees {
+        return call(&xs);
+    }
+    let floats: Vec<Tensor> = xs.iter().map(|x| x.as_type(DType::F32)).collect();
+    let out = call(&floats);
+    // Keras joins floats and integers to floats.
+    let all = whole.len() == xs.len();
+    let joined = whole.iter().copied().map(Some).reduce(|a, b| a?.join(b?)).flatten().filter(|_| all);
+    let Some(joined) = joined else { return out };
+    let names = || whole.iter().map(|i| i.name()).collect::<Vec<_>>().join(", ");
+    let kept = |out: Vec<Tensor>| out.into_iter().map(|y| y.as_type(DType::Whole(joined))).collect();
+    match does {
+        Integers::Floats | Integers::Sees => out,
+        Integers::Keeps => kept(out),
+        // The sum of wider types is a float's as it is.
+        Integers::Averages if !joined.is_exact() => out,
+        Integers::Averages => {
+            refused(format!(
+                "the sum of {} is cut to its bits in Keras, which is not supported for integers; {MAKE_FLOATS}",
+                names()
+            ));
+            out
+        }
+        Integers::KeepsNumbers | Integers::Adds | Integers::Multiplies if joined == Integer::Bool => {
+            refused(format!("takes numbers, but its inputs are of {}; {MAKE_FLOATS}", names()));
+            out
+        }
+        Integers::KeepsNumbers => kept(out),
+        Integers::Adds | Integers::Multiplies => {
+            // Bits of the largest number on the way: f32 holds 24.
+            let terms = u32::try_from(xs.len()).unwrap_or(u32::MAX);
+            let widest = whole.iter().map(|i| i.bits()).max().unwrap_or(64);
+            let most = match does {
+                Integers::Adds => widest.saturating_add(terms.next_power_of_two().trailing_zeros()),
+                _ => widest.saturating_mul(terms),
+            };
+            if most > 24 {
+                let what = format!(
+                    "computes with integers of {}, which may pass 2^24 and is not supported; {MAKE_FLOATS}",
+                    names()
+                );
+                refused(what);
+                return out;
+            }
+            out.into_iter().map(|y| y.whole(joined, Expr::In(0))).collect()
+        }
+        Integers::Refuses(why) => {
+            refused(why);
+            out
+        }
+    }
+}
+
+impl Tensor {
+    /// Words of integers as numbers that are held as f32.
+    fn held(self) -> Tensor {
+        match self.ty().dtype {
+            DType::I32 => self.as_type(DType::Whole(Integer::I32)),
+            DType::U32 => self.as_type(DType::Whole(Integer::U32)),
+            _ => self,
+        }
+    }
+
+    /// The same numbers under another type that is held as f32.
+    pub(crate) fn as_type(self, dtype: DType) -> Tensor {
+        let ty = self.ty();
+        if ty.dtype == dtype {
+            return self;
+        }
+        let to = TensorType { dtype, shape: ty.shape };
+        // Words are converted where they are read.
+        let kind = if ty.dtype.is_float() { Kind::Reshape } else { Kind::Pointwise(vec![Expr::In(0)]) };
+        node(kind, &[self], |_| Ok(vec![to]))
+    }
+
+    fn whole(self, integer: Integer, expr: Expr) -> Tensor {
+        let to = TensorType { dtype: DType::Whole(integer), shape: self.shape() };
+        node(Kind::Pointwise(vec![cut(integer, expr)]), &[self], |_| Ok(vec![to]))
+    }
+
+    /// Cast to the type of a model's input, as Keras casts what a model is called with.
+    pub(crate) fn cast_to(self, dtype: DType) -> Tensor {
+        let x = Expr::In(0);
+        match (self.ty().dtype, dtype) {
+            (DType::Whole(from), DType::Whole(to)) if from.join(to) != Some(to) => self.whole(to, x),
+            (DType::F32, DType::Whole(Integer::Bool)) => self.whole(Integer::Bool, x),
+            (DType::F32, DType::Whole(to)) => {
+                // Towards zero.
+                self.whole(to, Expr::call(&SIGN, vec![x.clone()]) * Expr::call(&FLOOR, vec![x.abs()]))
+            }
+            _ => self.as_type(dtype),
+        }
+    }
+}
+
+/// A whole number cut to the bits of a type.
+fn cut(integer: Integer, x: Expr) -> Expr {
+    match integer {
+        Integer::Bool => 1.0 - Expr::call(&EQ, vec![x, 0.0.into()]),
+        i if i.is_exact() => {
+            let range = f64::from(1_u32 << i.bits());
+            let lowest = if i.is_signed() { -range / 2.0 } else { 0.0 };
+            x.clone() - Expr::call(&FLOOR, vec![(x - lowest) / range]) * range
+        }
+        _ => x,
+    }
+}
