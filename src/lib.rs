@@ -66,8 +66,20 @@ pub use rhyton_persist::{Location, storage};
 pub use saving::{latest_checkpoint, load_model, load_model_with};
 
 #[cfg(doctest)]
-#[doc = include_str!("../docs/guide.md")]
-mod guide {}
+mod pages {
+    #[doc = include_str!("../docs/guide.md")]
+    mod guide {}
+    #[doc = include_str!("../docs/models.md")]
+    mod models {}
+    #[doc = include_str!("../docs/callbacks.md")]
+    mod callbacks {}
+    #[doc = include_str!("../docs/resuming.md")]
+    mod resuming {}
+    #[doc = include_str!("../docs/custom.md")]
+    mod custom {}
+    #[doc = include_str!("../docs/data.md")]
+    mod data {}
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

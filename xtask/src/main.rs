@@ -3,6 +3,7 @@
 mod checks;
 mod interop;
 mod mnist;
+mod newcomer;
 mod python;
 #[cfg(unix)]
 mod servers;
@@ -62,6 +63,12 @@ const COMMANDS: &[Command] = &[
         arguments: "DIR",
         help: "make src/datasets/mnist-2000.idx.gz from the four MNIST files in DIR",
         run: mnist::subset,
+    },
+    Command {
+        name: "newcomer",
+        arguments: "",
+        help: "make a new crate outside the workspace from the README's blocks, and run it",
+        run: newcomer::run,
     },
     Command {
         name: "check-targets",
