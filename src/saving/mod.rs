@@ -61,6 +61,19 @@ pub trait SaveLoad {
     /// As there.
     fn save_weights_with(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error>;
 
+    /// Whether [`SaveLoad::save_with`] can write the model there, for all that can be known without writing it. What cannot be saved need not be
+    /// trained.
+    ///
+    /// # Errors
+    /// The format cannot hold the model, and why.
+    fn check_save(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error>;
+
+    /// [`SaveLoad::check_save`], of [`SaveLoad::save_weights_with`].
+    ///
+    /// # Errors
+    /// As there.
+    fn check_save_weights(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error>;
+
     /// Loads weights from any file that holds them; the optimizer's state too where the file has it and the model is compiled
     /// with the same class of optimizer.
     ///
@@ -86,6 +99,18 @@ impl SaveLoad for Model {
         write_weights(&self.snapshot()?, &path.into(), options)
     }
 
+    fn check_save(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
+        let path = path.into();
+        let (format, tree) = for_model(&self.snapshot()?, &path, options)?;
+        Ok(rhyton_persist::formats::check(&path, Some(format), &tree, &write_options(options))?)
+    }
+
+    fn check_save_weights(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
+        let path = path.into();
+        let (format, tree) = for_weights(&self.snapshot()?, &path, options);
+        Ok(rhyton_persist::formats::check(&path, Some(format), &tree, &write_options(options))?)
+    }
+
     fn load_weights(&mut self, path: impl Into<Location>) -> Result<(), Error> {
         let file = rhyton_persist::open(path.into().whole(), None)?;
         if !self.is_built() {
@@ -105,19 +130,28 @@ fn write_options(options: &SaveOptions) -> WriteOptions {
 /// # Errors
 /// As [`SaveLoad::save`].
 pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
+    let (format, mut tree) = for_model(snapshot, path, options)?;
+    warnings::warn_of_closures(&tree);
+    if format == "saved-model" {
+        tree.serving = serving::serving(&snapshot.root);
+    }
+    write_tree(path, format, &tree, options)
+}
+
+/// The format of a whole model, and what it is given.
+fn for_model<'a>(
+    snapshot: &Snapshot,
+    path: &Location,
+    options: &'a SaveOptions,
+) -> Result<(&'a str, Tree), Error> {
     to_tree::check_names(&snapshot.root)?;
-    let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
     let format = match options.format.as_deref() {
         // Keras' name.
         Some("tf") => "saved-model",
         Some(name) => name,
         None => whole_model_format(path)?,
     };
-    warnings::warn_of_closures(&tree);
-    if format == "saved-model" {
-        tree.serving = serving::serving(&snapshot.root);
-    }
-    write_tree(path, format, &tree, options)
+    Ok((format, to_tree::tree(snapshot, !options.without_optimizer)))
 }
 
 /// Writes a tree; makes the folder that it goes to.
@@ -157,6 +191,12 @@ fn whole_model_format(path: &Location) -> Result<&'static str, Error> {
 /// # Errors
 /// As [`SaveLoad::save`].
 pub fn write_weights(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
+    let (format, tree) = for_weights(snapshot, path, options);
+    write_tree(path, format, &tree, options)
+}
+
+/// The format of weights, and what it is given.
+fn for_weights<'a>(snapshot: &Snapshot, path: &Location, options: &'a SaveOptions) -> (&'a str, Tree) {
     let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
     let format = match options.format.as_deref() {
         // Keras' names.
@@ -173,7 +213,7 @@ pub fn write_weights(snapshot: &Snapshot, path: &Location, options: &SaveOptions
     if format == "h5-weights" {
         (tree.optimizer, tree.model, tree.compile) = (None, None, None);
     }
-    write_tree(path, format, &tree, options)
+    (format, tree)
 }
 
 /// Loads a whole model: architecture, weights, and, where it was compiled, its optimizer with its state.
@@ -253,13 +293,16 @@ pub(crate) fn network_of(config: &ModelConfig, path: &Location) -> Result<LayerR
 }
 
 fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {
-    Ok(model.compile_config(
+    model.compile_config(
         &config.optimizer,
         &config.loss,
         &config.metrics,
         &config.loss_weights,
         &config.weighted_metrics,
-    )?)
+    )?;
+    // What the engine has no use for goes with the model.
+    model.compiled_mut()?.config.other.clone_from(&config.other);
+    Ok(())
 }
 
 /// Puts a file's arrays into a model. All mismatches are found before anything is changed.

@@ -9,8 +9,8 @@ use rhyton_engine::models::{Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
 use rhyton_engine::types::Shape;
 use rhyton_persist::tree::{
-    Arg, Bytes, Call, CompileConfig, DType, LayerConfig, ModelConfig, ModelKind, Object, OptimizerState,
-    Slot, TensorRef, Tree, Variable,
+    Arg, Bytes, Call, CompileConfig, DType, Found, LayerConfig, ModelConfig, ModelKind, Object,
+    OptimizerState, Slot, TensorRef, Tree, Variable,
 };
 use serde_json::{Map, Value, json};
 
@@ -30,6 +30,8 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
             metrics: spec.metrics.clone(),
             loss_weights: spec.loss_weights.clone(),
             weighted_metrics: spec.weighted_metrics.clone(),
+            other: spec.other.clone(),
+            ..CompileConfig::default()
         }),
         _ => None,
     };
@@ -51,6 +53,7 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         optimizer,
         resume: Some(resume::to_json(snapshot, include_optimizer)),
         serving: None,
+        assets: Vec::new(),
     }
 }
 
@@ -131,7 +134,7 @@ fn model_config(name: &str, network: &Network) -> ModelConfig {
             }
         };
         let calls = if functional {
-            made.map(|c| Call { args: args(&c.inputs), kwargs: vec![] }).collect()
+            made.map(|c| Call { args: args(&c.inputs), ..Call::default() }).collect()
         } else {
             vec![]
         };
@@ -153,7 +156,7 @@ fn model_config(name: &str, network: &Network) -> ModelConfig {
     }
     let kind = if functional { ModelKind::Functional } else { ModelKind::Sequential };
     let bare = (inputs.len() == 1, outputs.len() == 1);
-    ModelConfig { kind, name: name.into(), layers, inputs, outputs, bare, config }
+    ModelConfig { kind, name: name.into(), layers, inputs, outputs, bare, config, found: Found::default() }
 }
 
 /// Says what each layer was built for where a config does not (that of an `.h5`), as the network of it knows.
@@ -231,6 +234,7 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
         name,
         config,
         build_config,
+        input_shape: None,
         calls,
         model,
     }

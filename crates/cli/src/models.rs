@@ -115,6 +115,13 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
         let (_, steps) = model.random_state();
         model.set_random_state(seed, steps);
     }
+    // A target that cannot hold the model is known before the first step.
+    if model.is_built() {
+        match output.whole_model {
+            true => model.check_save(&path, &options(output))?,
+            false => model.check_save_weights(&path, &options(output))?,
+        }
+    }
     let before = model.iterations();
     let mut checkpoint = None;
     if let Some(template) = &arguments.checkpoint {

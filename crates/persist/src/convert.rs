@@ -1,9 +1,9 @@
 //! From one format to another, with layers as data: nothing here needs to know what a layer does.
 
-use crate::format::{optimizer, skeleton};
+use crate::format::{optimizer, saved_model, skeleton};
 use crate::formats::{self, Format};
 use crate::tree::{Gap, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions};
-use crate::{Error, Location, outline};
+use crate::{Error, Location, lookups, outline};
 
 /// How to convert.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,9 @@ pub fn convert_with(
 ) -> Result<&'static str, Error> {
     let file = formats::open(from, None)?;
     let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
+    if let Some(model) = &file.model {
+        lookups::check_source(from, &file, model)?;
+    }
     let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
     let mut tree = whole.tree;
     let target = match options.format.as_deref() {
@@ -62,20 +65,39 @@ pub fn convert_with(
         name => formats::for_writing(to, name, tree.model.is_some())?,
     };
     check_gaps(from, target, &whole.gaps)?;
+    if let Some((layer, why)) = file
+        .model
+        .as_ref()
+        .filter(|_| !(target.name == file.format && target.name == "keras"))
+        .and_then(doubled)
+    {
+        return Err(Error::Usage {
+            what: format!("{from}: the layer `{layer}` {why}, which each format keeps in another way"),
+            advice: "convert `.keras` to `.keras`".into(),
+        });
+    }
+    lookups::settle(from, &file, &mut tree, target, &options.write)?;
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
     }
     finish(target, &mut tree);
     if let ("saved-model", Some(config)) = (target.name, &tree.model)
-        && let Some(layer) = without_shape(&tree.root, config)
+        && let Some(layer) = without_shape(config)
     {
         return Err(Error::Usage {
             what: format!(
-                "{}: the layer `{layer}` is of a class that is not known, and the file does not say which shape it was built for, which a \
-                 SavedModel needs",
+                "{}: the file does not say which shape the layer `{layer}` was built for, which a SavedModel needs",
                 from
             ),
             advice: "convert from a `.keras` file of this model".into(),
+        });
+    }
+    if let ("saved-model", Some(layer)) = (target.name, tree.model.as_ref().and_then(around_model)) {
+        return Err(Error::Usage {
+            what: format!(
+                "{from}: the layer `{layer}` has a model inside, which is not written to a SavedModel"
+            ),
+            advice: "convert to `.keras` or `.h5`".into(),
         });
     }
     crate::commit::create_folder(to.folder())?;
@@ -83,16 +105,36 @@ pub fn convert_with(
     Ok(target.name)
 }
 
-/// The first layer with weights of which nothing says what it was built for.
-fn without_shape(model: &Object, config: &ModelConfig) -> Option<String> {
-    model.children.iter().find_map(|(_, child)| {
-        let layer = config.layers.iter().find(|layer| layer.name == child.name)?;
+/// The first layer whose arrays are not the same ones in every format.
+fn doubled(config: &ModelConfig) -> Option<(&str, &'static str)> {
+    config.layers.iter().find_map(|layer| {
+        let has = |key: &str| layer.config.get(key).is_some_and(|value| !value.is_null());
         match &layer.model {
-            Some(inner) => without_shape(child, inner),
-            None => {
-                let lacks = layer.build_config.is_none() && skeleton::has_variables(child);
-                lacks.then(|| child.name.clone())
+            Some(inner) => doubled(inner),
+            None if layer.registered_name.is_some() => None,
+            None if layer.class_name == "SpectralNormalization" => {
+                Some((layer.name.as_str(), "shares the kernel of the layer inside it"))
             }
+            None => has("lora_rank").then_some((layer.name.as_str(), "has the two matrices of LoRA")),
+        }
+    })
+}
+
+/// The first layer of which nothing says what it was built for, though tf_keras must know.
+fn without_shape(config: &ModelConfig) -> Option<&str> {
+    config.layers.iter().find_map(|layer| match &layer.model {
+        Some(inner) => without_shape(inner),
+        None => saved_model::lacks_shape(layer).then_some(layer.name.as_str()),
+    })
+}
+
+/// The first layer around a model, which a SavedModel would have to describe too.
+fn around_model(config: &ModelConfig) -> Option<&str> {
+    config.layers.iter().find_map(|layer| match &layer.model {
+        Some(inner) => around_model(inner),
+        None => {
+            let model = layer.config.get("layer").and_then(|inner| inner.pointer("/config/layers"));
+            model.map(|_| layer.name.as_str())
         }
     })
 }
@@ -178,6 +220,7 @@ pub fn whole(
         optimizer,
         resume: file.resume.clone(),
         serving: None,
+        assets: file.assets.clone(),
     };
     Ok(Whole { tree, gaps })
 }

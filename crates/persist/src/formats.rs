@@ -1,6 +1,7 @@
 //! The table of formats, and the two functions that go through it.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use crate::container::window::Window;
 use crate::format::{keras_h5, keras_v3, safetensors, saved_model, tf_checkpoint, weights_h5};
@@ -30,6 +31,8 @@ pub struct Format {
     pub read: fn(&Location) -> Result<SavedFile, Error>,
     /// Writes a file, whole and durable or not at all.
     pub write: fn(&Location, &Tree, &WriteOptions) -> Result<(), Error>,
+    /// Whether a tree can be written, for all that can be known without writing it.
+    pub check: fn(&Path, &Tree, &WriteOptions) -> Result<(), Error>,
 }
 
 /// All formats.
@@ -46,6 +49,7 @@ pub static FORMATS: &[Format] = &[
         holds: |path| begins_with(path, b"PK") && !safetensors::holds(path),
         read: keras_v3::read,
         write: keras_v3::write,
+        check: keras_v3::check,
     },
     Format {
         name: keras_h5::NAME,
@@ -58,6 +62,7 @@ pub static FORMATS: &[Format] = &[
         holds: |path| is_hdf5(path) && keras_h5::holds(path, true),
         read: keras_h5::read,
         write: keras_h5::write,
+        check: keras_h5::check,
     },
     Format {
         name: keras_h5::WEIGHTS_NAME,
@@ -70,6 +75,7 @@ pub static FORMATS: &[Format] = &[
         holds: |path| is_hdf5(path) && keras_h5::holds(path, false),
         read: keras_h5::read,
         write: keras_h5::write_weights,
+        check: keras_h5::check_weights,
     },
     Format {
         name: weights_h5::NAME,
@@ -83,6 +89,7 @@ pub static FORMATS: &[Format] = &[
         holds: is_hdf5,
         read: weights_h5::read,
         write: weights_h5::write,
+        check: weights_h5::check,
     },
     Format {
         name: tf_checkpoint::NAME,
@@ -95,6 +102,7 @@ pub static FORMATS: &[Format] = &[
         holds: tf_checkpoint::holds,
         read: tf_checkpoint::read,
         write: tf_checkpoint::write,
+        check: tf_checkpoint::check,
     },
     Format {
         name: saved_model::NAME,
@@ -108,6 +116,7 @@ pub static FORMATS: &[Format] = &[
         holds: saved_model::holds,
         read: saved_model::read,
         write: saved_model::write,
+        check: saved_model::check,
     },
     Format {
         name: safetensors::NAME,
@@ -120,6 +129,7 @@ pub static FORMATS: &[Format] = &[
         holds: safetensors::holds,
         read: safetensors::read,
         write: safetensors::write,
+        check: |_, _, _| Ok(()),
     },
 ];
 
@@ -212,7 +222,33 @@ pub fn write(
     options: &WriteOptions,
 ) -> Result<(), Error> {
     let location = path.into();
-    let format = for_writing(&location, format, tree.model.is_some())?;
+    let format = suitable(&location, format, tree, options)?;
+    (format.write)(&location, tree, options)
+}
+
+/// Whether [`write()`] can write a model file, for all that can be known without writing it.
+///
+/// # Errors
+/// As there.
+pub fn check(
+    path: impl Into<Location>,
+    format: Option<&str>,
+    tree: &Tree,
+    options: &WriteOptions,
+) -> Result<(), Error> {
+    let location = path.into();
+    let format = suitable(&location, format, tree, options)?;
+    (format.check)(location.as_path(), tree, options)
+}
+
+/// The format for writing a tree, which it can hold.
+fn suitable(
+    location: &Location,
+    format: Option<&str>,
+    tree: &Tree,
+    options: &WriteOptions,
+) -> Result<&'static Format, Error> {
+    let format = for_writing(location, format, tree.model.is_some())?;
     if let Some(dialect) = options.dialect
         && !format.dialects.contains(&dialect)
     {
@@ -227,7 +263,7 @@ pub fn write(
             advice: "give the architecture too, or write `.weights.h5`".into(),
         });
     }
-    (format.write)(&location, tree, options)
+    Ok(format)
 }
 
 /// The format of that name; without one, that which the path's ending means.

@@ -24,6 +24,7 @@ pub mod tree;
 mod container;
 mod error;
 mod format;
+mod lookups;
 
 pub use checkpoint_state::latest_checkpoint;
 pub use convert::convert;

@@ -10,6 +10,8 @@
 //!
 //! Writing takes one [`Tree`] with everything in it.
 
+mod asset;
+mod found;
 mod serving;
 
 use std::sync::Arc;
@@ -17,6 +19,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::Error;
+pub use asset::Asset;
+pub(crate) use found::AsRead;
+pub use found::Found;
 pub use serving::{Attribute, Place, Port, Serving, ServingNode, Source};
 
 /// Which library's habits a file follows.
@@ -178,6 +183,8 @@ pub struct Call {
     pub args: Vec<Arg>,
     /// Keyword arguments.
     pub kwargs: Vec<(String, Arg)>,
+    /// Whether tf_keras' file has the tensor without a list around it, which some layers do not take for the same.
+    pub bare: bool,
 }
 
 /// A layer as configured. The `config` is canonical: Keras 3's keys, `batch_shape` for input layers, `name` inside.
@@ -195,6 +202,8 @@ pub struct LayerConfig {
     pub config: Map<String, Value>,
     /// `build_config` as found: `{"input_shape": [null, 784]}`.
     pub build_config: Option<Value>,
+    /// Shape of the tensor that the layer is called with first, or shapes of a list, where Keras 3's graph says so.
+    pub input_shape: Option<Value>,
     /// Calls in a functional model, one per use; empty in a Sequential.
     pub calls: Vec<Call>,
     /// The inner model where this layer is one.
@@ -228,6 +237,8 @@ pub struct ModelConfig {
     pub bare: (bool, bool),
     /// Other keys of the config, canonical: `trainable`, `dtype`, `build_input_shape`.
     pub config: Map<String, Value>,
+    /// The config as it stood in its file.
+    pub found: Found,
 }
 
 /// How a model was compiled, in Keras 3's words.
@@ -243,6 +254,10 @@ pub struct CompileConfig {
     pub loss_weights: Value,
     /// As `metrics`.
     pub weighted_metrics: Value,
+    /// Other arguments of `compile`: `run_eagerly`, `jit_compile`, and what newer versions have.
+    pub other: Map<String, Value>,
+    /// The config as it stood in its file.
+    pub found: Found,
 }
 
 /// One slot variable of an optimizer.
@@ -287,6 +302,8 @@ pub struct Tree {
     pub resume: Option<Value>,
     /// The prediction as a TensorFlow graph, which a SavedModel holds too; `None` where there is none.
     pub serving: Option<Serving>,
+    /// Files of layers.
+    pub assets: Vec<Asset>,
 }
 
 impl Tree {
@@ -324,6 +341,8 @@ pub struct SavedFile {
     pub resume: Option<Value>,
     /// The arrays.
     pub weights: Box<dyn WeightSource>,
+    /// Files of layers.
+    pub assets: Vec<Asset>,
 }
 
 /// What a format does not say of a layer whose class nobody knows.

@@ -61,6 +61,8 @@ fn comparable(model: &ModelConfig) -> ModelConfig {
     model.config.clear();
     for layer in &mut model.layers {
         layer.build_config = None;
+        // Keras 3's graphs alone say it.
+        layer.input_shape = None;
         layer.config.values_mut().for_each(rounded);
         layer.config.shift_remove("trainable");
         // tf_keras writes the resolved axis; in `.h5` nothing says the rank.
@@ -73,6 +75,9 @@ fn comparable(model: &ModelConfig) -> ModelConfig {
         if let Some(inner) = &mut layer.model {
             **inner = comparable(inner);
             layer.config.retain(|k, _| k == "name");
+        }
+        if let Some(inner) = layer.config.get_mut("layer").and_then(Value::as_object_mut) {
+            inner.shift_remove("build_config");
         }
         if let Some(inner) = layer.config.get_mut("layer").and_then(|l| l.get_mut("config")) {
             // Keras 3's Bidirectional sets it.
@@ -93,6 +98,8 @@ fn comparable(model: &ModelConfig) -> ModelConfig {
 
 fn comparable_compile(compile: &CompileConfig) -> CompileConfig {
     let mut compile = compile.clone();
+    // Each format has others of them.
+    compile.other.clear();
     // tf_keras' `.h5` has what "accuracy" was resolved to.
     for metric in compile.metrics.as_array_mut().into_iter().flatten() {
         if metric.pointer("/config/name").is_some_and(|n| n == "accuracy") {

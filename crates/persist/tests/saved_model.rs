@@ -188,7 +188,15 @@ fn tree() -> Tree {
         nodes: vec![node],
     };
     let resume = Some(json!({"seed": 7}));
-    Tree { model: file.model, compile: file.compile, root, optimizer, resume, serving: Some(serving) }
+    Tree {
+        model: file.model,
+        compile: file.compile,
+        root,
+        optimizer,
+        resume,
+        serving: Some(serving),
+        assets: Vec::new(),
+    }
 }
 
 fn save(path: &Path, tree: &Tree) -> Result<(), Error> {

@@ -186,6 +186,7 @@ fn tree(case: &Case) -> Tree {
             outputs: vec![],
             bare: (true, true),
             config: Default::default(),
+            found: Default::default(),
         });
     }
     tree

@@ -65,6 +65,8 @@ pub struct CompileSpec {
     pub metrics: Json,
     pub loss_weights: Json,
     pub weighted_metrics: Json,
+    /// Arguments of a file's `compile` that mean nothing here: `jit_compile`.
+    pub other: serde_json::Map<String, Json>,
 }
 
 debug!(Compiled, |c| optimizer: c.optimizer.spec(), config: c.config, iteration: c.iteration);

@@ -158,6 +158,12 @@ impl Archive {
         Ok(Some(Window::memory(path.clone(), bytes)))
     }
 
+    /// Names of all members below a folder.
+    pub(crate) fn below(&self, folder: &str) -> Vec<String> {
+        let files = self.members.keys().filter(|name| name.starts_with(folder) && !name.ends_with('/'));
+        files.cloned().collect()
+    }
+
     /// A member as text, for JSON.
     pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Error> {
         let path = self.window.path().clone();

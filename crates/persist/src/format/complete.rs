@@ -1,10 +1,31 @@
 //! What the names in a file say of layers that nobody knows.
 
 use super::{skeleton, values};
-use crate::tree::{Gap, Object};
+use crate::tree::{Gap, Object, Variable};
 
 /// Gives the empty objects of a layer what the names of its weights say: `with_custom/scale_shift/scale:0`.
 pub(crate) fn layer(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(String, Gap)>) {
+    let empty = skeleton::is_empty(object);
+    fill(object, names, slots, gaps);
+    if empty {
+        check_order(object, names, gaps);
+    }
+}
+
+/// The order of a group's names must be that of the object that was made of them, which is the layer's own variables before those inside.
+fn check_order(object: &Object, names: &[&str], gaps: &mut Vec<(String, Gap)>) {
+    let made = skeleton::by_layer(object, &skeleton::Frozen::root(None));
+    let fits = |(owned, full): (&skeleton::Owned<&Variable>, &&str)| {
+        let full = full.strip_suffix(":0").unwrap_or(full);
+        let (_, below) = owned.path.split_once('/').unwrap_or(("", &owned.path));
+        full == below || full.strip_suffix(below).is_some_and(|before| before.ends_with('/'))
+    };
+    if made.len() == names.len() && !made.iter().zip(names).all(fits) {
+        gaps.push((object.name.clone(), Gap::Order));
+    }
+}
+
+fn fill(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(String, Gap)>) {
     if object.is_model {
         for (_, child) in &mut object.children {
             layer(child, names, slots, gaps);
@@ -23,6 +44,18 @@ pub(crate) fn layer(object: &mut Object, names: &[&str], slots: &[String], gaps:
             put(object, &rest, has_slot(slots, full));
         }
     }
+    if !object.children.is_empty() {
+        gaps.push((object.name.clone(), Gap::Attributes));
+    }
+}
+
+/// Gives an empty object all weights of its group, whose names do not begin with its own.
+pub(crate) fn all(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(String, Gap)>) {
+    for full in names {
+        let full = full.strip_suffix(":0").unwrap_or(full);
+        put(object, &full.split('/').collect::<Vec<_>>(), has_slot(slots, full));
+    }
+    check_order(object, names, gaps);
     if !object.children.is_empty() {
         gaps.push((object.name.clone(), Gap::Attributes));
     }

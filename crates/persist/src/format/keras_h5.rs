@@ -14,8 +14,8 @@ use super::{complete, optimizer, resume, taken, values};
 use crate::container::hdf5::{Attribute, Hdf5, Node};
 use crate::container::window::Window;
 use crate::tree::{
-    Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
-    WriteOptions,
+    DType, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable,
+    WeightSource, WriteOptions,
 };
 use crate::{Error, Location, commit};
 
@@ -49,6 +49,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
             compile: None,
             resume,
             weights,
+            assets: Vec::new(),
         });
     };
     let version = match file.text("", "keras_version")? {
@@ -58,7 +59,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
     let json = resume::json(&file, "attribute model_config", &model_config)?;
     let dialect = version.as_deref().and_then(config::dialect_of_version);
     let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(&json));
-    let context = Context { path, dialect, form: Form::H5 };
+    let context = Context::new(path, dialect, Form::H5);
     let model = config::read_model(&context, &json)?;
     let compile = match file.text("", "training_config")? {
         Some(text) => {
@@ -84,24 +85,24 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         compile,
         resume,
         weights,
+        assets: Vec::new(),
     })
 }
 
-/// Writes a whole model.
-pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = location.as_path();
+/// The file of a whole model.
+fn root(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<Node, Error> {
     let dialect = options.dialect.unwrap_or(Dialect::TfKeras);
-    let context = Context { path, dialect, form: Form::H5 };
+    let context = Context::new(path, dialect, Form::H5);
     let mut root = Node::default();
     root.attribute("keras_version", Attribute::Text(config::version(dialect).into()));
     root.attribute("backend", Attribute::Text("tensorflow".into()));
     if let Some(model) = &tree.model {
-        let json = config::write_model(&context, model)?;
+        let json = config::model_json(&context, model)?;
         root.attribute("model_config", Attribute::Ascii(config::to_json(&json)));
     }
     let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
     if let (Some(model), Some(compile)) = (&tree.model, &tree.compile) {
-        let json = config::write_compile(&context, model, compile, rate)?;
+        let json = config::compile_json(&context, model, compile, rate)?;
         root.attribute("training_config", Attribute::Ascii(config::to_json(&json)));
     }
     weights_node(path, root.group("model_weights"), tree, dialect)?;
@@ -116,15 +117,38 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
         group.attribute("weight_names", Attribute::List(names));
     }
     resume::write(&mut root, tree);
+    Ok(root)
+}
+
+/// The file of weights alone.
+fn weights_root(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<Node, Error> {
+    let mut root = Node::default();
+    weights_node(path, &mut root, tree, options.dialect.unwrap_or(Dialect::TfKeras))?;
+    resume::write(&mut root, tree);
+    Ok(root)
+}
+
+/// Whether a tree can be written, without writing it.
+pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    root(path, tree, options).map(drop)
+}
+
+/// As [`check`], of weights alone.
+pub(crate) fn check_weights(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    weights_root(path, tree, options).map(drop)
+}
+
+/// Writes a whole model.
+pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = location.as_path();
+    let root = root(path, tree, options)?;
     commit::write_file(location, |file| root.write(path, file))
 }
 
 /// Writes weights only.
 pub(crate) fn write_weights(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
     let path = location.as_path();
-    let mut root = Node::default();
-    weights_node(path, &mut root, tree, options.dialect.unwrap_or(Dialect::TfKeras))?;
-    resume::write(&mut root, tree);
+    let root = weights_root(path, tree, options)?;
     commit::write_file(location, |file| root.write(path, file))
 }
 
@@ -136,7 +160,8 @@ fn weights_node(path: &Path, group: &mut Node, tree: &Tree, dialect: Dialect) ->
     let frozen = Frozen::root(tree.model.as_ref());
     let suffix = if dialect == Dialect::TfKeras { ":0" } else { "" };
     for (_, layer) in &tree.root.children {
-        if layer.name.is_empty() || layer.name.contains('/') || layer.name == "." {
+        // A name with slashes is a path of groups, as in Keras' own files.
+        if layer.name.split('/').any(|part| matches!(part, "" | ".")) {
             return Err(Error::Usage {
                 what: format!("{}: the layer name {:?} cannot name a group", path.display(), layer.name),
                 advice: "rename the layer".into(),
@@ -178,7 +203,12 @@ fn put(
         };
         n += 1;
     }
-    if group.array(&name, variable) { Ok(name) } else { Err(taken(path, &name)) }
+    // h5py has no bfloat16.
+    if group.array(&name, values::widened(variable, DType::BF16)) {
+        Ok(name)
+    } else {
+        Err(taken(path, &name))
+    }
 }
 
 /// The arrays of such a file.
@@ -376,6 +406,10 @@ impl WeightSource for Weights {
             if let Some(layer) = layers.iter().find(|l| l.name == child.name) {
                 let names: Vec<&str> = layer.weights.iter().map(|(name, _)| name.as_str()).collect();
                 complete::layer(child, &names, &slots, &mut gaps);
+                if skeleton::is_empty(child) {
+                    // A wrapper of a model, whose weights are named after the model's layers alone.
+                    complete::all(child, &names, &slots, &mut gaps);
+                }
             }
         }
         Ok(gaps)

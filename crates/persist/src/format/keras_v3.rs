@@ -3,15 +3,19 @@
 //! What Keras has no place for is an extra group in the HDF5 file: an extra member would make Keras unpack the
 //! whole archive.
 
-use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
 
 use super::config::{self, Context, Form};
 use super::{resume, weights_h5};
-use crate::container::hdf5::Hdf5;
+use crate::container::hdf5::{Hdf5, Node};
 use crate::container::window::Window;
 use crate::container::zip::{Archive, Writer};
 use crate::tree::{
-    Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
+    Asset, Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
+    WriteOptions,
 };
 use crate::{Error, Location, commit};
 
@@ -19,6 +23,7 @@ use crate::{Error, Location, commit};
 pub(crate) const NAME: &str = "keras";
 
 const WEIGHTS: &str = "model.weights.h5";
+const ASSETS: &str = "assets/";
 
 /// Opens a `.keras`.
 pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
@@ -41,8 +46,9 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
     let version = metadata.get("keras_version").and_then(Value::as_str).map(str::to_owned);
     let dialect = version.as_deref().and_then(config::dialect_of_version);
     let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(&json));
-    let context = Context { path, dialect, form: Form::Keras };
-    let model = config::read_model(&context, &json)?;
+    let context = Context::new(path, dialect, Form::Keras);
+    let mut model = config::read_model(&context, &json)?;
+    model.found = model.found.with_metadata(&metadata);
     let compile = match json.get("compile_config") {
         Some(compile) => config::read_compile(&context, compile, &model)?,
         None => None,
@@ -50,6 +56,12 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
     let weights = archive.member(WEIGHTS)?.ok_or_else(|| error(WEIGHTS, "no such member", "the weights"))?;
     let weights = Hdf5::open(weights)?;
     let resume = resume::read(&weights)?;
+    let mut assets = Vec::new();
+    for name in archive.below(ASSETS) {
+        if let (Some(path), Some(bytes)) = (name.strip_prefix(ASSETS), archive.member(&name)?) {
+            assets.push(Asset { path: path.into(), bytes: Arc::new(bytes) });
+        }
+    }
     let optimizer_config = config::optimizer_config(compile.as_ref());
     let rate = (dialect == Dialect::TfKeras).then(|| config::rate(optimizer_config.as_ref())).flatten();
     Ok(SavedFile {
@@ -61,27 +73,61 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         compile,
         resume,
         weights: Box::new(Weights { inner: weights_h5::Weights::new(weights, optimizer_config), rate }),
+        assets,
     })
 }
 
-/// Writes a `.keras`.
-pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = location.as_path();
+/// The members of an archive.
+struct Members {
+    metadata: Value,
+    config: Value,
+    weights: Node,
+}
+
+fn members(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<Members, Error> {
     let dialect = options.dialect.unwrap_or(Dialect::Keras3);
-    let context = Context { path, dialect, form: Form::Keras };
+    let context = Context::new(path, dialect, Form::Keras);
     let Some(model) = &tree.model else {
         return Err(Error::Usage {
             what: format!("{}: `.keras` holds a whole model, and there is only its weights", path.display()),
             advice: "give the architecture too, or write `.weights.h5`".into(),
         });
     };
-    let mut json = config::write_model(&context, model)?;
+    let stood = config::as_found::model(&context, model);
+    // What stays as it was is still of the version that it was of.
+    let metadata = stood.as_ref().and_then(|_| model.found.metadata().cloned());
+    let mut config = stood.map_or_else(|| config::write_model(&context, model), Ok)?;
     let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
-    if let (Some(compile), Value::Object(json)) = (&tree.compile, &mut json) {
-        json.insert("compile_config".into(), config::write_compile(&context, model, compile, rate)?);
+    if let Value::Object(config) = &mut config {
+        match &tree.compile {
+            Some(compile) => {
+                let compile = config::compile_json(&context, model, compile, rate)?;
+                config.insert("compile_config".into(), compile);
+            }
+            // What is empty says that nothing was compiled.
+            None => {
+                let empty = |c: &Value| c.is_null() || c.as_object().is_some_and(Map::is_empty);
+                if config.get("compile_config").is_some_and(|c| !empty(c)) {
+                    config.shift_remove("compile_config");
+                }
+            }
+        }
     }
-    let metadata = json!({"keras_version": config::version(dialect), "date_saved": super::date::now()});
-    let weights = weights_h5::node(path, tree, dialect)?;
+    let metadata = metadata.unwrap_or_else(
+        || json!({"keras_version": config::version(dialect), "date_saved": super::date::now()}),
+    );
+    Ok(Members { metadata, config, weights: weights_h5::node(path, tree, dialect)? })
+}
+
+/// Whether a tree can be written, without writing it.
+pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    members(path, tree, options).map(drop)
+}
+
+/// Writes a `.keras`.
+pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let path = location.as_path();
+    let Members { metadata, config: json, weights } = members(path, tree, options)?;
     commit::write_file(location, |file| {
         let error = |source| Error::Io { action: "write", path: path.into(), source };
         let mut zip = Writer::new(path, file);
@@ -92,6 +138,11 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
         // The bytes of the arrays, and a generous kilobyte for all that is around each.
         let size = weights.size().saturating_add(1 << 20);
         zip.member(WEIGHTS, size, |out| weights.write(path, out))?;
+        for asset in &tree.assets {
+            let bytes = asset.bytes.read()?;
+            let name = format!("{ASSETS}{}", asset.path);
+            zip.member(&name, bytes.len() as u64, |out| out.write_all(&bytes).map_err(error))?;
+        }
         zip.finish()
     })
 }

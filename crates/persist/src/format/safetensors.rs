@@ -31,6 +31,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         compile: None,
         resume: None,
         weights: Box::new(Weights { file, tensors }),
+        assets: Vec::new(),
     })
 }
 

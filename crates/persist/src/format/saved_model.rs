@@ -24,7 +24,8 @@ use crate::tree::{
 };
 use crate::{Error, Location, limits, storage};
 
-pub(crate) use write::{VARIABLES, own, write};
+pub(crate) use describe::lacks_shape;
+pub(crate) use write::{VARIABLES, check, own, write};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "saved-model";
@@ -70,6 +71,7 @@ pub(crate) fn read(folder: &Location) -> Result<SavedFile, Error> {
         compile: description.compile,
         resume,
         weights: Box::new(weights),
+        assets: Vec::new(),
     })
 }
 
@@ -87,7 +89,7 @@ fn describe(folder: &Location) -> Result<Description, Error> {
         Some(bytes) => metadata::read(file.as_path(), &bytes)?,
         None => objects::metadata(folder)?,
     };
-    let context = Context { path: folder.as_path(), dialect: Dialect::TfKeras, form: Form::H5 };
+    let context = Context::new(folder.as_path(), Dialect::TfKeras, Form::H5);
     let model = config::read_model(&context, &found.model)?;
     let compile = config::read_compile(&context, &found.training, &model)?;
     Ok(Description { version: found.version, model: Some(model), compile })

@@ -66,6 +66,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         compile: None,
         resume,
         weights: Box::new(source),
+        assets: Vec::new(),
     })
 }
 
@@ -107,6 +108,11 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
     commit::create_folder(&folder)?;
     bundle::write(location, &tensors, options.shards)?;
     checkpoint_state::write(&folder, &checkpoint_state::CheckpointState::of(name))
+}
+
+/// Whether a tree can be written, without writing it.
+pub(crate) fn check(path: &std::path::Path, tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
+    write::tensors(path, tree, true).map(drop)
 }
 
 /// Writes the checkpoint inside a SavedModel, whose folder is there.

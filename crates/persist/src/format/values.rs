@@ -43,6 +43,15 @@ pub(crate) fn convert(value: Bytes, from: DType, to: DType) -> Option<Bytes> {
     possible.then(|| -> Bytes { Arc::new(Converted { value, from, to }) })
 }
 
+/// A variable in float32 where it is of a narrower type.
+pub(crate) fn widened(variable: Variable, narrow: DType) -> Variable {
+    if variable.dtype != narrow {
+        return variable;
+    }
+    let value = variable.value.clone().and_then(|value| convert(value, narrow, DType::F32));
+    Variable { dtype: DType::F32, value, ..variable }
+}
+
 struct Converted {
     value: Bytes,
     from: DType,

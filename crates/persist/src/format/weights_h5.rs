@@ -10,10 +10,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{config, optimizer, resume, skeleton, values};
-use crate::container::hdf5::{Attribute, Hdf5, Node};
+use crate::container::hdf5::{Array, Attribute, Hdf5, Node};
 use crate::container::window::Window;
+use crate::lookups::IDF;
 use crate::tree::{
-    Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
+    DType, Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
+    WriteOptions,
 };
 use crate::{Error, Location, commit, limits};
 
@@ -34,6 +36,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         compile: None,
         resume,
         weights: Box::new(Weights::new(file, None)),
+        assets: Vec::new(),
     })
 }
 
@@ -42,6 +45,11 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
     let path = location.as_path();
     let node = node(path, tree, options.dialect.unwrap_or(Dialect::Keras3))?;
     commit::write_file(location, |file| node.write(path, file))
+}
+
+/// Whether a tree can be written, without writing it.
+pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    node(path, tree, options.dialect.unwrap_or(Dialect::Keras3)).map(drop)
 }
 
 /// What `.weights.h5` holds of a tree.
@@ -54,7 +62,13 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
             group.attribute("name", Attribute::Text(object.name.clone()));
         }
         for (i, variable) in object.variables.iter().enumerate() {
-            if !group.array(&i.to_string(), variable.clone()) {
+            let mut variable = variable.clone();
+            if dialect == Dialect::TfKeras {
+                // Which cannot read its own bfloat16.
+                variable = values::widened(variable, DType::BF16);
+            }
+            let name = if variable.name == IDF { IDF.to_owned() } else { i.to_string() };
+            if !group.array(&name, variable) {
                 return Err(super::taken(path, &vars));
             }
         }
@@ -79,6 +93,11 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
     }
     resume::write(&mut node, tree);
     Ok(node)
+}
+
+fn variable(name: &str, array: Array) -> Variable {
+    let Array { dtype, shape, value } = array;
+    Variable { name: name.into(), trainable: true, dtype, shape, value: Some(value) }
 }
 
 /// The arrays of a `.weights.h5`.
@@ -115,6 +134,8 @@ impl Weights {
             // Names come in the order of their bytes: `10` before `2`.
             match name.parse::<usize>() {
                 Ok(n) => numbers.push(n),
+                // Of a lookup, which takes it from its config too.
+                Err(_) if name == IDF => {}
                 Err(_) => return Err(self.error(vars, &format!("the array `{name}`"), "numbers as names")),
             }
         }
@@ -131,13 +152,12 @@ impl Weights {
             let path = format!("{vars}/{n}");
             let array = self.file.array(&path)?;
             let array = array.ok_or_else(|| self.error(&path, "nothing", "an array"))?;
-            out.push(Variable {
-                name: n.to_string(),
-                trainable: true,
-                dtype: array.dtype,
-                shape: array.shape,
-                value: Some(array.value),
-            });
+            out.push(variable(&n.to_string(), array));
+        }
+        if children.arrays.iter().any(|name| name == IDF)
+            && let Some(array) = self.file.array(&format!("{vars}/{IDF}"))?
+        {
+            out.push(variable(IDF, array));
         }
         Ok(Some(out))
     }
@@ -148,7 +168,11 @@ impl Weights {
             return Err(self.error(group, "groups inside groups", "fewer of them"));
         }
         let stored = self.numbered(&format!("{group}/vars"))?.unwrap_or_default();
-        object.variables = (0..stored.len()).map(|i| values::any(&format!("weight_{i}"), true)).collect();
+        let named = |(i, found): (usize, &Variable)| match found.name.as_str() {
+            IDF => values::any(IDF, false),
+            _ => values::any(&format!("weight_{i}"), true),
+        };
+        object.variables = stored.iter().enumerate().map(named).collect();
         let Some(children) = self.file.children(group)? else { return Ok(()) };
         for attribute in children.groups.into_iter().filter(|name| name != "vars") {
             let mut child = Object { name: attribute.clone(), ..Object::default() };

@@ -212,6 +212,7 @@ impl Case {
         file.weights.fill(&mut root)?;
         let optimizer = file.weights.optimizer(&self.optimizer_class(), &self.trainable())?;
         Ok(Tree {
+            assets: file.assets,
             model: file.model,
             compile: file.compile,
             root,

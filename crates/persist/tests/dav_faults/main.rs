@@ -55,6 +55,7 @@ fn layer(class: &str, value: Value) -> LayerConfig {
         name: value["name"].as_str().expect("a name").into(),
         config: config(value),
         build_config: None,
+        input_shape: None,
         calls: Vec::new(),
         model: None,
     }
@@ -78,6 +79,7 @@ fn tree(rows: usize, from: f32) -> Tree {
         outputs: Vec::new(),
         bare: (false, false),
         config: config(json!({"trainable": true})),
+        found: Default::default(),
     };
     Tree { model: Some(model), root, ..Tree::default() }
 }

@@ -9,7 +9,7 @@ mod element;
 mod read;
 mod write;
 
-pub(crate) use read::Hdf5;
+pub(crate) use read::{Array, Hdf5};
 pub(crate) use write::{Attribute, Node};
 
 /// Largest attribute that HDF5's object headers hold; lists above it are cut into numbered pieces, as Keras does.

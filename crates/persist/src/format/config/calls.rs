@@ -7,8 +7,13 @@ use crate::Error;
 use crate::tree::{Arg, Call, Dialect, LayerConfig, TensorRef};
 
 /// Layers whose further inputs are initial states, which tf_keras lists behind the input.
-const RECURRENT: &[&str] =
+pub(super) const RECURRENT: &[&str] =
     &["RNN", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"];
+
+/// What tf_keras makes of operators and functions of TensorFlow that are used as layers. Their first argument is a tensor or a list as it
+/// stands.
+pub(super) const OPERATIONS: &[&str] =
+    &["TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"];
 
 /// Names of positional arguments after the first, which tf_keras writes as keywords.
 fn positional(class: &str) -> &'static [&'static str] {
@@ -60,6 +65,18 @@ pub(super) fn attention_shapes(nodes: &Value) -> Option<Value> {
     shapes.filter(|s| s.contains_key("query_shape")).map(|shapes| json!({"shapes_dict": shapes}))
 }
 
+/// The shape of the first argument of a layer's first call, as Keras 3 says it.
+pub(super) fn input_shape(nodes: &Value) -> Option<Value> {
+    fn shape(argument: &Value) -> Option<Value> {
+        match argument {
+            Value::Array(list) if !list.is_empty() => list.iter().map(shape).collect(),
+            // One axis of any length is what stands where nobody knew.
+            other => other.pointer("/config/shape").filter(|s| s.is_array() && **s != json!([null])).cloned(),
+        }
+    }
+    shape(nodes.get(0)?.get("args")?.get(0)?)
+}
+
 fn read_keras3(cx: &Context<'_>, place: &str, node: &Map<String, Value>) -> Result<Call, Error> {
     let empty = Value::Array(Vec::new());
     let args = cx.list(&format!("{place}.args"), node.get("args").unwrap_or(&empty))?;
@@ -73,7 +90,7 @@ fn read_keras3(cx: &Context<'_>, place: &str, node: &Map<String, Value>) -> Resu
             }
         }
     }
-    Ok(Call { args, kwargs })
+    Ok(Call { args, kwargs, bare: false })
 }
 
 fn keras3_arg(cx: &Context<'_>, place: &str, value: &Value) -> Result<Arg, Error> {
@@ -114,6 +131,8 @@ fn read_tf_keras(cx: &Context<'_>, place: &str, class: &str, node: &[Value]) -> 
     let mut call = Call::default();
     // A call of one tensor may stand without a list around it.
     let single = node.first().is_some_and(Value::is_string);
+    call.bare = single;
+    let keeps_structure = OPERATIONS.contains(&class);
     let whole = Value::Array(node.to_vec());
     let entries: Vec<&Value> = if single { vec![&whole] } else { node.iter().collect() };
     let mut args = Vec::new();
@@ -122,7 +141,7 @@ fn read_tf_keras(cx: &Context<'_>, place: &str, class: &str, node: &[Value]) -> 
         // The keywords stand with each tensor, always the same.
         if let (true, Some(kwargs)) = (call.kwargs.is_empty(), list.get(3)) {
             for (name, value) in cx.map(place, kwargs)? {
-                if !value.is_null() {
+                if !value.is_null() || keeps_structure {
                     call.kwargs.push((name.clone(), tf_keras_arg(value)));
                 }
             }
@@ -139,7 +158,7 @@ fn read_tf_keras(cx: &Context<'_>, place: &str, class: &str, node: &[Value]) -> 
     let mut args = args.into_iter();
     if let Some(first) = args.next() {
         let rest: Vec<Arg> = args.collect();
-        if rest.is_empty() {
+        if rest.is_empty() && (single || !keeps_structure) {
             call.args.push(first);
         } else if RECURRENT.contains(&class) {
             call.args.push(first);
@@ -249,15 +268,32 @@ fn keras3_value(arg: &Arg, layer: &LayerConfig, layers: &Layers<'_>, index: &mut
     }
 }
 
-/// The shape of a layer's input, from its `build_config`.
+/// The shape of a layer's input, from its `build_config` or from the graph that it was read from.
 fn built_shape(layer: &LayerConfig, index: usize) -> Option<Value> {
-    let build = layer.build_config.as_ref()?;
-    if let Some(shapes) = build.get("shapes_dict").and_then(Value::as_object) {
-        return shapes.values().nth(index).or_else(|| shapes.values().next()).cloned();
-    }
-    let shape = build.get("input_shape")?;
+    let from_build = layer.build_config.as_ref().and_then(|build| of_build(build, index));
+    from_build.or_else(|| one_of(layer.input_shape.as_ref()?, index))
+}
+
+fn one_of(shape: &Value, index: usize) -> Option<Value> {
     let several = shape.as_array()?.iter().any(Value::is_array);
     if several { shape.get(index).cloned() } else { Some(shape.clone()) }
+}
+
+/// The shapes in a list of lists.
+fn flatten<'v>(shape: &'v Value, out: &mut Vec<&'v Value>) {
+    match shape.as_array() {
+        Some(list) if list.iter().any(Value::is_array) => list.iter().for_each(|s| flatten(s, out)),
+        _ => out.push(shape),
+    }
+}
+
+fn of_build(build: &Value, index: usize) -> Option<Value> {
+    if let Some(shapes) = build.get("shapes_dict").and_then(Value::as_object) {
+        let mut flat = Vec::new();
+        shapes.values().for_each(|shape| flatten(shape, &mut flat));
+        return flat.get(index).or(flat.first()).map(|shape| (*shape).clone());
+    }
+    one_of(build.get("input_shape")?, index)
 }
 
 fn write_tf_keras(
@@ -294,12 +330,17 @@ fn write_tf_keras(
             }
         }
     }
+    let whole = call.bare && first.len() == 1;
     let entry = |arg: &&Arg| match arg {
         Arg::Tensor(t) => Ok(json!([t.layer, t.node + layers.offset(&t.layer), t.tensor, kwargs])),
         Arg::Value(value) => Ok(json!(["_CONSTANT_VALUE", -1, value, kwargs])),
         Arg::List(_) => Err(cx.unsupported(place, "a list inside a list of tensors".into(), "pass one list")),
     };
-    Ok(Value::Array(first.iter().map(entry).collect::<Result<_, _>>()?))
+    let mut entries: Vec<Value> = first.iter().map(entry).collect::<Result<_, _>>()?;
+    Ok(match entries.pop() {
+        Some(one) if whole => one,
+        last => entries.into_iter().chain(last).collect(),
+    })
 }
 
 fn tf_keras_value(arg: &Arg, layers: &Layers<'_>) -> Value {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics;
 use super::objects::{self, Role};
-use super::{Context, Form};
+use super::{Context, Form, as_found};
 use crate::Error;
 use crate::format::naming::snake_case;
 use crate::format::optimizer;
@@ -13,6 +13,44 @@ use crate::tree::{CompileConfig, Dialect, ModelConfig};
 /// Arguments that one library's optimizers have and the other's have not.
 const KERAS3_ONLY: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
 const TF_KERAS_ONLY: [&str; 2] = ["jit_compile", "is_legacy_optimizer"];
+
+/// Arguments of `compile` that have a place of their own in a [`CompileConfig`].
+const COMMON: [&str; 6] =
+    ["optimizer", "optimizer_config", "loss", "metrics", "loss_weights", "weighted_metrics"];
+
+/// Arguments that each library's `compile` has besides, with their defaults.
+fn usual(cx: &Context<'_>) -> Map<String, Value> {
+    let usual = match (cx.form, cx.dialect) {
+        (Form::Keras, Dialect::TfKeras) => {
+            json!({"run_eagerly": null, "steps_per_execution": null, "jit_compile": null})
+        }
+        (Form::H5, Dialect::TfKeras) => json!({}),
+        (_, Dialect::Keras3) => json!({"run_eagerly": false, "steps_per_execution": 1, "jit_compile": false}),
+    };
+    usual.as_object().cloned().unwrap_or_default()
+}
+
+/// The other arguments in the words of a dialect.
+fn plain_other(cx: &Context<'_>, other: &Map<String, Value>) -> Map<String, Value> {
+    let mut out = usual(cx);
+    let known = out.clone();
+    for (key, value) in other {
+        // Null is the default of both.
+        let others = match cx.dialect {
+            Dialect::Keras3 => "pss_evaluation_shards",
+            Dialect::TfKeras => "auto_scale_loss",
+        };
+        let foreign =
+            key == others || cx.source.is_some_and(|source| source != cx.dialect) && !known.contains_key(key);
+        let nothing = value.is_null() && cx.dialect == Dialect::Keras3 && known.contains_key(key);
+        // `.h5` of tf_keras has no place for them.
+        let no_place = cx.form == Form::H5 && cx.dialect == Dialect::TfKeras;
+        if !foreign && !nothing && !no_place {
+            out.insert(key.clone(), value.clone());
+        }
+    }
+    out
+}
 
 /// Short names of losses and metrics that every version knows by the long one.
 const LONG_NAMES: &[(&str, &str)] = &[
@@ -68,7 +106,13 @@ pub(crate) fn read_compile(
         metrics: metrics("metrics")?,
         loss_weights: get("loss_weights").clone(),
         weighted_metrics: metrics("weighted_metrics")?,
+        other: map.iter().filter(|(key, _)| !COMMON.contains(&key.as_str())).map(owned).collect(),
+        found: as_found::keep(cx, value),
     }))
+}
+
+fn owned((key, value): (&String, &Value)) -> (String, Value) {
+    (key.clone(), value.clone())
 }
 
 /// Losses and metrics: strings, objects, lists and maps of them.
@@ -209,6 +253,7 @@ pub(crate) fn write_compile(
     compile: &CompileConfig,
     rate: Option<f32>,
 ) -> Result<Value, Error> {
+    let cx = &Context { source: compile.found.dialect().or(cx.source), ..*cx };
     let place = "compile_config";
     let optimizer = match (&compile.optimizer, rate) {
         // A string would lose the learning rate, and `.h5` has none.
@@ -235,25 +280,19 @@ pub(crate) fn write_compile(
     };
     let weighted = metrics("weighted_metrics", &compile.weighted_metrics)?;
     let metrics = metrics("metrics", &compile.metrics)?;
-    let weights = compile.loss_weights.clone();
-    Ok(match (cx.form, cx.dialect) {
-        (Form::Keras, Dialect::TfKeras) => json!({
-            "optimizer": optimizer, "loss": loss, "metrics": metrics, "loss_weights": weights,
-            "weighted_metrics": weighted, "run_eagerly": null, "steps_per_execution": null, "jit_compile": null,
-        }),
-        (Form::Keras, Dialect::Keras3) => json!({
-            "optimizer": optimizer, "loss": loss, "loss_weights": weights, "metrics": metrics,
-            "weighted_metrics": weighted, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
-        }),
-        (Form::H5, Dialect::TfKeras) => json!({
-            "loss": loss, "metrics": metrics, "weighted_metrics": weighted, "loss_weights": weights,
-            "optimizer_config": optimizer,
-        }),
-        (Form::H5, Dialect::Keras3) => json!({
-            "loss": loss, "loss_weights": weights, "metrics": metrics, "weighted_metrics": weighted,
-            "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false, "optimizer_config": optimizer,
-        }),
-    })
+    let mut out = Map::new();
+    if cx.form == Form::Keras {
+        out.insert("optimizer".into(), optimizer.clone());
+    }
+    out.insert("loss".into(), loss);
+    out.insert("loss_weights".into(), compile.loss_weights.clone());
+    out.insert("metrics".into(), metrics);
+    out.insert("weighted_metrics".into(), weighted);
+    out.extend(plain_other(cx, &compile.other));
+    if cx.form == Form::H5 {
+        out.insert("optimizer_config".into(), optimizer);
+    }
+    Ok(Value::Object(out))
 }
 
 /// Puts the accuracy that follows from the loss in the place of the string.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{KERAS3_ONLY, NOT_IN_TF_KERAS, TF_KERAS_ONLY, same};
-use super::{Context, objects};
+use super::objects::Role;
+use super::{Context, Form, dialects, objects};
 use crate::Error;
 use crate::tree::Dialect;
 
@@ -34,19 +34,8 @@ pub(super) fn canonical(
                 config.insert("axis".into(), axis);
             }
         }
-        for row in TF_KERAS_ONLY.iter().filter(|row| row.classes.contains(&class)) {
-            let Some(value) = config.shift_remove(row.key) else { continue };
-            if row.default.is_some_and(|default| !same(&value, &default())) {
-                let what = format!("`{}` = {value}, which Keras 3 does not have,", row.key);
-                return Err(cx.unsupported(place, what, "save the model without it"));
-            }
-        }
     }
-    for row in KERAS3_ONLY.iter().filter(|row| row.classes.contains(&class)) {
-        if config.get(row.key).is_some_and(|v| same(v, &(row.default)())) {
-            config.shift_remove(row.key);
-        }
-    }
+    dialects::drop_silent(Role::Layer, class, &mut config);
     // Of the base class: written by some layers always, by others only where it is set.
     if config.get("activity_regularizer").is_some_and(Value::is_null) {
         config.shift_remove("activity_regularizer");
@@ -110,6 +99,10 @@ fn rename(config: &mut Map<String, Value>, from: &str, to: &str) {
     }
 }
 
+/// Layers whose type in tf_keras is that of what they give.
+const GIVES_INDICES: &[&str] =
+    &["StringLookup", "IntegerLookup", "TextVectorization", "Discretization", "Hashing", "HashedCrossing"];
+
 /// The config of a layer of Keras' own in the words of a dialect.
 pub(super) fn plain(
     cx: &Context<'_>,
@@ -119,11 +112,14 @@ pub(super) fn plain(
 ) -> Result<Map<String, Value>, Error> {
     let mut config = objects::plain_map(cx, place, config)?;
     if cx.dialect == Dialect::Keras3 {
-        return Ok(config);
-    }
-    if NOT_IN_TF_KERAS.contains(&class) {
-        let what = format!("the layer {class}, which tf_keras does not have,");
-        return Err(cx.unsupported(place, what, "write the Keras 3 dialect"));
+        // Keras 3 takes this word in an `.h5` for its function of that name, and cannot load the layer; it is the default.
+        if cx.form == Form::H5
+            && class == "Attention"
+            && config.get("score_mode").is_some_and(|mode| mode == "dot")
+        {
+            config.shift_remove("score_mode");
+        }
+        return dialects::fit(cx, place, Role::Layer, class, config);
     }
     if class == "InputLayer" {
         let mut out = Map::new();
@@ -132,23 +128,22 @@ pub(super) fn plain(
         out.insert("sparse".into(), config.shift_remove("sparse").unwrap_or(json!(false)));
         out.insert("ragged".into(), config.shift_remove("ragged").unwrap_or(json!(false)));
         out.extend(config);
-        return Ok(out);
+        return dialects::fit(cx, place, Role::Layer, class, out);
     }
     if class == "LeakyReLU" {
         rename(&mut config, "negative_slope", "alpha");
     }
-    for row in KERAS3_ONLY.iter().filter(|row| row.classes.contains(&class)) {
-        let Some(value) = config.get(row.key) else { continue };
-        if value.is_null() || same(value, &(row.default)()) {
-            config.shift_remove(row.key);
-        } else if !row.tolerated {
-            let what = format!("`{}` = {value}, which tf_keras does not have,", row.key);
-            return Err(cx.unsupported(place, what, "write the Keras 3 dialect"));
-        }
+    if class == "Discretization" && config.get("bin_boundaries").is_some_and(|b| !b.is_null()) {
+        // tf_keras takes the one or the other.
+        config.insert("num_bins".into(), Value::Null);
     }
-    Ok(config)
+    // The type of a layer that gives indices is one of integers in tf_keras, and that of computing in Keras 3.
+    let floats = config.get("dtype").and_then(Value::as_str).is_some_and(|d| d.contains("float"));
+    if GIVES_INDICES.contains(&class) && floats {
+        config.shift_remove("dtype");
+    }
+    dialects::fit(cx, place, Role::Layer, class, config)
 }
-
 /// What tf_keras keeps in the config of an attention layer and Keras 3 beside it: `build_config` from the config.
 pub(super) fn attention_shapes(config: &Map<String, Value>) -> Option<Value> {
     let mut shapes = Map::new();

@@ -5,9 +5,10 @@
 //! `training` among the arguments of a call is kept from tf_keras, which obeys it, and dropped from Keras 3, where the
 //! model's own call overrides it.
 
+pub(crate) mod as_found;
 mod calls;
 mod compile;
-mod keys;
+mod dialects;
 mod layer;
 mod metrics;
 mod model;
@@ -21,9 +22,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::tree::Dialect;
+use crate::tree::{CompileConfig, Dialect, ModelConfig};
 
 pub(crate) use compile::{optimizer_config, rate, read_compile, write_compile};
+pub(crate) use dialects::{builds_itself, takes_training};
 pub(crate) use model::{read_model, write_model};
 
 /// How much is written around each class.
@@ -41,6 +43,14 @@ pub(crate) struct Context<'a> {
     pub(crate) path: &'a Path,
     pub(crate) dialect: Dialect,
     pub(crate) form: Form,
+    /// When writing: the dialect of the file that the config was read from, where there was one.
+    pub(crate) source: Option<Dialect>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(path: &'a Path, dialect: Dialect, form: Form) -> Self {
+        Self { path, dialect, form, source: None }
+    }
 }
 
 impl Context<'_> {
@@ -117,6 +127,22 @@ pub(crate) fn dialect_of_config(value: &Value) -> Dialect {
         }
     }
     if says(value) { Dialect::TfKeras } else { Dialect::Keras3 }
+}
+
+/// The architecture for a file: as it stood in one of the same kind and dialect, else written anew.
+pub(crate) fn model_json(cx: &Context<'_>, model: &ModelConfig) -> Result<Value, Error> {
+    as_found::model(cx, model).map_or_else(|| write_model(cx, model), Ok)
+}
+
+/// The compile config for a file, as [`model_json`].
+pub(crate) fn compile_json(
+    cx: &Context<'_>,
+    model: &ModelConfig,
+    compile: &CompileConfig,
+    rate: Option<f32>,
+) -> Result<Value, Error> {
+    let found = as_found::compile(cx, compile, model, rate);
+    found.map_or_else(|| write_compile(cx, model, compile, rate), Ok)
 }
 
 /// JSON as Python's `json.dumps` writes it: `", "`, `": "`, ASCII only.

@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::objects::{self, Role};
-use super::{Context, Form, calls, kind_of, layer};
-use crate::tree::{Dialect, LayerConfig, ModelConfig, ModelKind, TensorRef};
+use super::{Context, Form, as_found, calls, kind_of, layer};
+use crate::tree::{Dialect, Found, LayerConfig, ModelConfig, ModelKind, TensorRef};
 use crate::{Error, limits};
 
 /// Reads a model with everything below it.
 pub(crate) fn read_model(cx: &Context<'_>, value: &Value) -> Result<ModelConfig, Error> {
-    read(cx, "model", value, 0)
+    let model = read(cx, "model", value, 0)?;
+    Ok(ModelConfig { found: as_found::keep(cx, value), ..model })
 }
 
 /// Whether a class is a model whose config lists layers.
@@ -63,6 +64,7 @@ fn read(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Result<Mo
         outputs: Vec::new(),
         bare: (false, false),
         config: Map::new(),
+        found: Found::default(),
     };
     for (i, value) in layers.iter().enumerate() {
         let place = format!("{place}.layers[{i}]");
@@ -250,6 +252,7 @@ fn read_layer(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Res
             name,
             config,
             build_config,
+            input_shape: map.get("inbound_nodes").and_then(calls::input_shape),
             calls,
             model: Some(Box::new(model)),
         });
@@ -295,6 +298,7 @@ fn read_layer(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Res
         name,
         config,
         build_config,
+        input_shape: map.get("inbound_nodes").and_then(calls::input_shape),
         calls,
         model: None,
     })
@@ -318,6 +322,7 @@ fn axis_from_the_end(config: &mut Map<String, Value>, build: Option<&Value>) {
 
 /// Writes a model with everything below it.
 pub(crate) fn write_model(cx: &Context<'_>, model: &ModelConfig) -> Result<Value, Error> {
+    let cx = &Context { source: model.found.dialect().or(cx.source), ..*cx };
     let mut out = write(cx, "model", model, &model.name)?;
     let built = model.layers.first().filter(|_| model.kind == ModelKind::Sequential);
     let shape = built.filter(|l| l.class_name == "InputLayer").and_then(|l| l.config.get("batch_shape"));
@@ -391,6 +396,12 @@ fn write_layer(
 ) -> Result<Value, Error> {
     let place = format!("layer `{}` ({})", layer.name, layer.class_name);
     let registered = layer.registered_name.as_deref();
+    check_name(cx, &place, &layer.name)?;
+    if cx.dialect == Dialect::Keras3 && calls::OPERATIONS.contains(&layer.class_name.as_str()) {
+        let function = layer.config.get("function").and_then(Value::as_str).unwrap_or(&layer.class_name);
+        let what = format!("the operation {function}, for which Keras 3 has a layer of another kind,");
+        return Err(cx.unsupported(&place, what, "write tf_keras' dialect"));
+    }
     let mut out = match &layer.model {
         Some(model) => {
             let mut out = write(cx, &place, model, &layer.name)?;
@@ -420,8 +431,17 @@ fn write_layer(
         && let Some(build) = &layer.build_config
     {
         let query = build.pointer("/shapes_dict/query_shape");
-        let build = match (cx.dialect, query) {
-            (Dialect::TfKeras, Some(query)) => json!({"input_shape": query}),
+        // tf_keras knows one shape, or a list of them; Keras 3 names them by argument.
+        let first = build.get("shapes_dict").and_then(|shapes| shapes.as_object()?.values().next());
+        let states = calls::RECURRENT.contains(&layer.class_name.as_str());
+        let inputs = build
+            .get("input_shape")
+            .and_then(|shape| shape.get(0))
+            .filter(|first| states && first.is_array());
+        let build = match (cx.dialect, query.or(first), inputs) {
+            (Dialect::TfKeras, Some(shape), _) | (Dialect::Keras3, None, Some(shape)) => {
+                json!({"input_shape": shape})
+            }
             _ => build.clone(),
         };
         map.insert("build_config".into(), build);
@@ -431,6 +451,15 @@ fn write_layer(
         map.insert("inbound_nodes".into(), calls::write(cx, &place, layer, graph)?);
     }
     Ok(out)
+}
+
+/// Keras 3 takes no names with slashes.
+fn check_name(cx: &Context<'_>, place: &str, name: &str) -> Result<(), Error> {
+    if cx.dialect == Dialect::Keras3 && name.contains('/') {
+        let what = format!("the name `{name}`, whose `/` Keras 3 refuses,");
+        return Err(cx.unsupported(place, what, "write tf_keras' dialect, or rename the layer"));
+    }
+    Ok(())
 }
 
 /// tf_keras builds attention from shapes in its config, and cannot load weights without them.

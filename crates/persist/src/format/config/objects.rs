@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Context, Form, compile, layer};
+use super::{Context, Form, compile, dialects, layer};
 use crate::Error;
 use crate::tree::Dialect;
 
@@ -139,6 +139,10 @@ fn canonical_object(
     };
     let found = map.get("module").and_then(Value::as_str);
     let module = match (role.module(), &registered) {
+        (Some("keras.layers"), None) if class == "Sequential" => "keras".into(),
+        (Some("keras.layers"), None) if matches!(class.as_str(), "Functional" | "Model") => {
+            found.map_or(Value::Null, Value::from)
+        }
         (Some(module), None) => Value::from(module),
         _ => found.map_or(Value::Null, Value::from),
     };
@@ -157,7 +161,20 @@ fn canonical_object(
     if role == Role::Optimizer {
         return Ok(compile::canonical_optimizer(&class, registered.as_deref(), &module, config));
     }
-    Ok(json!({"module": module, "class_name": class, "config": config, "registered_name": registered}))
+    let object =
+        json!({"module": module, "class_name": class, "config": config, "registered_name": registered});
+    Ok(with_others(object, map))
+}
+
+/// An object with what else stood beside its config: `build_config`, and the calls of a layer in a model that is inside a layer.
+fn with_others(object: Value, map: &Map<String, Value>) -> Value {
+    let Value::Object(mut object) = object else { return object };
+    for (key, value) in map.iter().filter(|(key, _)| *key != "shared_object_id") {
+        if !object.contains_key(key) {
+            object.insert(key.clone(), value.clone());
+        }
+    }
+    Value::Object(object)
 }
 
 /// Class without package, and the registered name of a class of the user's.
@@ -285,13 +302,23 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
             if role == Role::Initializer {
                 drop_unset_axes(&mut config);
             }
-            Value::Object(config)
+            Value::Object(match registered {
+                None => dialects::fit(cx, &place, role, class, config)?,
+                Some(_) => config,
+            })
         }
         other => other.cloned().unwrap_or_default(),
     };
     // In `.h5`, layers inside layers have the full form that those of a model have not.
     let short = matches!(role, Role::Loss | Role::Metric);
-    Ok(wrap(cx, short, map.get("module").unwrap_or(&Value::Null), class, registered, config))
+    let calls = map.get("inbound_nodes").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
+    if calls && cx.source.is_some_and(|source| source != cx.dialect) {
+        let what =
+            "a functional model inside a layer, whose calls the other library writes otherwise,".into();
+        return Err(cx.unsupported(&place, what, "write the dialect of the file"));
+    }
+    let wrapped = wrap(cx, short, map.get("module").unwrap_or(&Value::Null), class, registered, config);
+    Ok(if short { wrapped } else { with_others(wrapped, map) })
 }
 
 /// Puts around a config what the form has around it; `short`: where `.h5` has class and config alone.

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::tree::{Arg, Dialect, ModelConfig, ModelKind};
 
 fn context(dialect: Dialect, form: Form) -> Context<'static> {
-    Context { path: Path::new("test"), dialect, form }
+    Context::new(Path::new("test"), dialect, form)
 }
 
 fn read(dialect: Dialect, value: &Value) -> ModelConfig {
@@ -68,8 +68,124 @@ fn recurrent_layers_of_older_files() {
 
     let mut value = value;
     value["config"]["layers"][0]["config"]["time_major"] = json!(true);
-    let error = read_model(&context(Dialect::TfKeras, Form::H5), &value).unwrap_err().to_string();
-    assert!(error.contains("time_major"), "{error}");
+    // What says something stays in its dialect.
+    let model = read(Dialect::TfKeras, &value);
+    let back = write_model(&context(Dialect::TfKeras, Form::H5), &model).unwrap();
+    assert_eq!(back.pointer("/config/layers/0/config/time_major").unwrap(), true);
+    value["config"]["layers"][0]["config"]["recurrent_activation"] = json!("sigmoid");
+    let error =
+        write_model(&context(Dialect::Keras3, Form::H5), &read(Dialect::TfKeras, &value)).unwrap_err();
+    assert!(error.to_string().contains("`time_major` = true"), "{error}");
+}
+
+/// A Sequential of one layer that was read in one dialect, written in another; its config.
+fn written(from: Dialect, to: Dialect, layer: Value) -> Result<Value, Error> {
+    let value = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}});
+    let written = write_model(&context(to, Form::Keras), &read(from, &value))?;
+    Ok(written.pointer("/config/layers/0/config").unwrap().clone())
+}
+
+/// For every class that both libraries have, and every key that one of them alone takes: what says nothing is left out for the other, what says
+/// something is refused by name, and the own dialect keeps it.
+#[test]
+fn keys_of_one_library() {
+    let table: Value = serde_json::from_str(include_str!("dialects.json")).unwrap();
+    let mut seen = 0;
+    for (class, row) in table["layers"].as_object().unwrap() {
+        if !row["keras3"].is_object() || !row["tf_keras"].is_object() || class == "InputLayer" {
+            continue;
+        }
+        for (own, other, key) in
+            [(Dialect::Keras3, Dialect::TfKeras, "keras3"), (Dialect::TfKeras, Dialect::Keras3, "tf_keras")]
+        {
+            for (name, silent) in row[key].as_object().unwrap() {
+                if super::dialects::is_ignored(class, name)
+                    || name == "negative_slope"
+                    || name.ends_with("_shape")
+                {
+                    continue;
+                }
+                let layer = |value: &Value| {
+                    let build = json!({"input_shape": [null, 4, 3]});
+                    json!({"class_name": class, "config": {"name": "l", name.as_str(): value}, "build_config": build})
+                };
+                for value in silent.as_array().unwrap() {
+                    let config =
+                        written(own, other, layer(value)).unwrap_or_else(|e| panic!("{class} {name}: {e}"));
+                    assert!(config.get(name).is_none(), "{class} {name}");
+                }
+                let says = json!("something");
+                let error = written(own, other, layer(&says)).expect_err(name).to_string();
+                assert!(error.contains(&format!("`{name}`")), "{class}: {error}");
+                assert_eq!(written(own, own, layer(&says)).unwrap()[name], says, "{class}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+/// Classes that one library does not have are refused for it, by name.
+#[test]
+fn classes_of_one_library() {
+    for (class, from, to) in [
+        ("LocallyConnected1D", Dialect::TfKeras, Dialect::Keras3),
+        ("ThresholdedReLU", Dialect::TfKeras, Dialect::Keras3),
+        ("RMSNormalization", Dialect::Keras3, Dialect::TfKeras),
+        ("MelSpectrogram", Dialect::Keras3, Dialect::TfKeras),
+    ] {
+        let layer = json!({"class_name": class, "config": {"name": "l"}});
+        assert!(written(from, from, layer.clone()).is_ok());
+        let error = written(from, to, layer).unwrap_err().to_string();
+        assert!(error.contains(class), "{error}");
+    }
+}
+
+/// What neither library of today has is a newer version's: its own dialect keeps it, the other one cannot take it.
+#[test]
+fn keys_of_later_versions() {
+    let layer =
+        |value: Value| json!({"class_name": "Dense", "config": {"name": "d", "units": 3, "novelty": value}});
+    for (own, other) in [(Dialect::Keras3, Dialect::TfKeras), (Dialect::TfKeras, Dialect::Keras3)] {
+        assert_eq!(written(own, own, layer(json!(7))).unwrap()["novelty"], 7);
+        let error = written(own, other, layer(json!(7))).unwrap_err().to_string();
+        assert!(error.contains("`novelty` = 7"), "{error}");
+        assert!(written(own, other, layer(Value::Null)).unwrap().get("novelty").is_none());
+    }
+    // In initializers too.
+    let axes = |axes: Value| {
+        let initializer =
+            json!({"class_name": "GlorotUniform", "config": {"seed": null, "input_axes": axes}});
+        json!({"class_name": "Dense", "config": {"name": "d", "units": 3, "kernel_initializer": initializer}})
+    };
+    let error = written(Dialect::Keras3, Dialect::TfKeras, axes(json!([0]))).unwrap_err().to_string();
+    assert!(error.contains("`input_axes`"), "{error}");
+    let own = written(Dialect::Keras3, Dialect::Keras3, axes(json!([0]))).unwrap();
+    assert_eq!(own.pointer("/kernel_initializer/config/input_axes").unwrap(), &json!([0]));
+}
+
+/// tf_keras: an operator's tensor stands without a list around it, and a list of one is something else.
+#[test]
+fn operators_of_tf_keras() {
+    let op = |name: &str, class: &str, nodes: Value| json!({"class_name": class, "name": name, "inbound_nodes": nodes, "config": {"name": name, "function": "math.add_n"}});
+    let nodes = [
+        ("alone", json!([["x", 0, 0, {"y": 3.0, "name": null}]])),
+        ("listed", json!([[["x", 0, 0, {}]]])),
+        ("several", json!([[["x", 0, 0, {"axis": 1}], ["x", 0, 0, {"axis": 1}]]])),
+    ];
+    let mut layers = vec![json!({"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+        "config": {"name": "x", "batch_input_shape": [null, 2]}})];
+    layers.extend(nodes.iter().map(|(name, nodes)| op(name, "TFOpLambda", nodes.clone())));
+    let value = json!({"class_name": "Functional", "config": {"name": "m", "layers": layers,
+        "input_layers": [["x", 0, 0]], "output_layers": [["alone", 0, 0]]}});
+    let back = write_model(&context(Dialect::TfKeras, Form::H5), &read(Dialect::TfKeras, &value)).unwrap();
+    for (i, (name, nodes)) in nodes.iter().enumerate() {
+        assert_eq!(
+            back.pointer(&format!("/config/layers/{}/inbound_nodes", i + 1)).unwrap(),
+            nodes,
+            "{name}"
+        );
+    }
 }
 
 #[test]

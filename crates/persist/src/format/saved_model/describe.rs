@@ -21,7 +21,7 @@ pub(super) type Identifiers = HashMap<DraftObject, &'static str>;
 
 /// The bytes of the file, and what its objects are.
 pub(super) fn write(path: &Path, tree: &Tree, draft: &Draft) -> Result<(Vec<u8>, Identifiers), Error> {
-    let context = Context { path, dialect: Dialect::TfKeras, form: Form::H5 };
+    let context = Context::new(path, Dialect::TfKeras, Form::H5);
     let mut writer = Writer { draft, nodes: Vec::new(), identifiers: Identifiers::new() };
     if let Some(model) = &tree.model {
         let json = config::write_model(&context, model)?;
@@ -193,6 +193,7 @@ fn about_layer(layer: &LayerConfig, json: &Value) -> Map<String, Value> {
             about.insert(key.into(), config.and_then(|c| c.get(key)).cloned().unwrap_or_default());
         }
     }
+    about.insert("expects_training_arg".into(), config::takes_training(&layer.class_name).into());
     about.insert("stateful".into(), config.and_then(|c| c.get("stateful")).cloned().unwrap_or(json!(false)));
     if let Some(shape) = built_shape(layer) {
         about.insert("build_input_shape".into(), shape);
@@ -207,8 +208,31 @@ fn shape_json(shape: &Value) -> Value {
 
 /// The shape, or the shapes, that a layer was built for.
 fn built_shape(layer: &LayerConfig) -> Option<Value> {
-    let shape = layer.build_config.as_ref()?.get("input_shape")?;
+    let built = layer.build_config.as_ref().and_then(|build| {
+        let named = || build.get("shapes_dict")?.as_object()?.values().next();
+        build.get("input_shape").or_else(named)
+    });
+    let shape = built.or(layer.input_shape.as_ref()).cloned().or_else(|| any_shape(&layer.class_name))?;
     let list = shape.as_array()?;
     let several = !list.is_empty() && list.iter().all(Value::is_array);
-    Some(if several { list.iter().map(shape_json).collect() } else { shape_json(shape) })
+    Some(if several { list.iter().map(shape_json).collect() } else { shape_json(&shape) })
+}
+
+/// A shape for tf_keras' layers without weights that look at its rank alone.
+fn any_shape(class: &str) -> Option<Value> {
+    let rank = match class {
+        "GlobalAveragePooling1D" | "GlobalMaxPooling1D" => 3,
+        "GlobalAveragePooling3D" | "GlobalMaxPooling3D" => 5,
+        "GlobalAveragePooling2D" | "GlobalMaxPooling2D" | "UnitNormalization" => 4,
+        "Dropout" | "AlphaDropout" | "GaussianDropout" | "GaussianNoise" | "Discretization" => 2,
+        _ if class.starts_with("SpatialDropout") || class.starts_with("Random") => 4,
+        _ => return None,
+    };
+    Some(vec![Value::Null; rank].into())
+}
+
+/// Whether nobody says the shape that tf_keras needs to build a layer, which it does itself where it has no variables.
+pub(crate) fn lacks_shape(layer: &LayerConfig) -> bool {
+    let known = layer.registered_name.is_none() && config::builds_itself(&layer.class_name);
+    layer.class_name != "InputLayer" && !known && built_shape(layer).is_none() && layer.build_config.is_none()
 }

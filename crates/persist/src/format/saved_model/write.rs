@@ -28,9 +28,14 @@ pub(crate) fn own(name: &str) -> bool {
     [GRAPH, METADATA, FINGERPRINT, ASSETS, VARIABLES].contains(&name)
 }
 
-/// Writes a directory.
-pub(crate) fn write(target: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = target.as_path();
+/// What a directory holds beside the variables.
+struct Contents {
+    tree: Tree,
+    metadata: Vec<u8>,
+    saved: Vec<u8>,
+}
+
+fn contents(path: &Path, tree: &Tree) -> Result<Contents, Error> {
     let Some(model) = &tree.model else {
         return Err(Error::Usage {
             what: format!(
@@ -47,6 +52,17 @@ pub(crate) fn write(target: &Location, tree: &Tree, options: &WriteOptions) -> R
     let draft = tf_checkpoint::model_draft(&tree)?;
     let (metadata, identifiers) = describe::write(path, &tree, &draft)?;
     let saved = saved_model(path, &tree, &draft, &identifiers)?;
+    Ok(Contents { tree, metadata, saved })
+}
+
+/// Whether a tree can be written, without writing it.
+pub(crate) fn check(path: &Path, tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
+    contents(path, tree).map(drop)
+}
+
+/// Writes a directory.
+pub(crate) fn write(target: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
+    let Contents { tree, metadata, saved } = contents(target.as_path(), tree)?;
 
     commit::create_folder(target.folder())?;
     if target.local().is_some_and(std::path::Path::is_dir) && !super::holds(target) {

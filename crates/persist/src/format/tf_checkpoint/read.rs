@@ -116,8 +116,15 @@ impl WeightSource for Checkpoint {
 }
 
 /// What SavedModels keep beside the layers' own attributes: lists of the same variables, functions.
-const BESIDE: [&str; 5] =
-    ["keras_api", "variables", "trainable_variables", "non_trainable_variables", "regularization_losses"];
+const BESIDE: [&str; 6] = [
+    "keras_api",
+    "variables",
+    "trainable_variables",
+    "non_trainable_variables",
+    "regularization_losses",
+    // Where a layer's random numbers go on, which no other format has.
+    "_random_generator",
+];
 
 /// Completes skeletons from the graph.
 struct Completer<'a> {
@@ -270,13 +277,16 @@ impl Filler<'_> {
 
     /// Reports the variables of the file's layers that the model has no place for.
     fn unused(&mut self, model: Id) {
+        let generators = generators(self.graph, model);
         let mut seen = BTreeSet::new();
         let mut next = vec![(model, String::new(), true)];
         while let Some((id, path, layers_only)) = next.pop() {
             if !seen.insert(id) {
                 continue;
             }
-            if let Some(stored) = self.graph.variable(id).filter(|_| !self.used.contains(&id)) {
+            if let Some(stored) =
+                self.graph.variable(id).filter(|_| !self.used.contains(&id) && !generators.contains(&id))
+            {
                 let name = if stored.full_name.is_empty() { &path } else { &stored.full_name };
                 self.mismatches.push(format!("{path}: the file's variable `{name}` is not in the model"));
             }
@@ -288,6 +298,19 @@ impl Filler<'_> {
             next.extend(edges.map(|(edge, id)| (*id, join(&path, edge), false)));
         }
     }
+}
+
+/// Objects of the random generators of a model's layers.
+fn generators(graph: &Graph, model: Id) -> BTreeSet<Id> {
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+    let mut next = vec![(model, false)];
+    while let Some((id, inside)) = next.pop() {
+        // What is found inside a generator counts, however it was seen before.
+        let new = if inside { found.insert(id) } else { seen.insert(id) };
+        let Some(node) = graph.node(id).filter(|_| new) else { continue };
+        next.extend(node.edges.iter().map(|(edge, id)| (*id, inside || edge == "_random_generator")));
+    }
+    found
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -158,6 +158,11 @@ fn object(
         draft.child(node, edge);
     }
     for variable in &object_.variables {
+        let mut variable = variable.clone();
+        if class == "BatchNormalization" {
+            // Which tf_keras keeps in float32 where it computes in half precision.
+            variable = values::widened(values::widened(variable, DType::F16), DType::BF16);
+        }
         let mut target = None;
         for edge in layers::variable_edges(class, &variable.name) {
             match target {

@@ -1,0 +1,40 @@
+//! Configs that are written as they stood in their file.
+
+use serde_json::Value;
+
+use super::{Context, Form, read_compile, read_model};
+use crate::tree::{AsRead, CompileConfig, Found, ModelConfig};
+
+/// What is kept of a config that was read.
+pub(super) fn keep(cx: &Context<'_>, json: &Value) -> Found {
+    Found(Some(
+        AsRead { dialect: cx.dialect, full: cx.form == Form::Keras, json: json.clone(), metadata: None }
+            .into(),
+    ))
+}
+
+/// What stood in the file where that was one of this form and dialect.
+fn stood<'a>(cx: &Context<'_>, found: &'a Found) -> Option<&'a Value> {
+    let read = found.0.as_deref().filter(|r| r.dialect == cx.dialect && r.full == (cx.form == Form::Keras));
+    read.map(|r| &r.json)
+}
+
+/// The architecture as it stood, if it still says the same.
+pub(crate) fn model(cx: &Context<'_>, model: &ModelConfig) -> Option<Value> {
+    let json = stood(cx, &model.found)?;
+    read_model(cx, json).is_ok_and(|read| read == *model).then(|| json.clone())
+}
+
+/// The compile config as it stood, if it still says the same, the learning rate `rate` included.
+pub(super) fn compile(
+    cx: &Context<'_>,
+    compile: &CompileConfig,
+    model: &ModelConfig,
+    rate: Option<f32>,
+) -> Option<Value> {
+    let json = stood(cx, &compile.found)?;
+    let read = read_compile(cx, json, model).ok()??;
+    let config = super::optimizer_config(Some(&read));
+    let changed = rate.is_some_and(|now| super::rate(config.as_ref()).is_some_and(|then| then != now));
+    (read == *compile && !changed).then(|| json.clone())
+}

@@ -1,0 +1,195 @@
+//! Where the two dialects' configs differ: for every class, which keys each library takes (dialects.json, made by make_dialects.py).
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Context;
+use super::objects::Role;
+use crate::Error;
+use crate::tree::Dialect;
+
+/// Values of a key that say nothing.
+type Silent = Vec<Value>;
+
+/// What a class takes.
+#[derive(Deserialize)]
+struct Row {
+    /// Keys that both libraries take.
+    both: Vec<String>,
+    /// Those of them that tf_keras takes and does not write.
+    #[serde(default)]
+    unwritten: Vec<String>,
+    /// Keys that Keras 3 alone takes; `None`: it has no such class.
+    keras3: Option<HashMap<String, Silent>>,
+    /// Keys that tf_keras alone takes; `None`: it has no such class.
+    tf_keras: Option<HashMap<String, Silent>>,
+    /// Whether tf_keras must be told the shape that a layer was built for.
+    #[serde(default)]
+    builds: bool,
+    /// Whether tf_keras' class is called with `training`.
+    #[serde(default)]
+    trains: bool,
+}
+
+impl Row {
+    fn only(&self, dialect: Dialect) -> Option<&HashMap<String, Silent>> {
+        match dialect {
+            Dialect::Keras3 => self.keras3.as_ref(),
+            Dialect::TfKeras => self.tf_keras.as_ref(),
+        }
+    }
+
+    /// Whether a value of a key that a dialect does not take says nothing.
+    fn is_silent(&self, key: &str, value: &Value, dialect: Dialect) -> bool {
+        let found = self.only(other(dialect)).and_then(|only| only.get(key));
+        value.is_null() || found.is_some_and(|silent| silent.iter().any(|v| same(v, value)))
+    }
+}
+
+/// Rows by kind and class.
+static TABLE: LazyLock<HashMap<String, HashMap<String, Row>>> = LazyLock::new(|| {
+    let table = serde_json::from_str(include_str!("dialects.json"));
+    debug_assert!(table.is_ok(), "{:?}", table.as_ref().err());
+    table.unwrap_or_default()
+});
+
+/// Keys that say nothing whatever their value: tf_keras' layers write what their base classes have and they ignore, which of several equal
+/// ways computes them, and what is beside the config in other files.
+const IGNORED: &[(&str, &[&str])] = &[
+    ("groups", &["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]),
+    ("groups", DEPTHWISE),
+    ("kernel_initializer", DEPTHWISE),
+    ("kernel_regularizer", DEPTHWISE),
+    ("kernel_constraint", DEPTHWISE),
+    ("implementation", &["GRU", "GRUCell", "LSTM", "LSTMCell", "SimpleRNN"]),
+    ("input_length", &["Embedding"]),
+    ("fused", &["BatchNormalization"]),
+    ("use_cudnn", &["GRU", "LSTM"]),
+    // Of layers without weights.
+    (
+        "trainable",
+        &["Discretization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "InputLayer"],
+    ),
+];
+
+const DEPTHWISE: &[&str] = &["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"];
+
+/// Of every layer.
+const IGNORED_EVERYWHERE: &[&str] = &["batch_input_shape", "dynamic", "autocast", "rng_type", "build_config"];
+
+fn row(role: Role, class: &str) -> Option<&'static Row> {
+    let kind = match role {
+        Role::Layer => "layers",
+        Role::Initializer => "initializers",
+        Role::Regularizer => "regularizers",
+        Role::Constraint => "constraints",
+        Role::Loss => "losses",
+        Role::Metric => "metrics",
+        _ => return None,
+    };
+    TABLE.get(kind)?.get(class)
+}
+
+fn other(dialect: Dialect) -> Dialect {
+    match dialect {
+        Dialect::Keras3 => Dialect::TfKeras,
+        Dialect::TfKeras => Dialect::Keras3,
+    }
+}
+
+fn library(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Keras3 => "Keras 3",
+        Dialect::TfKeras => "tf_keras",
+    }
+}
+
+pub(super) fn is_ignored(class: &str, key: &str) -> bool {
+    IGNORED_EVERYWHERE.contains(&key)
+        || IGNORED.iter().any(|(k, classes)| *k == key && classes.contains(&class))
+}
+
+/// Whether tf_keras builds layers of a class itself, without being told a shape. False for classes that nobody knows.
+pub(crate) fn builds_itself(class: &str) -> bool {
+    row(Role::Layer, class).is_some_and(|row| row.tf_keras.is_some() && !row.builds)
+}
+
+/// Whether tf_keras calls layers of a class with `training`.
+pub(crate) fn takes_training(class: &str) -> bool {
+    row(Role::Layer, class).is_none_or(|row| row.trains)
+}
+
+/// Drops from a config, read in one dialect, the keys that the other one does not have and that say nothing here.
+pub(super) fn drop_silent(role: Role, class: &str, config: &mut Map<String, Value>) {
+    let Some(row) = row(role, class) else { return };
+    config.retain(|key, value| {
+        let lone = [Dialect::Keras3, Dialect::TfKeras].into_iter().any(|d| {
+            row.only(d).is_some_and(|only| only.contains_key(key)) && row.is_silent(key, value, other(d))
+        });
+        let default = row.unwritten.contains(key) && (value.is_null() || *value == false);
+        let base = matches!(key.as_str(), "trainable" | "activity_regularizer" | "shape" | "batch_shape");
+        base || !(lone || default || is_ignored(class, key))
+    });
+}
+
+/// A config of Keras' own class in the words of a dialect: what its class does not take there and says nothing is left out.
+///
+/// # Errors
+/// The class is not there, or does not take a key that says something.
+pub(super) fn fit(
+    cx: &Context<'_>,
+    place: &str,
+    role: Role,
+    class: &str,
+    config: Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
+    let Some(row) = row(role, class) else { return Ok(config) };
+    let (to, there) = (library(cx.dialect), library(other(cx.dialect)));
+    let advice = format!("write {there}'s dialect, or save the model without it");
+    let Some(only) = row.only(cx.dialect) else {
+        return Err(cx.unsupported(place, format!("the class {class}, which {to} does not have,"), &advice));
+    };
+    let elsewhere = row.only(other(cx.dialect));
+    let reduction = config.get("reduction").and_then(Value::as_str).filter(|_| role == Role::Loss);
+    if let (Some(word @ ("mean" | "mean_with_sample_weight")), Dialect::TfKeras) = (reduction, cx.dialect) {
+        return Err(cx.unsupported(
+            place,
+            format!("`reduction` = \"{word}\", which {to} does not have,"),
+            &advice,
+        ));
+    }
+    let mut out = Map::new();
+    for (key, value) in config {
+        let taken = row.both.contains(&key) || only.contains_key(&key);
+        // What neither of them has is a newer version's, and stays in its dialect.
+        let newer = !taken && elsewhere.is_none_or(|keys| !keys.contains_key(&key));
+        if taken || (newer && cx.source.is_none_or(|source| source == cx.dialect)) {
+            out.insert(key, value);
+        } else if !says_nothing(row, role, class, &key, &value, cx.dialect) {
+            let shown: String = value.to_string().chars().take(80).collect();
+            return Err(cx.unsupported(
+                place,
+                format!("`{key}` = {shown}, which {to} does not have,"),
+                &advice,
+            ));
+        }
+    }
+    Ok(out)
+}
+
+fn says_nothing(row: &Row, role: Role, class: &str, key: &str, value: &Value, dialect: Dialect) -> bool {
+    let usual = role == Role::Loss && key == "dtype" && value == "float32";
+    usual || is_ignored(class, key) || row.is_silent(key, value, dialect)
+}
+
+/// Whether two values of a config mean the same: numbers as numbers.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        _ => a == b,
+    }
+}
