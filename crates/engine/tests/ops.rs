@@ -6,6 +6,7 @@ mod common;
 use std::collections::HashMap;
 
 use rhyton_engine::autograd::gradients;
+use rhyton_engine::device::once::run_once;
 use rhyton_engine::export::{Exporter, Nodes, Operand, Source};
 use rhyton_engine::graph::{Expr, Kind, Tensor, trace};
 use rhyton_engine::ops::{OPS, pointwise};
@@ -102,6 +103,38 @@ fn every_op() {
             check_all(&name, &case.inputs, &common::given(case), &case.differentiable, case.tolerance, make);
         }
     }
+}
+
+/// Inputs, outputs and scratch in as many parts as a dispatch may bind: what an op reads and writes is the same.
+#[test]
+fn every_op_on_a_device_that_binds_little() {
+    let Some(gpu) = common::limited(1024) else { return };
+    let mut ran = 0;
+    for row in OPS {
+        for (i, case) in (row.cases)().iter().enumerate() {
+            let (graph, out) = trace(|| {
+                let xs: Vec<Tensor> =
+                    case.inputs.iter().enumerate().map(|(i, t)| Tensor::input(i, t.clone())).collect();
+                let infer = |t: &[TensorType]| case.op.infer(t).map(|t| vec![t]);
+                Ok(oracle::edge(Tensor::apply(Kind::Op(case.op.clone()), &xs, infer)))
+            })
+            .expect("a graph");
+            let (name, given) = (format!("{} case {i} in parts", row.name), common::given(case));
+            let wait = pollster::block_on::<rhyton_engine::graph::Reading>;
+            let found = match run_once(&gpu, &graph, &[out], &given, wait) {
+                Ok(ran) => ran.outputs,
+                // Some drivers bind ten buffers in a dispatch.
+                Err(e) if e.to_string().contains("bindings, since the device binds") => continue,
+                Err(e) => panic!("{name}: {e}"),
+            };
+            let values = oracle::run(&graph, &given);
+            let error = common::worst(&found[0], oracle::value(&values, out));
+            assert!(error <= case.tolerance, "{name}: off by {error:.3e}");
+            let large = |t: &TensorType| t.len() > 256;
+            ran += usize::from(case.inputs.iter().any(large) || large(graph.edge_type(out)));
+        }
+    }
+    assert!(ran > 10, "only {ran} cases have anything in parts");
 }
 
 #[test]

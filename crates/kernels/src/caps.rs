@@ -17,9 +17,26 @@ pub struct Caps {
     pub workgroups: u32,
     /// Bytes of one storage binding.
     pub binding_bytes: u64,
+    /// Bytes of one buffer.
+    pub buffer_bytes: u64,
 }
 
 impl Caps {
+    /// Words of a part of what is larger than one binding: as many as one binds, ending at a multiple of 256 bytes.
+    pub fn part_words(&self) -> usize {
+        usize::try_from(self.binding_bytes / 256 * 64).unwrap_or(usize::MAX).max(64)
+    }
+
+    /// Words of a buffer that can be bound as a whole.
+    pub fn buffer_words(&self) -> usize {
+        usize::try_from(self.buffer_bytes / 256 * 64).unwrap_or(usize::MAX).min(self.part_words())
+    }
+
+    /// Bindings that a stretch of this many words takes.
+    pub fn parts(&self, words: usize) -> usize {
+        words.div_ceil(self.part_words()).max(1)
+    }
+
     /// WebGPU's default limits: what every device has.
     pub fn portable() -> Self {
         Caps {
@@ -30,6 +47,7 @@ impl Caps {
             workgroup_memory: 16 << 10,
             workgroups: 65_535,
             binding_bytes: 128 << 20,
+            buffer_bytes: 256 << 20,
         }
     }
 

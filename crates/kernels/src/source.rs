@@ -21,6 +21,26 @@ pub struct Request<'a> {
     pub writable: u32,
     /// The same for the program's operands.
     pub writable_operands: u32,
+    /// Which of them are bound in several parts.
+    pub parts: Parts,
+}
+
+/// How what is larger than a device binds at once is bound: in parts, one behind the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Words of each part but the last.
+    pub words: usize,
+    /// Parts of the kernel's bindings (group 0), in order; those that are missing here have one.
+    pub kernel: Vec<usize>,
+    /// Parts of the program's bindings (group 1).
+    pub program: Vec<usize>,
+}
+
+/// The bindings of a group whose storage bindings have these parts: number of the storage binding, and which part. All first parts,
+/// so that these are numbered as if there were no others, then the rest.
+pub fn bindings_with_parts(count: usize, parts: &[usize]) -> Vec<(usize, usize)> {
+    let more = |k: usize| (1..parts.get(k).copied().unwrap_or(1)).map(move |part| (k, part));
+    (0..count).map(|k| (k, 0)).chain((0..count).flat_map(more)).collect()
 }
 
 /// Why there is no source.
@@ -65,10 +85,10 @@ pub fn source(request: &Request) -> Result<String, SourceError> {
     let row = kernel(request.kernel)
         .ok_or_else(|| SourceError(format!("the kernel table has no row {}", request.kernel)))?;
     let body = kernel_text(row, request)?;
-    let program = if is_identity(request.program) {
+    let program = if is_identity(request.program) && request.parts.program.iter().all(|n| *n == 1) {
         library::IDENTITY_STORE.to_string()
     } else {
-        store_function(request.program, request.writable_operands)?
+        store_function(request.program, request)?
     };
     let uniforms = uniforms(request.program.words());
     let library = library::needed(&format!("{body}\n{program}"));
@@ -99,7 +119,90 @@ fn kernel_text(row: &Kernel, request: &Request) -> Result<String, SourceError> {
             )?;
         }
     }
+    for (k, part) in bindings_with_parts(row.bindings.len(), &request.parts.kernel) {
+        let name = row.bindings[k].0;
+        if request.parts.kernel.get(k).is_none_or(|n| *n < 2) {
+            continue;
+        }
+        if part == 0 {
+            text = calls_for_indexing(&text, name);
+            continue;
+        }
+        // The first part's declaration says how the others are declared.
+        let first = text.lines().find(|l| l.contains(&format!("> {name}: array<"))).map(str::to_owned);
+        let first =
+            first.ok_or_else(|| SourceError(format!("shaders/{}.wgsl declares no {name}", row.name)))?;
+        let (_, ty) = first.split_once("array<").unwrap_or_default();
+        let (_, access) = first.split_once("var<storage, ").unwrap_or_default();
+        let (ty, access) =
+            (ty.split('>').next().unwrap_or_default(), access.split('>').next().unwrap_or_default());
+        let at = bindings_with_parts(row.bindings.len(), &request.parts.kernel)
+            .iter()
+            .position(|b| *b == (k, part));
+        let _ = writeln!(
+            text,
+            "\n@group(0) @binding({}) var<storage, {access}> {name}_{part}: array<{ty}>;",
+            at.unwrap_or_default()
+        );
+        if part + 1 == request.parts.kernel[k] {
+            text.push_str(&reads_parts(name, ty, part + 1, request.parts.words));
+        }
+    }
     Ok(text)
+}
+
+/// The function that reads element i of what is bound in several parts.
+fn reads_parts(name: &str, ty: &str, parts: usize, words: usize) -> String {
+    let mut text = format!("\nfn {name}_element(i: u32) -> {ty} {{\n");
+    for part in (1..parts).rev() {
+        let first = part * words;
+        let _ =
+            writeln!(text, "    if (i >= {first}u) {{\n        return {name}_{part}[i - {first}u];\n    }}");
+    }
+    let _ = writeln!(text, "    return {name}[i];\n}}");
+    text
+}
+
+/// The function that writes element i of what is bound in several parts.
+fn writes_parts(name: &str, parts: usize, words: usize) -> String {
+    let mut text = format!("\nfn {name}_set(i: u32, value: f32) {{\n");
+    for part in (1..parts).rev() {
+        let first = part * words;
+        let _ = writeln!(
+            text,
+            "    if (i >= {first}u) {{\n        {name}_{part}[i - {first}u] = value;\n        return;\n    }}"
+        );
+    }
+    let _ = writeln!(text, "    {name}[i] = value;\n}}");
+    text
+}
+
+/// The text with every `name[index]` as a call of [`reads_parts`]' function.
+fn calls_for_indexing(text: &str, name: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    while let Some(at) = rest.find(&format!("{name}[")) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let inside = &from[name.len() + 1..];
+        let mut depth = 1;
+        let close = inside.find(|c| {
+            depth += i32::from(c == '[') - i32::from(c == ']');
+            depth == 0
+        });
+        match close {
+            Some(close) if !before.ends_with(word) => {
+                let _ = write!(out, "{name}_element(u32({}))", calls_for_indexing(&inside[..close], name));
+                rest = &inside[close + 1..];
+            }
+            _ => {
+                out.push_str(&from[..=name.len()]);
+                rest = inside;
+            }
+        }
+    }
+    out + rest
 }
 
 fn declaration(name: &str, value: u32) -> String {
@@ -133,19 +236,36 @@ fn type_name(scalar: Scalar) -> &'static str {
 }
 
 /// Declarations of group 1 and the function `store`.
-fn store_function(program: &Program, writable: u32) -> Result<String, SourceError> {
+fn store_function(program: &Program, request: &Request) -> Result<String, SourceError> {
     check(program)?;
+    let writable = request.writable_operands;
     let mut text = String::new();
-    for (binding, what) in program_bindings(program).into_iter().enumerate() {
-        let (name, access, ty) = match what {
+    let mut functions = String::new();
+    let all = program_bindings(program);
+    let parts_of = |what: ProgramBinding| {
+        let at = all.iter().position(|b| *b == what);
+        at.and_then(|k| request.parts.program.get(k)).copied().unwrap_or(1)
+    };
+    for (binding, (k, part)) in bindings_with_parts(all.len(), &request.parts.program).into_iter().enumerate()
+    {
+        let (name, access, ty) = match all[k] {
             ProgramBinding::Operand(k, written) => {
                 let access = if written.is_some() || writable >> k & 1 == 1 { "read_write" } else { "read" };
                 (format!("operand{k}"), access, type_name(program.operands[k].scalar))
             }
             ProgramBinding::Output(k) => (format!("output{k}"), "read_write", "f32"),
         };
+        let (parts, words) = (parts_of(all[k]), request.parts.words);
+        if part == 0 && parts > 1 {
+            let reads = matches!(all[k], ProgramBinding::Operand(..));
+            functions += &if reads { reads_parts(&name, ty, parts, words) } else { String::new() };
+            let writes = !matches!(all[k], ProgramBinding::Operand(_, None));
+            functions += &if writes { writes_parts(&name, parts, words) } else { String::new() };
+        }
+        let name = if part == 0 { name } else { format!("{name}_{part}") };
         let _ = writeln!(text, "@group(1) @binding({binding}) var<storage, {access}> {name}: array<{ty}>;");
     }
+    text += &functions;
     text.push_str("\nfn store(i: u32, value: f32) {\n");
     let first_words = program.operands.iter().scan(0, |next, o| {
         *next += o.map.words();
@@ -156,9 +276,14 @@ fn store_function(program: &Program, writable: u32) -> Result<String, SourceErro
         let value = match instr {
             Instr::Load(k) => {
                 let at = index(&mut text, *k, program.operands[*k].map, first_words[*k]);
+                let whole = all
+                    .iter()
+                    .any(|b| matches!(b, ProgramBinding::Operand(o, _) if o == k) && parts_of(*b) == 1);
+                let element =
+                    if whole { format!("operand{k}[{at}]") } else { format!("operand{k}_element({at})") };
                 match program.operands[*k].scalar {
-                    Scalar::F32 => format!("operand{k}[{at}]"),
-                    _ => format!("f32(operand{k}[{at}])"),
+                    Scalar::F32 => element,
+                    _ => format!("f32({element})"),
                 }
             }
             Instr::Root => "value".into(),
@@ -176,9 +301,13 @@ fn store_function(program: &Program, writable: u32) -> Result<String, SourceErro
         let _ = writeln!(text, "    let v{id} = {value};");
     }
     for (k, (id, in_place)) in program.outputs.iter().zip(&program.in_place).enumerate() {
-        let _ = match in_place {
-            Some(operand) => writeln!(text, "    operand{operand}[i] = v{id};"),
-            None => writeln!(text, "    output{k}[i] = v{id};"),
+        let (name, binding) = match in_place {
+            Some(operand) => (format!("operand{operand}"), ProgramBinding::Operand(*operand, Some(k))),
+            None => (format!("output{k}"), ProgramBinding::Output(k)),
+        };
+        let _ = match parts_of(binding) {
+            1 => writeln!(text, "    {name}[i] = v{id};"),
+            _ => writeln!(text, "    {name}_set(i, v{id});"),
         };
     }
     text.push_str("}\n");

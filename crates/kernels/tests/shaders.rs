@@ -5,13 +5,21 @@ mod common;
 use common::{parsed, translated};
 use naga::{AddressSpace, StorageAccess, TypeInner};
 use rhyton_kernels::expr::Expr;
+use rhyton_kernels::library;
 use rhyton_kernels::pointwise::{self, POINTWISE};
 use rhyton_kernels::program::{IndexMap, Operand, Program, Scalar};
-use rhyton_kernels::source::{ProgramBinding, Request, program_bindings, source};
+use rhyton_kernels::source::{Parts, ProgramBinding, Request, bindings_with_parts, program_bindings, source};
 use rhyton_kernels::table::{Access, KERNELS, Kernel};
 
 fn request<'a>(row: &'a Kernel, overrides: &'a [(&'static str, u32)], program: &'a Program) -> Request<'a> {
-    Request { kernel: row.name, overrides, program, writable: 0, writable_operands: 0 }
+    Request {
+        kernel: row.name,
+        overrides,
+        program,
+        writable: 0,
+        writable_operands: 0,
+        parts: Parts::default(),
+    }
 }
 
 /// relu(root + bias), kept, and a second output that drops some of it: operands of all kinds.
@@ -52,6 +60,29 @@ fn every_variant_is_valid_everywhere() {
             for program in [Program::identity(), epilogue(), update()] {
                 let text = source(&request(row, overrides, &program)).unwrap();
                 let (module, info) = parsed(&text);
+                for target in row.targets {
+                    translated(&module, &info, *target, &text);
+                }
+            }
+        }
+    }
+}
+
+/// All bindings in two or three parts: still valid, and bound in the order that is told.
+#[test]
+fn every_variant_is_valid_in_parts() {
+    for row in KERNELS {
+        for overrides in row.variants {
+            for program in [Program::identity(), epilogue(), update()] {
+                let count = program_bindings(&program).len();
+                let parts = Parts { words: 64, kernel: vec![3; row.bindings.len()], program: vec![2; count] };
+                let expected = bindings_with_parts(row.bindings.len(), &parts.kernel).len()
+                    + bindings_with_parts(count, &parts.program).len();
+                let text = source(&Request { parts, ..request(row, overrides, &program) }).unwrap();
+                let (module, info) = parsed(&text);
+                let storage = |v: &naga::GlobalVariable| matches!(v.space, AddressSpace::Storage { .. });
+                let found = module.global_variables.iter().filter(|(_, v)| storage(v)).count();
+                assert_eq!(found, expected, "{}\n{text}", row.name);
                 for target in row.targets {
                     translated(&module, &info, *target, &text);
                 }
@@ -200,6 +231,49 @@ fn random_programs_are_valid_everywhere() {
         let (module, info) = parsed(&text);
         for target in row.targets {
             translated(&module, &info, *target, &text);
+        }
+    }
+}
+
+/// WGSL leaves the accuracy of these to the driver: shaders/common has our own.
+#[test]
+fn no_kernel_calls_a_function_of_open_accuracy() {
+    let open = [
+        "exp",
+        "exp2",
+        "log",
+        "log2",
+        "pow",
+        "sqrt",
+        "inverseSqrt",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "asinh",
+        "acosh",
+        "atanh",
+        "length",
+        "distance",
+        "normalize",
+        "smoothstep",
+        "mix",
+    ];
+    let texts = KERNELS.iter().map(|k| (k.name, k.wgsl)).chain(library::COMMON.iter().copied());
+    for (place, text) in texts.chain(POINTWISE.iter().map(|f| (f.name, f.wgsl))) {
+        // Our square root begins with the built-in.
+        let code =
+            text.lines().filter(|l| !l.trim_start().starts_with("//") && l.trim() != "let y = sqrt(z);");
+        for (line, name) in code.flat_map(|l| open.iter().map(move |n| (l, *n))) {
+            let word = |c: char| c.is_alphanumeric() || c == '_';
+            let calls = |(at, _): (usize, &str)| !line[..at].ends_with(word);
+            assert!(!line.match_indices(&format!("{name}(")).any(calls), "{place}: `{name}` in `{line}`");
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::cpu::Cpu;
 #[cfg(feature = "gpu")]
-use super::gpu::wgpu;
-use super::{Backend, MemoryRef};
+use super::gpu::{adapters, wgpu};
+use super::{Backend, MemoryRef, open};
 use crate::Error;
 use crate::graph::{Reading, Resident};
 
@@ -41,16 +41,15 @@ impl Device {
         Device { backend, why: why.into() }
     }
 
-    /// The CPU, with a thread per core (or as many as `RHYTON_THREADS` says).
+    /// The CPU, with a thread per core (or as many as `RHYTON_THREADS` says). Every call gives the same device.
     ///
     /// # Errors
     /// The threads cannot be started.
     pub fn cpu() -> Result<Self, Error> {
-        let threads = std::env::var("RHYTON_THREADS").ok().and_then(|v| v.parse().ok()).unwrap_or(0);
-        Device::cpu_threads(threads)
+        Device::named("cpu", "asked for")
     }
 
-    /// The CPU with this many threads.
+    /// The CPU with this many threads, which are started for this device alone.
     ///
     /// # Errors
     /// The threads cannot be started.
@@ -59,61 +58,29 @@ impl Device {
     }
 
     /// The device that `RHYTON_DEVICE` names (`cpu`, `gpu`, or a part of an adapter's name), else the best there is: a
-    /// discrete GPU, else an integrated one, else the CPU.
+    /// discrete GPU, else an integrated one, else the CPU. Every call gives the same device, and opens it again only where it was lost.
     ///
     /// # Errors
     /// The variable names a device that is not there.
     pub fn best() -> Result<Self, Error> {
         match std::env::var("RHYTON_DEVICE") {
             Ok(name) if !name.is_empty() => Device::named(&name, "named by RHYTON_DEVICE"),
-            _ => Device::pick(),
+            _ => Device::named("best", ""),
         }
     }
 
-    /// A device by name: `cpu`, `gpu` (software Vulkan where nothing better is there), `best`, or a part of an adapter's name.
+    /// A device by name: `cpu`, `gpu` (software Vulkan where nothing better is there), `best`, or a part of an adapter's name. Every
+    /// call with a name, and every name of the same adapter, gives the same device.
     ///
     /// # Errors
     /// There is none of that name.
     pub fn named(name: &str, why: &str) -> Result<Self, Error> {
-        match name.to_ascii_lowercase().as_str() {
-            "cpu" => Ok(Device { why: why.into(), ..Device::cpu()? }),
-            "best" => Device::pick(),
-            _ => Device::adapter(name, why),
-        }
-    }
-
-    #[cfg(feature = "gpu")]
-    fn pick() -> Result<Self, Error> {
-        let why = match super::gpu::Gpu::best() {
-            Ok(Some(gpu)) => return Ok(Device::new(Arc::new(gpu), "the best GPU")),
-            Ok(None) if super::gpu::adapters::list().is_empty() => "no GPU was found".to_string(),
-            Ok(None) => "only software Vulkan was found; RHYTON_DEVICE=gpu takes it".to_string(),
-            Err(error) => format!("the GPU could not be opened: {error}"),
-        };
-        Ok(Device { why, ..Device::cpu()? })
-    }
-
-    #[cfg(not(feature = "gpu"))]
-    fn pick() -> Result<Self, Error> {
-        Ok(Device { why: "built without the feature `gpu`".into(), ..Device::cpu()? })
-    }
-
-    #[cfg(feature = "gpu")]
-    fn adapter(name: &str, why: &str) -> Result<Self, Error> {
-        let gpu = if name.eq_ignore_ascii_case("gpu") {
-            super::gpu::Gpu::any()?
-        } else {
-            super::gpu::Gpu::named(name)?
-        };
-        Ok(Device::new(Arc::new(gpu), why))
-    }
-
-    #[cfg(not(feature = "gpu"))]
-    fn adapter(name: &str, _why: &str) -> Result<Self, Error> {
-        Err(Error::Device {
-            device: name.into(),
-            what: "this build has no GPU support; build with the feature `gpu`".into(),
-        })
+        let (backend, found) = open::shared(name, |opened| match name.to_ascii_lowercase().as_str() {
+            "cpu" => Ok((opened.cpu()?, String::new())),
+            "best" => pick(opened),
+            _ => Ok((adapter(opened, name)?, String::new())),
+        })?;
+        Ok(Device::new(backend, if found.is_empty() { why.into() } else { found }))
     }
 
     /// The best GPU, software Vulkan too.
@@ -143,6 +110,36 @@ impl Device {
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
+}
+
+#[cfg(feature = "gpu")]
+fn pick(opened: &mut open::Opened) -> Result<open::Found, Error> {
+    let list = adapters::list();
+    let why = match list.iter().find(|a| !a.is_software()).map(|a| opened.adapter(a)) {
+        Some(Ok(gpu)) => return Ok((gpu, "the best GPU".into())),
+        Some(Err(error)) => format!("the GPU could not be opened: {error}"),
+        None if list.is_empty() => "no GPU was found".into(),
+        None => "only software Vulkan was found; RHYTON_DEVICE=gpu takes it".into(),
+    };
+    Ok((opened.cpu()?, why))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn pick(opened: &mut open::Opened) -> Result<open::Found, Error> {
+    Ok((opened.cpu()?, "built without the feature `gpu`".into()))
+}
+
+#[cfg(feature = "gpu")]
+fn adapter(opened: &mut open::Opened, name: &str) -> Result<Arc<dyn Backend>, Error> {
+    opened.adapter(&adapters::find(name)?)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn adapter(_opened: &mut open::Opened, name: &str) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::Device {
+        device: name.into(),
+        what: "this build has no GPU support; build with the feature `gpu`".into(),
+    })
 }
 
 /// Where a variable lies on a device.

@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod gpu;
 mod handle;
 pub mod once;
+mod open;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -51,6 +52,13 @@ pub trait Backend: Send + Sync {
     fn copy(&self, from: (&MemoryRef, usize), to: (&MemoryRef, usize), words: usize) -> Result<(), Error>;
     /// Reads words as they are after all that was submitted before: the copy is enqueued now.
     fn read(&self, memory: &MemoryRef, offset: usize, words: usize) -> Reading;
+    /// Whether it is still there.
+    ///
+    /// # Errors
+    /// It is lost.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
     /// For who knows which backend it is.
     fn as_any(&self) -> &dyn Any;
     /// Makes a plan ready: pipelines, bind groups, uniforms. `memories` has the memory of each buffer of the plan

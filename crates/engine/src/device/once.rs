@@ -71,13 +71,14 @@ pub fn run_once(
         }
     }
     let mut arenas = Arenas::default();
-    arenas.add("variables", &variables);
+    arenas.add("variables", &variables, backend.caps());
     let plan = Arc::new(plan(graph, outputs, &arenas, backend.caps())?);
     let memories: Vec<MemoryRef> =
         plan.buffers.iter().map(|b| backend.allocate(&b.name, b.words)).collect::<Result<_, _>>()?;
     for variable in &variables {
         if let Some(values) = given.variables.get(&variable.id()) {
-            backend.write(&memories[0], arenas.places[&variable.id()].1, &to_words(values, DType::F32))?;
+            let (buffer, offset) = arenas.places[&variable.id()];
+            backend.write(&memories[buffer], offset, &to_words(values, DType::F32))?;
         }
     }
     for node in &graph.nodes {
@@ -99,7 +100,8 @@ pub fn run_once(
     }
     let mut after = HashMap::new();
     for variable in &variables {
-        let words = block(backend.read(&memories[0], arenas.places[&variable.id()].1, variable.len()))?;
+        let (buffer, offset) = arenas.places[&variable.id()];
+        let words = block(backend.read(&memories[buffer], offset, variable.len()))?;
         after.insert(variable.id(), to_f64(&words, &TensorType::f32(variable.shape())));
     }
     Ok(Ran { plan, outputs: results, variables: after, memories })

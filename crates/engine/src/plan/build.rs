@@ -9,7 +9,7 @@ use rhyton_kernels::dispatch::Lowered;
 use rhyton_kernels::program::{IndexMap, Instr, Operand, Program};
 
 use super::fuse::{self, Fused, resolve};
-use super::{Buffer, BufferId, Plan, Region, Role, Root, Step};
+use super::{Arenas, Buffer, BufferId, Plan, Region, Role, Root, Step};
 use crate::Error;
 use crate::graph::{Edge, Graph, Kind, Variable};
 
@@ -19,28 +19,6 @@ pub const ALIGN: usize = 64;
 /// Rounds up to the alignment.
 pub fn aligned(words: usize) -> usize {
     words.next_multiple_of(ALIGN)
-}
-
-/// Where variables lie.
-#[derive(Clone, Debug, Default)]
-pub struct Arenas {
-    /// Names and words of the arenas; they are the plan's first buffers, in this order.
-    pub arenas: Vec<(String, usize)>,
-    /// Arena and offset of each variable, by its id.
-    pub places: HashMap<u64, (usize, usize)>,
-}
-
-impl Arenas {
-    /// Adds an arena with these variables in order, aligned; gives its number.
-    pub fn add(&mut self, name: &str, variables: &[Variable]) -> usize {
-        let mut words = 0;
-        for variable in variables {
-            self.places.insert(variable.id(), (self.arenas.len(), words));
-            words += aligned(variable.len());
-        }
-        self.arenas.push((name.into(), words.max(ALIGN)));
-        self.arenas.len() - 1
-    }
 }
 
 /// Plans a graph: `outputs` go to output windows in order.
@@ -176,9 +154,9 @@ impl Planner<'_> {
     }
 
     /// Gradients that an update reads from memory lie in one arena, in the updates' order, so that neighbours can be
-    /// updated together.
+    /// updated together; its buffers end where those of the variables do.
     fn place_gradients(&mut self) {
-        let (mut offset, mut found) = (0, Vec::new());
+        let (mut offset, mut full, mut found) = (0, Vec::new(), Vec::new());
         for (i, node) in self.graph.nodes.iter().enumerate() {
             let Kind::Pointwise(exprs) = &node.kind else { continue };
             if exprs.len() < 2 && !self.graph.assigns.iter().any(|(_, e)| e.node == i) {
@@ -189,17 +167,24 @@ impl Planner<'_> {
                 let made = self.fused.group_of[source.node];
                 if made.is_some() && made != self.fused.group_of[i] && !self.regions.contains_key(&source) {
                     let words = self.graph.edge_type(source).len();
-                    found.push((source, offset, words));
+                    if offset > 0 && offset + aligned(words) > self.caps.buffer_words() {
+                        full.push(std::mem::take(&mut offset));
+                    }
+                    found.push((source, full.len(), offset, words));
                     self.regions.insert(source, Region { buffer: usize::MAX, offset, words });
                     offset += aligned(words);
                 }
             }
         }
-        if offset > 0 {
-            let buffer = self.buffer("gradients".into(), Role::Gradients, offset);
-            for (source, offset, words) in found {
-                self.regions.insert(source, Region { buffer, offset, words });
-            }
+        let first = self.buffers.len();
+        full.extend((offset > 0).then_some(offset));
+        let several = full.len() > 1;
+        for (i, words) in full.into_iter().enumerate() {
+            let name = if several { format!("gradients {i}") } else { "gradients".into() };
+            self.buffer(name, Role::Gradients, words);
+        }
+        for (source, buffer, offset, words) in found {
+            self.regions.insert(source, Region { buffer: first + buffer, offset, words });
         }
     }
 
@@ -295,7 +280,8 @@ impl Planner<'_> {
     ) {
         let scratch = lowered.scratch.iter().map(|w| self.allocate(*w, g)).collect();
         let dispatches = lowered.dispatches;
-        self.steps.push(Step { label, root, program, count, operands, words, outputs, dispatches, scratch });
+        let step = Step { label, root, program, count, operands, words, outputs, dispatches, scratch };
+        self.steps.extend(cut(step, self.caps));
     }
 
     fn root(&self, node: usize) -> Result<Root, Error> {
@@ -347,6 +333,32 @@ impl Planner<'_> {
         }
         Ok(())
     }
+}
+
+/// A step as several, one behind the other, where it works element by element on what is larger than the device binds at once.
+fn cut(step: Step, caps: &Caps) -> Vec<Step> {
+    let alone = |o: &Operand| matches!(o.map, IndexMap::Same | IndexMap::Scalar);
+    let regions = || step.operands.iter().chain(&step.outputs);
+    if step.root.is_some()
+        || step.program.draws()
+        || !step.program.operands.iter().all(alone)
+        || regions().all(|r| caps.parts(r.words) == 1)
+    {
+        return vec![step];
+    }
+    let part = |first: usize| {
+        let count = (step.count - first).min(caps.part_words());
+        let stretch = |r: &Region| Region { offset: r.offset + first, words: count, ..*r };
+        let operand = |(o, r): (&Operand, &Region)| if o.map == IndexMap::Same { stretch(r) } else { *r };
+        Step {
+            count,
+            operands: step.program.operands.iter().zip(&step.operands).map(operand).collect(),
+            outputs: step.outputs.iter().map(stretch).collect(),
+            dispatches: Lowered::pointwise(count, caps).dispatches,
+            ..step.clone()
+        }
+    };
+    (0..step.count).step_by(caps.part_words()).map(part).collect()
 }
 
 /// Joins neighbouring updates that do the same to stretches that lie one after the other in every arena.

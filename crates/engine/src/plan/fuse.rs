@@ -294,8 +294,10 @@ impl Fuser<'_> {
 
     /// Storage bindings of a group: what its root and its program read, and every value that something outside may read.
     fn bindings(&self, group: &Group) -> usize {
-        let root = group.root.map_or(0, |r| self.graph.nodes[r].inputs.len());
-        let stored = group.values.keys().filter(|e| self.is_stored(group, **e)).count();
+        // What is larger than the device binds at once takes several.
+        let parts = |e: &Edge| self.caps.parts(self.graph.edge_type(*e).len());
+        let root: usize = group.root.map_or(0, |r| self.graph.nodes[r].inputs.iter().map(parts).sum());
+        let stored: usize = group.values.keys().filter(|e| self.is_stored(group, **e)).map(parts).sum();
         // An update in place shares its operand's binding.
         let in_place = self.graph.assigns.iter().filter(|(v, e)| {
             group.values.contains_key(e)
@@ -304,7 +306,9 @@ impl Fuser<'_> {
                     .iter()
                     .any(|r| matches!(&self.graph.nodes[r.edge.node].kind, Kind::Variable(w) if w == v))
         });
-        root + group.reads.len() + stored - in_place.count()
+        let in_place: usize = in_place.map(|(_, e)| parts(e)).sum();
+        let reads: usize = group.reads.iter().map(|r| parts(&r.edge)).sum();
+        root + reads + stored - in_place
     }
 
     /// Whether a value of a group is read outside of it.

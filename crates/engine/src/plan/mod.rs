@@ -1,6 +1,7 @@
 //! A plan: what one training step (or prediction) does, as steps over named buffers. Plain data: it can be printed and
 //! compared; the CPU device runs the steps, a GPU replays their dispatches.
 
+mod arenas;
 mod build;
 mod fuse;
 mod index;
@@ -8,7 +9,8 @@ mod report;
 
 use std::sync::Arc;
 
-pub use build::{ALIGN, Arenas, aligned, plan};
+pub use arenas::Arenas;
+pub use build::{ALIGN, aligned, plan};
 pub use report::Totals;
 pub use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Dispatch;

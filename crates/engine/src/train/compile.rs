@@ -139,6 +139,11 @@ impl Model {
         // What was recorded for the old optimizer and never submitted does not count for this one.
         #[cfg(feature = "gpu")]
         self.settle();
+        // Slots and sums of the old compile have no use any more, and would be part of every later plan.
+        let variables = self.variables();
+        if let Some(session) = &mut self.session {
+            session.keep_only(&variables);
+        }
         self.compiled = Some(Compiled {
             optimizer,
             losses: vec![],

@@ -447,6 +447,7 @@ impl Model {
         #[cfg(feature = "gpu")]
         self.settle();
         let device = self.device()?;
+        self.check_sizes(&device)?;
         let flagged = self.flagged();
         let session = self.session.get_or_insert_with(|| Session::new(device));
         let by_role =

@@ -18,7 +18,7 @@ impl Model {
         let trainable = self.trainable_variables();
         self.compiled_mut()?.build_slots(&trainable);
         let graph = trace::training(&self.root, self.compiled()?, &types, &trainable, false)?;
-        plan(&graph, &[], &self.arenas(&trainable)?, caps)
+        plan(&graph, &[], &self.arenas(&trainable, caps)?, caps)
     }
 
     /// The plan of a prediction of this many examples.
@@ -29,7 +29,7 @@ impl Model {
         let types = self.step_types(batch, false)?;
         let (graph, outputs) = trace::prediction(&self.root, &types)?;
         let mut arenas = Arenas::default();
-        self.model_arenas(&mut arenas);
+        self.model_arenas(&mut arenas, caps);
         plan(&graph, &outputs, &arenas, caps)
     }
 
@@ -67,24 +67,25 @@ impl Model {
         Ok(StepTypes { x, y, weights: vec![] })
     }
 
-    fn model_arenas(&self, arenas: &mut Arenas) {
+    fn model_arenas(&self, arenas: &mut Arenas, caps: &Caps) {
         for (name, role) in [("parameters", Role::Trainable), ("state", Role::NonTrainable)] {
             let of_role: Vec<Variable> = self.variables().into_iter().filter(|v| v.role() == role).collect();
             if !of_role.is_empty() {
-                arenas.add(name, &of_role);
+                arenas.add(name, &of_role, caps);
             }
         }
     }
 
-    fn arenas(&self, trainable: &[Variable]) -> Result<Arenas, Error> {
+    fn arenas(&self, trainable: &[Variable], caps: &Caps) -> Result<Arenas, Error> {
         let mut arenas = Arenas::default();
-        self.model_arenas(&mut arenas);
+        self.model_arenas(&mut arenas, caps);
         let compiled = self.compiled()?;
-        arenas.add("metrics", &compiled.sums);
+        arenas.add("metrics", &compiled.sums, caps);
         for (i, info) in compiled.optimizer.slots().iter().enumerate() {
             let slot = |v: &Variable| compiled.slots.get(&v.id()).and_then(|s| s.get(i)).cloned();
             let arena: Vec<Variable> = trainable.iter().filter_map(slot).collect();
-            arenas.add(&format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name), &arena);
+            let name = format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name);
+            arenas.add(&name, &arena, caps);
         }
         Ok(arenas)
     }

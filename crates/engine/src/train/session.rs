@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::block;
+use super::model::Model;
 use super::trace::StepTypes;
 use crate::Error;
 use crate::device::{Device, MemoryRef, Placed, Replay, StepRow};
@@ -91,26 +92,37 @@ impl Session {
         if fresh.is_empty() {
             return Ok(());
         }
-        let arena = self.arenas.add(name, &fresh);
-        let words = self.arenas.arenas[arena].1;
-        let memory = backend.allocate(name, words)?;
-        let mut image = vec![0; words];
+        let buffers = self.arenas.add(name, &fresh, backend.caps());
+        let allocate = |(name, words): &(String, usize)| backend.allocate(name, *words);
+        let memories: Result<Vec<_>, _> = self.arenas.arenas[buffers.clone()].iter().map(allocate).collect();
+        match memories {
+            Ok(memories) => self.memories.extend(memories),
+            Err(error) => {
+                self.arenas.truncate(buffers.start);
+                return Err(error);
+            }
+        }
+        self.plans.clear();
         for variable in &fresh {
-            let offset = self.arenas.places[&variable.id()].1;
+            let (buffer, offset) = self.arenas.places[&variable.id()];
+            let memory = self.memories[buffer].clone();
             let values = match variable.host()? {
                 Some(values) => values.to_vec(),
                 None => block::wait(variable.read())?,
             };
-            image[offset..offset + values.len()].copy_from_slice(&values);
+            backend.write(&memory, offset, &values)?;
+            let placed = Placed { backend: backend.clone(), memory };
+            variable.place(Value::Device(Arc::new(placed), offset))?;
         }
-        backend.write(&memory, 0, &image)?;
-        for variable in &fresh {
-            let placed = Placed { backend: backend.clone(), memory: memory.clone() };
-            variable.place(Value::Device(Arc::new(placed), self.arenas.places[&variable.id()].1))?;
-        }
-        self.memories.push(memory);
-        self.plans.clear();
         Ok(())
+    }
+
+    /// Gives back the plans, and the memory of all variables but these and what lies in the same buffers.
+    pub fn keep_only(&mut self, variables: &[Variable]) {
+        self.plans.clear();
+        let kept = self.arenas.keep_only(variables);
+        let mut kept = kept.into_iter();
+        self.memories.retain(|_| kept.next() == Some(true));
     }
 
     fn arena_of(&mut self, memory: &MemoryRef, name: &str) -> usize {
@@ -148,7 +160,11 @@ impl Session {
         let plan = Arc::new(plan(graph, outputs, &self.arenas, backend.caps())?);
         let windowed = |r: &Role| matches!(r, Role::Input(_) | Role::Output(_));
         let bytes: usize = plan.buffers.iter().filter(|b| windowed(&b.role)).map(|b| 4 * b.words).sum();
-        let steps = (WINDOW_BYTES / bytes.max(1)).clamp(1, WINDOW_STEPS);
+        // All slots of a window lie in one buffer.
+        let largest = plan.buffers.iter().filter(|b| windowed(&b.role)).map(|b| 4 * b.words).max();
+        let slots = backend.caps().buffer_bytes / largest.unwrap_or(0).max(1) as u64;
+        let most = usize::try_from(slots).unwrap_or(WINDOW_STEPS).clamp(1, WINDOW_STEPS);
+        let steps = (WINDOW_BYTES / bytes.max(1)).clamp(1, most);
         let mut memories = self.memories.clone();
         let outputs_words: Vec<usize> = outputs.iter().map(|e| graph.edge_type(*e).len()).collect();
         let (mut pools, mut inputs, mut outputs_by) = (0, HashMap::new(), HashMap::new());
@@ -190,6 +206,35 @@ impl Session {
             list.into_iter().map(|(_, v)| v).collect()
         };
         Ok(Ready { replay, inputs: in_order(inputs), outputs: in_order(outputs_by), steps })
+    }
+}
+
+impl Model {
+    /// Buffers that its variables, its optimizer's slots and its metrics' sums have on its device: every plan has all of them.
+    pub fn placed_buffers(&self) -> usize {
+        self.session.as_ref().map_or(0, |s| s.memories.len())
+    }
+
+    /// Whether each variable fits into a buffer of the device.
+    pub(super) fn check_sizes(&self, device: &Device) -> Result<(), Error> {
+        let most = device.backend().caps().buffer_bytes;
+        let large = |v: &Variable| 4 * v.len() as u64 > most;
+        let Some(variable) = self.variables().into_iter().find(large) else { return Ok(()) };
+        let owner = |n: &crate::models::Network| {
+            let has = |l: &&crate::graph::LayerRef| l.variables().iter().any(|(v, _)| *v == variable);
+            n.layers.iter().find(has).map(|l| format!("{}/", l.name()))
+        };
+        Err(Error::Device {
+            device: device.backend().name().into(),
+            what: format!(
+                "variable {}{} of shape {:?} needs {} bytes in one buffer, but a buffer has {most} at most: take another device (the \
+                 CPU has no limit), or make the layer smaller",
+                self.network(owner).ok().flatten().unwrap_or_default(),
+                variable.name(),
+                variable.shape(),
+                4 * variable.len()
+            ),
+        })
     }
 }
 

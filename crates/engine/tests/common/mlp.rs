@@ -53,7 +53,7 @@ impl Mlp {
         let variables = [variable("w1", [FEATURES, 16]), variable("w2", [16, CLASSES])];
         let (graph, out) = graph(&variables);
         let mut arenas = Arenas::default();
-        arenas.add("parameters", &variables);
+        arenas.add("parameters", &variables, backend.caps());
         let plan = plan::plan(&graph, &[out], &arenas, backend.caps()).expect("it can be planned");
         let mut start = vec![0; arenas.arenas[0].1];
         let mut random = Generator::new(3, 0);

@@ -3,12 +3,13 @@
 // Each test binary uses some of it.
 #![allow(dead_code)]
 
+use std::io::Write;
 use std::sync::LazyLock;
 
 use rhyton_engine::Error;
 use rhyton_engine::device::Backend;
 use rhyton_engine::device::cpu::Cpu;
-use rhyton_engine::device::gpu::Gpu;
+use rhyton_engine::device::gpu::{Gpu, adapters};
 use rhyton_engine::device::once::run_once;
 use rhyton_engine::graph::{Edge, Graph};
 use rhyton_engine::ops::cases::Case;
@@ -75,7 +76,11 @@ pub fn gpu() -> Option<&'static Gpu> {
             .filter(|n| !matches!(n.as_str(), "" | "cpu" | "gpu" | "best"));
         let opened = named.map_or_else(Gpu::any, |name| Gpu::named(&name));
         match opened {
-            Ok(gpu) => Some(gpu),
+            Ok(gpu) => {
+                // Past the test harness, which hides what a test that passes prints: a log has to say what was tested.
+                let _ = writeln!(std::io::stderr(), "GPU tests run on {}", gpu.name());
+                Some(gpu)
+            }
             Err(e) if std::env::var("RHYTON_REQUIRE_GPU").is_ok_and(|v| v == "1") => panic!("{e}"),
             Err(e) => {
                 eprintln!("SKIPPED on GPUs: {e}");
@@ -84,4 +89,11 @@ pub fn gpu() -> Option<&'static Gpu> {
         }
     });
     GPU.as_ref()
+}
+
+/// That adapter once more, as if it bound no more than these bytes at once.
+pub fn limited(binding_bytes: u64) -> Option<Gpu> {
+    let name = gpu()?.name();
+    let adapter = adapters::list().into_iter().find(|a| a.to_string() == name).expect("it is still there");
+    Some(Gpu::open_limited(&adapter, binding_bytes, 1 << 24).expect("opens"))
 }

@@ -57,7 +57,13 @@ impl Cpu {
             n => format!("CPU ({n} threads)"),
         };
         // No limits of bindings: the plan is run step by step.
-        let caps = Caps { name: "cpu".into(), storage_buffers: 64, ..Caps::portable() };
+        let caps = Caps {
+            name: "cpu".into(),
+            storage_buffers: 64,
+            binding_bytes: u64::MAX,
+            buffer_bytes: u64::MAX,
+            ..Caps::portable()
+        };
         let shared = Arc::new(Shared { pool, queue: Mutex::new(()) });
         Ok(Cpu { name, caps, allocated: Arc::new(AtomicU64::new(0)), shared })
     }

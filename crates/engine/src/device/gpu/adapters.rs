@@ -101,12 +101,17 @@ pub fn list() -> Vec<Adapter> {
     adapters
 }
 
-/// The error that no adapter is what was asked for.
-pub(super) fn none(asked: &str) -> Error {
-    let names: Vec<String> = list().iter().map(ToString::to_string).collect();
+/// The best adapter for a name: `gpu` for any, else a part of its name or driver, in any case of letters.
+pub(in crate::device) fn find(name: &str) -> Result<Adapter, Error> {
+    let mut list = list();
+    let any = name.eq_ignore_ascii_case("gpu");
+    if let Some(at) = list.iter().position(|a| any || a.matches(name)) {
+        return Ok(list.swap_remove(at));
+    }
+    let names: Vec<String> = list.iter().map(ToString::to_string).collect();
     let there =
         if names.is_empty() { "there is none".into() } else { format!("there are: {}", names.join("; ")) };
-    Error::Device { device: asked.into(), what: format!("no such adapter; {there}") }
+    Err(Error::Device { device: name.into(), what: format!("no such adapter; {there}") })
 }
 
 debug!(Adapter, |a| name: a.name, backend: a.backend, kind: a.kind, driver: a.driver);

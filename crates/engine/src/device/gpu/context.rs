@@ -103,6 +103,7 @@ impl Context {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
             binding_bytes: limits.max_storage_buffer_binding_size,
+            buffer_bytes: limits.max_buffer_size,
         };
         let poller = polled.then(|| start_poller(device.clone(), Arc::clone(&lost)));
         let pipelines = Pipelines::new(&device);
@@ -181,6 +182,7 @@ impl Context {
             ("bytes of workgroup memory", u64::from(has.workgroup_memory), u64::from(needs.workgroup_memory)),
             ("workgroups per dimension", u64::from(has.workgroups), u64::from(needs.workgroups)),
             ("bytes per storage binding", has.binding_bytes, needs.binding_bytes),
+            ("bytes per buffer", has.buffer_bytes, needs.buffer_bytes),
         ];
         match below.iter().find(|(_, has, needs)| has < needs) {
             Some((what, has, needs)) => Err(self.error(format!(

@@ -57,10 +57,7 @@ impl Gpu {
     /// # Errors
     /// There is none, or its driver refuses to open it.
     pub fn any() -> Result<Self, Error> {
-        match adapters::list().first() {
-            Some(adapter) => Gpu::open(adapter),
-            None => Err(adapters::none("gpu")),
-        }
+        Gpu::open(&adapters::find("gpu")?)
     }
 
     /// The best adapter whose name or driver contains this text, in any case of letters.
@@ -68,10 +65,7 @@ impl Gpu {
     /// # Errors
     /// There is none (the message lists those that are there), or its driver refuses to open it.
     pub fn named(part: &str) -> Result<Self, Error> {
-        match adapters::list().iter().find(|a| a.matches(part)) {
-            Some(adapter) => Gpu::open(adapter),
-            None => Err(adapters::none(part)),
-        }
+        Gpu::open(&adapters::find(part)?)
     }
 
     /// Opens an adapter with the limits that it has and no features.
@@ -79,12 +73,26 @@ impl Gpu {
     /// # Errors
     /// The driver refuses.
     pub fn open(adapter: &Adapter) -> Result<Self, Error> {
-        let name = adapter.to_string();
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("rhyton"),
-            required_limits: adapter.wgpu.limits(),
-            ..Default::default()
+        Gpu::open_with(adapter, adapter.wgpu.limits())
+    }
+
+    /// Opens an adapter as if it could bind and allocate no more bytes at once than these: to see what a model does on such a device.
+    ///
+    /// # Errors
+    /// The driver refuses.
+    pub fn open_limited(adapter: &Adapter, binding_bytes: u64, buffer_bytes: u64) -> Result<Self, Error> {
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: binding_bytes,
+            max_buffer_size: buffer_bytes,
+            ..adapter.wgpu.limits()
         };
+        Gpu::open_with(adapter, limits)
+    }
+
+    fn open_with(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self, Error> {
+        let name = adapter.to_string();
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("rhyton"), required_limits: limits, ..Default::default() };
         let opened = ready(adapter.wgpu.request_device(&descriptor))
             .ok_or_else(|| "the driver did not answer".to_string())
             .and_then(|r| r.map_err(|e| e.to_string()));
@@ -235,6 +243,10 @@ impl Backend for Gpu {
 
     fn read(&self, memory: &MemoryRef, offset: usize, words: usize) -> Reading {
         read::read(&self.context, memory, offset, words)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.context.check_alive()
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use rhyton_kernels::dispatch::STEP_WORDS;
-use rhyton_kernels::source::{ProgramBinding, Request, program_bindings, source};
+use rhyton_kernels::source::{ProgramBinding, Request, bindings_with_parts, program_bindings, source};
 use rhyton_kernels::table::{Access, kernel};
 
 use super::context::{Context, lock};
@@ -43,11 +43,11 @@ fn entry(
     }
 }
 
-fn storage(device: &wgpu::Device, label: &str, writes: &[bool]) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = writes
-        .iter()
+fn storage(device: &wgpu::Device, label: &str, writes: &[bool], parts: &[usize]) -> wgpu::BindGroupLayout {
+    let entries: Vec<_> = bindings_with_parts(writes.len(), parts)
+        .into_iter()
         .enumerate()
-        .map(|(i, writes)| entry(i, wgpu::BufferBindingType::Storage { read_only: !writes }, false, 0))
+        .map(|(i, (k, _))| entry(i, wgpu::BufferBindingType::Storage { read_only: !writes[k] }, false, 0))
         .collect();
     device
         .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
@@ -83,7 +83,7 @@ impl Pipelines {
             .enumerate()
             .map(|(k, (_, access))| *access == Access::ReadWrite || request.writable >> k & 1 == 1)
             .collect();
-        let kernel = storage(device, request.kernel, &writes);
+        let kernel = storage(device, request.kernel, &writes, &request.parts.kernel);
         let writes: Vec<bool> = program_bindings(request.program)
             .iter()
             .map(|b| match b {
@@ -93,7 +93,7 @@ impl Pipelines {
                 ProgramBinding::Output(_) => true,
             })
             .collect();
-        let program = storage(device, "program", &writes);
+        let program = storage(device, "program", &writes, &request.parts.program);
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(request.kernel),
             bind_group_layouts: &[Some(&kernel), Some(&program), Some(&self.tables)],

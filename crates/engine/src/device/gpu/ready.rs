@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhyton_kernels::dispatch::{Dispatch, Slot, Store};
 use rhyton_kernels::program::Program;
-use rhyton_kernels::source::{ProgramBinding, Request, program_bindings};
+use rhyton_kernels::source::{Parts, ProgramBinding, Request, bindings_with_parts, program_bindings};
 
 use super::context::Context;
 use super::memory::GpuMemory;
@@ -131,14 +131,6 @@ impl Maker<'_> {
         let mask = |regions: &[Region]| {
             regions.iter().enumerate().fold(0u32, |m, (k, r)| m | u32::from(written(r)) << k.min(31))
         };
-        let request = Request {
-            kernel: self.dispatch.kernel,
-            overrides: &self.dispatch.overrides,
-            program,
-            writable: mask(&kernel),
-            writable_operands: mask(&operands),
-        };
-        let pipeline = self.context.pipelines.get(self.context, &request)?;
         let bound: Vec<Region> = program_bindings(program)
             .into_iter()
             .map(|b| match b {
@@ -146,14 +138,24 @@ impl Maker<'_> {
                 ProgramBinding::Output(k) => outputs[k],
             })
             .collect();
+        let parts = self.parts(&kernel, &bound)?;
+        let request = Request {
+            kernel: self.dispatch.kernel,
+            overrides: &self.dispatch.overrides,
+            program,
+            writable: mask(&kernel),
+            writable_operands: mask(&operands),
+            parts,
+        };
+        let pipeline = self.context.pipelines.get(self.context, &request)?;
         let windowed =
             kernel.iter().chain(&bound).any(|r| self.buffers.get(r.buffer).is_some_and(|b| b.step > 0));
         let slots = if windowed { ready.slots.unwrap_or(1) } else { 1 };
         let groups = (0..slots)
             .map(|slot| {
                 Ok([
-                    self.group(&pipeline.kernel, &kernel, slot)?,
-                    self.group(&pipeline.program, &bound, slot)?,
+                    self.group(&pipeline.kernel, &kernel, &request.parts.kernel, slot)?,
+                    self.group(&pipeline.program, &bound, &request.parts.program, slot)?,
                 ])
             })
             .collect::<Result<Vec<_>, Error>>()?;
@@ -182,6 +184,27 @@ impl Maker<'_> {
             .collect()
     }
 
+    /// In how many parts the regions are bound: more than one where one is larger than the device binds at once.
+    fn parts(&self, kernel: &[Region], program: &[Region]) -> Result<Parts, Error> {
+        let caps = &self.context.caps;
+        let parts = |regions: &[Region]| regions.iter().map(|r| caps.parts(r.words)).collect::<Vec<_>>();
+        let parts = Parts { words: caps.part_words(), kernel: parts(kernel), program: parts(program) };
+        let count: usize = parts.kernel.iter().chain(&parts.program).sum();
+        if count <= caps.storage_buffers as usize {
+            return Ok(parts);
+        }
+        let largest = kernel.iter().chain(program).max_by_key(|r| r.words);
+        let name = largest.and_then(|r| self.buffers.get(r.buffer)).map_or("", |b| b.name);
+        Err(self.context.error(format!(
+            "kernel {} needs {count} bindings, since the device binds {} bytes at once and {name} has {} in one piece, but it has {}: \
+             take another device (the CPU has no limit), or make the layer smaller",
+            self.dispatch.kernel,
+            caps.binding_bytes,
+            largest.map_or(0, |r| bytes(r.words)),
+            caps.storage_buffers
+        )))
+    }
+
     fn region(&self, region: Option<&Region>, what: &str, k: usize) -> Result<Region, Error> {
         region.copied().ok_or_else(|| {
             self.context
@@ -198,14 +221,19 @@ impl Maker<'_> {
         &self,
         layout: &wgpu::BindGroupLayout,
         regions: &[Region],
+        parts: &[usize],
         slot: usize,
     ) -> Result<wgpu::BindGroup, Error> {
-        let entries = regions
-            .iter()
+        let size = self.context.caps.part_words();
+        let entries = bindings_with_parts(regions.len(), parts)
+            .into_iter()
             .enumerate()
-            .map(|(k, region)| {
-                let resource = wgpu::BindingResource::Buffer(self.binding(region, slot)?);
-                Ok(wgpu::BindGroupEntry { binding: k as u32, resource })
+            .map(|(binding, (k, part))| {
+                let Region { buffer, offset, words } = regions[k];
+                let before = part.saturating_mul(size);
+                let region = Region { buffer, offset: offset + before, words: (words - before).min(size) };
+                let resource = wgpu::BindingResource::Buffer(self.binding(&region, slot)?);
+                Ok(wgpu::BindGroupEntry { binding: binding as u32, resource })
             })
             .collect::<Result<Vec<_>, Error>>()?;
         let descriptor =
@@ -226,14 +254,6 @@ impl Maker<'_> {
                 buffer.name,
                 first + words,
                 buffer.memory.words
-            )));
-        }
-        if bytes(words) > context.caps.binding_bytes {
-            return Err(context.error(format!(
-                "{}: {} bytes in one piece, but the device binds {} at most",
-                buffer.name,
-                bytes(words),
-                context.caps.binding_bytes
             )));
         }
         Ok(wgpu::BufferBinding {
