@@ -36,16 +36,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         }
         var sum = 0.0;
         for (var j = 0u; j < p.classes; j += 1u) {
-            sum += exp(logits[first + j] - largest);
+            sum += exp_f32(logits[first + j] - largest);
         }
         if (GRADIENT == 1u) {
             for (var j = 0u; j < p.classes; j += 1u) {
-                let value = exp(logits[first + j] - largest) / sum - select(0.0, 1.0, j == label);
+                let value = exp_f32(logits[first + j] - largest) / sum - select(0.0, 1.0, j == label);
                 store(first + j, select(not_a_number(), value, valid));
             }
         } else {
             let at = logits[first + select(0u, label, valid)];
-            store(row, select(not_a_number(), log(sum) - (at - largest), valid));
+            store(row, select(not_a_number(), log_f32(sum) - (at - largest), valid));
         }
     }
 }

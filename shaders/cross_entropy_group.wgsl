@@ -51,7 +51,7 @@ fn main(
         workgroupBarrier();
         part = 0.0;
         for (var j = lane; j < p.classes; j += 256u) {
-            part += exp(logits[first + j] - largest);
+            part += exp_f32(logits[first + j] - largest);
         }
         parts[lane] = part;
         workgroupBarrier();
@@ -65,12 +65,12 @@ fn main(
         workgroupBarrier();
         if (GRADIENT == 1u) {
             for (var j = lane; j < p.classes; j += 256u) {
-                let value = exp(logits[first + j] - largest) / sum - select(0.0, 1.0, j == label);
+                let value = exp_f32(logits[first + j] - largest) / sum - select(0.0, 1.0, j == label);
                 store(first + j, select(not_a_number(), value, valid));
             }
         } else if (lane == 0u) {
             let at = logits[first + select(0u, label, valid)];
-            store(row, select(not_a_number(), log(sum) - (at - largest), valid));
+            store(row, select(not_a_number(), log_f32(sum) - (at - largest), valid));
         }
     }
 }

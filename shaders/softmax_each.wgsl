@@ -20,15 +20,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         }
         var sum = 0.0;
         for (var j = 0u; j < p.length; j += 1u) {
-            sum += exp(logits[first + j] - largest);
+            sum += exp_f32(logits[first + j] - largest);
         }
-        let log_sum = log(sum);
+        let log_sum = log_f32(sum);
         for (var j = 0u; j < p.length; j += 1u) {
             let x = logits[first + j] - largest;
             if (LOG == 1u) {
                 store(first + j, x - log_sum);
             } else {
-                store(first + j, exp(x) / sum);
+                store(first + j, exp_f32(x) / sum);
             }
         }
     }

@@ -35,7 +35,7 @@ fn main(
         workgroupBarrier();
         part = 0.0;
         for (var j = lane; j < p.length; j += 256u) {
-            part += exp(logits[first + j] - largest);
+            part += exp_f32(logits[first + j] - largest);
         }
         parts[lane] = part;
         workgroupBarrier();
@@ -46,14 +46,14 @@ fn main(
             workgroupBarrier();
         }
         let sum = parts[0];
-        let log_sum = log(sum);
+        let log_sum = log_f32(sum);
         workgroupBarrier();
         for (var j = lane; j < p.length; j += 256u) {
             let x = logits[first + j] - largest;
             if (LOG == 1u) {
                 store(first + j, x - log_sum);
             } else {
-                store(first + j, exp(x) / sum);
+                store(first + j, exp_f32(x) / sum);
             }
         }
     }

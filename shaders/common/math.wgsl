@@ -1,5 +1,8 @@
-// Functions that the pointwise table calls. WGSL lets a compiler assume that no value is infinite or NaN, and leaves the
-// accuracy of the built-in functions to the driver: what must hold near 0, at large arguments or for a NaN is written out.
+// Functions that the pointwise table and the kernels call. WGSL leaves the accuracy of exp, log, pow, sin, tanh and their kin to
+// the driver, and lets a compiler assume that no value is infinite or NaN: these are our own (in exponential.wgsl, power.wgsl and
+// trigonometry.wgsl too), made of additions, products, quotients and whole numbers, whose accuracy it does not leave open. Compilers
+// may also reorder sums and fuse products into them: where the order matters, `keep` or a mask stands between. What is infinite or
+// NaN is tested, and chosen, by its bits. How exact each is says its row of the pointwise table, and a test holds every driver to it.
 
 // Positive infinity, which WGSL has no literal for. The variable keeps compilers from folding it, which is an error.
 fn infinity() -> f32 {
@@ -18,24 +21,19 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-// The larger of both, or what is NaN: the built-in may give either.
-fn larger(a: f32, b: f32) -> f32 {
-    return select(b, a, a >= b || is_nan(a));
+// x, as it was rounded: `zero` is 0, but no compiler can know that, so none merges what x was computed by with what is done to it.
+fn keep(x: f32, zero: u32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) | zero);
 }
 
-// The smaller of both, or what is NaN.
-fn smaller(a: f32, b: f32) -> f32 {
-    return select(b, a, a <= b || is_nan(a));
+// The first 12 bits of x: the product of two such numbers is exact.
+fn head(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
-// -1, 0 or 1; NaN of NaN.
-fn signum(x: f32) -> f32 {
-    return select(select(x, -1.0, x < 0.0), 1.0, x > 0.0);
-}
-
-// max(x, 0); NaN of NaN.
-fn rectified(x: f32) -> f32 {
-    return select(x, 0.0, x <= 0.0);
+// The size of a with the sign of b.
+fn with_sign(a: f32, b: f32) -> f32 {
+    return bitcast<f32>((bitcast<u32>(a) & 0x7fffffffu) | (bitcast<u32>(b) & 0x80000000u));
 }
 
 // x²
@@ -43,92 +41,56 @@ fn square(x: f32) -> f32 {
     return x * x;
 }
 
-// a to the power of b as C defines it; the built-in is undefined for a < 0 and inexact where both are small whole numbers.
-fn power(a: f32, b: f32) -> f32 {
-    if (b == 0.0) {
-        return 1.0;
-    }
-    if (b == 1.0) {
-        return a;
-    }
-    if (b == 2.0) {
-        return a * a;
-    }
-    if (b == 3.0) {
-        return a * a * a;
-    }
-    if (b == -1.0) {
-        return 1.0 / a;
-    }
-    if (is_nan(a) || is_nan(b)) {
-        return a + b;
-    }
-    let odd = b == trunc(b) && abs(b) < 16777216.0 && (i32(clamp(b, -16777216.0, 16777216.0)) & 1) != 0;
-    if (a == 0.0) {
-        return select(0.0, infinity(), b < 0.0);
-    }
-    let y = pow(abs(a), b);
-    if (a > 0.0) {
-        return y;
-    }
-    if (b != trunc(b)) {
-        return not_a_number();
-    }
-    return select(y, -y, odd);
+// The larger; NaN where one is.
+fn larger(a: f32, b: f32) -> f32 {
+    return select(select(max(a, b), b, is_nan(b)), a, is_nan(a));
 }
 
-// eˣ - 1, exact near 0.
-fn expm1(x: f32) -> f32 {
-    if (abs(x) < 0.5) {
-        return x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.008333334
-            + x * (0.0013888889 + x * (0.0001984127 + x * 0.000024801588)))))));
-    }
-    return exp(x) - 1.0;
+// The smaller; NaN where one is.
+fn smaller(a: f32, b: f32) -> f32 {
+    return select(select(min(a, b), b, is_nan(b)), a, is_nan(a));
 }
 
-// log(1 + x), exact near 0: 2 atanh(x / (2 + x)).
-fn log1p(x: f32) -> f32 {
-    if (abs(x) < 0.5) {
-        let s = x / (2.0 + x);
-        let q = s * s;
-        return 2.0 * s * (1.0 + q * (0.33333334 + q * (0.2 + q * (0.14285715 + q * (0.11111111
-            + q * (0.09090909 + q * 0.07692308))))));
-    }
-    return log(1.0 + x);
+// max(x, 0); NaN stays.
+fn rectified(x: f32) -> f32 {
+    return select(max(x, 0.0), x, is_nan(x));
 }
 
-// Hyperbolic tangent; exp sees no positive argument, so nothing overflows.
-fn tanh_safe(x: f32) -> f32 {
-    let e = expm1(-2.0 * abs(x));
-    let y = -e / (e + 2.0);
-    return select(y, -y, x < 0.0);
+// Whether a number is not zero, as a truth value; NaN is not.
+fn is_true(x: f32) -> bool {
+    return bitcast<u32>(x) << 1u != 0u;
 }
 
-// 1 / (1 + e⁻ˣ); exp sees no positive argument.
-fn sigmoid(x: f32) -> f32 {
-    let e = exp(-abs(x));
-    return select(1.0, e, x < 0.0) / (1.0 + e);
+// -1, 0 or 1; NaN stays.
+fn signum(x: f32) -> f32 {
+    return select(sign(x), x, is_nan(x));
 }
 
-// log(1 + eˣ)
-fn softplus(x: f32) -> f32 {
-    return select(0.0, x, x > 0.0) + log1p(exp(-abs(x)));
+// Square root: the built-in, which may be off by several units in the last place, and one step of Newton's method, on a number whose
+// residual is one.
+fn sqrt_f32(x: f32) -> f32 {
+    let small = x < 1e-28;
+    let large = x > 1e28;
+    let z = x * select(select(1.0, 5.421010862427522e-20, large), 18446744073709551616.0, small);
+    let y = sqrt(z);
+    let better = y + 0.5 * fma(-y, y, z) / y;
+    // A number that was taken for zero has no quotient.
+    let root = select(y, better, y > 0.0) * select(select(1.0, 4294967296.0, large), 2.3283064365386963e-10, small);
+    let bits = bitcast<u32>(x);
+    // Zeros, infinity and NaN are their own roots; other negative numbers have none.
+    let same = bits << 1u == 0u || bits == 0x7f800000u || is_nan(x);
+    let found = select(bitcast<u32>(root), 0x7fc00000u, bits > 0x80000000u);
+    return bitcast<f32>(select(found, bits, same));
 }
 
-// The error function: polynomials through the Chebyshev nodes of erf(√t)/√t on [0, 1], and of erfc(x)·exp(x²) in
-// 1 / (1 + x/2) on [1, 4]. Relative error below 2e-7 under 1, absolute error below 1e-7 above.
-fn erf(x: f32) -> f32 {
-    let a = abs(x);
-    if (a < 1.0) {
-        let t = x * x;
-        return x * (1.1283791 + t * (-0.37612343 + t * (0.112803166 + t * (-0.026715055
-            + t * (0.004921762 + t * -0.000564806)))));
-    }
-    if (a >= 4.0) {
-        return sign(x);
-    }
-    let t = 1.0 / (1.0 + 0.5 * a);
-    let q = 0.0006051184 + t * (0.27363434 + t * (0.33075714 + t * (0.10149541
-        + t * (0.40349506 + t * (-0.0570652 + t * -0.05363043)))));
-    return sign(x) * (1.0 - exp(-a * a) * q);
+// The error function: x·(1 + e(x²)) below 1, and 1 - exp(-l(|x|)) from there on.
+fn erf_f32(x: f32) -> f32 {
+    let a = min(abs(x), 4.0);
+    let t = x * x;
+    let near = x * (1.0 + (0.12837917 + t * (-0.37612626 + t * (0.11283579 + t * (-0.026853347
+        + t * (0.005187162 + t * (-0.0007997853 + t * 7.806903e-05)))))));
+    let l = -0.00018804033 + a * (1.1295785 + a * (0.6332197 + a * (0.10841884 + a * (-0.025208455
+        + a * (0.0042046425 + a * (-0.00044135304 + a * 2.168823e-05))))));
+    let y = select(with_sign(1.0 - exp_f32(-l), x), near, a < 1.0);
+    return select(y, x, is_nan(x));
 }

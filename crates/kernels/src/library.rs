@@ -7,6 +7,9 @@ pub const IDENTITY_STORE: &str = rhyton_shaders::shader("common/identity_store")
 pub const COMMON: &[(&str, &str)] = &[
     ("step", rhyton_shaders::shader("common/step")),
     ("math", rhyton_shaders::shader("common/math")),
+    ("exponential", rhyton_shaders::shader("common/exponential")),
+    ("power", rhyton_shaders::shader("common/power")),
+    ("trigonometry", rhyton_shaders::shader("common/trigonometry")),
     ("philox", rhyton_shaders::shader("common/philox")),
     ("reduce", rhyton_shaders::shader("common/reduce")),
     ("tiles", rhyton_shaders::shader("common/tiles")),
@@ -18,17 +21,18 @@ struct Item {
     text: &'static str,
 }
 
-/// The top-level items of a file: each starts at the beginning of a line with `fn`, `const`, `var` or an attribute and ends before the
+/// The top-level items of a file: each starts at the beginning of a line with `fn`, `const`, `struct`, `var` or an attribute and ends before the
 /// next blank line that is followed by an unindented one. Comments before it are left out.
 fn items(file: &'static str) -> impl Iterator<Item = Item> {
     file.split("\n\n").filter_map(|block| {
         let start = block.lines().find(|l| !l.starts_with("//"))?;
         let at = block.find(start)?;
         let text = block[at..].trim_end();
-        let name = match (text.strip_prefix("fn "), text.strip_prefix("const ")) {
-            (Some(rest), _) => rest.split('(').next()?,
-            (_, Some(rest)) => rest.split(':').next()?,
-            _ => text.split("> ").nth(1)?.split(':').next()?,
+        let after = |keyword, end| text.strip_prefix(keyword).and_then(|rest: &str| rest.split(end).next());
+        let name = after("fn ", '(').or(after("const ", ':')).or(after("struct ", ' '));
+        let name = match name {
+            Some(name) => name,
+            None => text.split("> ").nth(1)?.split(':').next()?,
         };
         Some(Item { name, text })
     })
@@ -65,8 +69,8 @@ mod tests {
     fn only_what_is_called() {
         assert_eq!(needed("let y = max(x, 0.0);"), "");
         let softplus = needed("let y = softplus(x);");
-        assert!(softplus.contains("fn log1p(") && softplus.contains("fn softplus("));
-        assert!(!softplus.contains("fn erf(") && !softplus.contains("step_row"));
+        assert!(softplus.contains("fn log1p_f32(") && softplus.contains("fn softplus("));
+        assert!(!softplus.contains("fn erf_f32(") && !softplus.contains("step_row"));
         let draw = needed("uniform_draw(3u, i)");
         assert!(draw.contains("step_row") && draw.contains("fn mul_wide(") && draw.contains("fn philox("));
     }

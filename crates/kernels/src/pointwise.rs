@@ -25,6 +25,9 @@ pub struct Func {
     pub tensorflow: TensorFlow,
     /// Derivatives by each argument, given the arguments and the value itself (`None`: zero everywhere).
     pub derivative: fn(&[Expr], &Expr) -> Vec<Option<Expr>>,
+    /// Largest error of a result on any device, in units of the last place of f32 (the host's is the definition). An argument or
+    /// a result below the smallest normal number may count as zero.
+    pub ulps: f64,
     /// Arguments at which tests and gradient checks are made: a range that the function is smooth in, or that shows
     /// its pieces away from the kinks.
     pub domain: &'static [f64],
@@ -68,11 +71,20 @@ impl std::fmt::Debug for Func {
     }
 }
 
+/// Results that are exact.
+const EXACT: f64 = 0.0;
+/// One addition or multiplication: WGSL asks for the nearest number.
+const ROUNDED: f64 = 0.5;
+/// Quotients: what WGSL allows, where the divisor is from 2⁻¹²⁶ to 2¹²⁶.
+const QUOTIENT: f64 = 2.5;
+/// Functions that WGSL leaves to the driver, and that are our own in shaders/common.
+const OWN: f64 = 4.0;
+
 const ANY: &[f64] = &[-3.1, -1.2, -0.3, 0.4, 0.9, 2.3];
 const POSITIVE: &[f64] = &[0.2, 0.7, 1.3, 2.9];
 
 macro_rules! table {
-    ($( $(#[$doc:meta])* $id:ident $name:literal, $domain:expr, |$($arg:ident),+| $body:expr, $wgsl:literal, $tf:expr, |$a:pat_param, $y:pat_param| $deriv:expr; )*) => {
+    ($( $(#[$doc:meta])* $id:ident $name:literal, $domain:expr, $ulps:expr, |$($arg:ident),+| $body:expr, $wgsl:literal, $tf:expr, |$a:pat_param, $y:pat_param| $deriv:expr; )*) => {
         $( $(#[$doc])* pub static $id: Func = {
             #[inline(always)]
             fn scalar<F: Float + Erf>($($arg: F),+) -> F { $body }
@@ -84,6 +96,7 @@ macro_rules! table {
                 slices: table!(@slices $($arg),+),
                 tensorflow: $tf,
                 derivative: |args, y| { let ($a, $y) = (args, y); $deriv },
+                ulps: $ulps,
                 domain: $domain,
             }
         }; )*
@@ -128,70 +141,70 @@ fn bool_to<F: Float>(b: bool) -> F {
 
 table! {
     /// a + b.
-    ADD "add", ANY, |a, b| a + b, "({0} + {1})", tf("AddV2", "z"), |_, _| vec![Some(1.0.into()), Some(1.0.into())];
+    ADD "add", ANY, ROUNDED, |a, b| a + b, "({0} + {1})", tf("AddV2", "z"), |_, _| vec![Some(1.0.into()), Some(1.0.into())];
     /// a - b.
-    SUB "sub", ANY, |a, b| a - b, "({0} - {1})", tf("Sub", "z"), |_, _| vec![Some(1.0.into()), Some((-1.0).into())];
+    SUB "sub", ANY, ROUNDED, |a, b| a - b, "({0} - {1})", tf("Sub", "z"), |_, _| vec![Some(1.0.into()), Some((-1.0).into())];
     /// a · b.
-    MUL "mul", ANY, |a, b| a * b, "({0} * {1})", tf("Mul", "z"), |v, _| vec![Some(v[1].clone()), Some(v[0].clone())];
+    MUL "mul", ANY, ROUNDED, |a, b| a * b, "({0} * {1})", tf("Mul", "z"), |v, _| vec![Some(v[1].clone()), Some(v[0].clone())];
     /// a / b.
-    DIV "div", ANY, |a, b| a / b, "({0} / {1})", tf("RealDiv", "z"),
+    DIV "div", ANY, QUOTIENT, |a, b| a / b, "({0} / {1})", tf("RealDiv", "z"),
         |v, y| vec![Some(1.0 / v[1].clone()), Some(-(y.clone() / v[1].clone()))];
     /// -a.
-    NEG "neg", ANY, |a| -a, "(-{0})", tf("Neg", "y"), |_, _| vec![Some((-1.0).into())];
+    NEG "neg", ANY, EXACT, |a| -a, "(-{0})", tf("Neg", "y"), |_, _| vec![Some((-1.0).into())];
     /// The larger, NaN where one is; at a tie the derivative goes to both halves equally, as TensorFlow's `maximum` gives it to the first.
-    MAX "max", ANY, |a, b| if a >= b || a.is_nan() { a } else { b }, "larger({0}, {1})", tf("Maximum", "z"),
+    MAX "max", ANY, EXACT, |a, b| if a >= b || a.is_nan() { a } else { b }, "larger({0}, {1})", tf("Maximum", "z"),
         |v, _| { let first = v[1].clone().le(v[0].clone()); vec![Some(first.clone()), Some(1.0 - first)] };
     /// The smaller, NaN where one is.
-    MIN "min", ANY, |a, b| if a <= b || a.is_nan() { a } else { b }, "smaller({0}, {1})", tf("Minimum", "z"),
+    MIN "min", ANY, EXACT, |a, b| if a <= b || a.is_nan() { a } else { b }, "smaller({0}, {1})", tf("Minimum", "z"),
         |v, _| { let first = v[0].clone().le(v[1].clone()); vec![Some(first.clone()), Some(1.0 - first)] };
     /// a to the power of b; the derivative by b is right for a > 0 only, and zero is given elsewhere.
-    POW "pow", POSITIVE, |a, b| a.powf(b), "power({0}, {1})", tf("Pow", "z"), |v, y| vec![
+    POW "pow", POSITIVE, OWN, |a, b| a.powf(b), "pow_f32({0}, {1})", tf("Pow", "z"), |v, y| vec![
         Some(v[1].clone() * v[0].clone().pow(v[1].clone() - 1.0)),
         Some(Expr::Const(0.0).lt(v[0].clone()).select(y.clone() * v[0].clone().max(1e-30).ln(), 0.0))];
     /// Square root.
-    SQRT "sqrt", POSITIVE, |a| a.sqrt(), "sqrt({0})", tf("Sqrt", "y"), |_, y| vec![Some(0.5 / y.clone())];
+    SQRT "sqrt", POSITIVE, OWN, |a| a.sqrt(), "sqrt_f32({0})", tf("Sqrt", "y"), |_, y| vec![Some(0.5 / y.clone())];
     /// a².
-    SQUARE "square", ANY, |a| a * a, "square({0})", tf("Square", "y"), |v, _| vec![Some(2.0 * v[0].clone())];
+    SQUARE "square", ANY, ROUNDED, |a| a * a, "square({0})", tf("Square", "y"), |v, _| vec![Some(2.0 * v[0].clone())];
     /// Absolute value.
-    ABS "abs", ANY, |a| a.abs(), "abs({0})", tf("Abs", "y"), |v, _| vec![Some(v[0].clone().sign())];
+    ABS "abs", ANY, EXACT, |a| a.abs(), "abs({0})", tf("Abs", "y"), |v, _| vec![Some(v[0].clone().sign())];
     /// -1, 0 or 1; NaN of NaN.
-    SIGN "sign", ANY, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { a }, "signum({0})", tf("Sign", "y"), |_, _| vec![None];
+    SIGN "sign", ANY, EXACT, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { a }, "signum({0})", tf("Sign", "y"), |_, _| vec![None];
     /// Largest whole number not above.
-    FLOOR "floor", ANY, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
+    FLOOR "floor", ANY, EXACT, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
     /// a, with a derivative of zero.
-    STOP_GRADIENT "stop_gradient", ANY, |a| a, "{0}", tf("StopGradient", "output"), |_, _| vec![None];
+    STOP_GRADIENT "stop_gradient", ANY, EXACT, |a| a, "{0}", tf("StopGradient", "output"), |_, _| vec![None];
     /// eᵃ.
-    EXP "exp", ANY, |a| a.exp(), "exp({0})", tf("Exp", "y"), |_, y| vec![Some(y.clone())];
+    EXP "exp", ANY, OWN, |a| a.exp(), "exp_f32({0})", tf("Exp", "y"), |_, y| vec![Some(y.clone())];
     /// eᵃ - 1, exact near 0.
-    EXPM1 "expm1", ANY, |a| a.exp_m1(), "expm1({0})", tf("Expm1", "y"), |_, y| vec![Some(y.clone() + 1.0)];
+    EXPM1 "expm1", ANY, OWN, |a| a.exp_m1(), "expm1_f32({0})", tf("Expm1", "y"), |_, y| vec![Some(y.clone() + 1.0)];
     /// Natural logarithm.
-    LN "log", POSITIVE, |a| a.ln(), "log({0})", tf("Log", "y"), |v, _| vec![Some(1.0 / v[0].clone())];
+    LN "log", POSITIVE, OWN, |a| a.ln(), "log_f32({0})", tf("Log", "y"), |v, _| vec![Some(1.0 / v[0].clone())];
     /// log(1 + a), exact near 0.
-    LN1P "log1p", POSITIVE, |a| a.ln_1p(), "log1p({0})", tf("Log1p", "y"), |v, _| vec![Some(1.0 / (v[0].clone() + 1.0))];
+    LN1P "log1p", POSITIVE, OWN, |a| a.ln_1p(), "log1p_f32({0})", tf("Log1p", "y"), |v, _| vec![Some(1.0 / (v[0].clone() + 1.0))];
     /// Sine.
-    SIN "sin", ANY, |a| a.sin(), "sin({0})", tf("Sin", "y"), |v, _| vec![Some(Expr::call(&COS, vec![v[0].clone()]))];
+    SIN "sin", ANY, OWN, |a| a.sin(), "sin_f32({0})", tf("Sin", "y"), |v, _| vec![Some(Expr::call(&COS, vec![v[0].clone()]))];
     /// Cosine.
-    COS "cos", ANY, |a| a.cos(), "cos({0})", tf("Cos", "y"), |v, _| vec![Some(-Expr::call(&SIN, vec![v[0].clone()]))];
+    COS "cos", ANY, OWN, |a| a.cos(), "cos_f32({0})", tf("Cos", "y"), |v, _| vec![Some(-Expr::call(&SIN, vec![v[0].clone()]))];
     /// Hyperbolic tangent.
-    TANH "tanh", ANY, |a| a.tanh(), "tanh_safe({0})", tf("Tanh", "y"), |_, y| vec![Some(1.0 - y.clone() * y.clone())];
+    TANH "tanh", ANY, OWN, |a| a.tanh(), "tanh_f32({0})", tf("Tanh", "y"), |_, y| vec![Some(1.0 - y.clone() * y.clone())];
     /// 1 / (1 + e⁻ᵃ).
-    SIGMOID "sigmoid", ANY, |a| if a >= F::zero() { F::one() / (F::one() + (-a).exp()) } else { let e = a.exp(); e / (F::one() + e) },
+    SIGMOID "sigmoid", ANY, OWN, |a| if a >= F::zero() { F::one() / (F::one() + (-a).exp()) } else { let e = a.exp(); e / (F::one() + e) },
         "sigmoid({0})", tf("Sigmoid", "y"), |_, y| vec![Some(y.clone() * (1.0 - y.clone()))];
     /// log(1 + eᵃ).
-    SOFTPLUS "softplus", ANY, |a| a.max(F::zero()) + (-a.abs()).exp().ln_1p(), "softplus({0})", tf("Softplus", "activations"),
+    SOFTPLUS "softplus", ANY, OWN, |a| a.max(F::zero()) + (-a.abs()).exp().ln_1p(), "softplus({0})", tf("Softplus", "activations"),
         |_, y| vec![Some(-Expr::call(&EXPM1, vec![-y.clone()]))];
     /// max(a, 0), NaN of NaN; the derivative at 0 is 0.
-    RELU "relu", ANY, |a| if a <= F::zero() { F::zero() } else { a }, "rectified({0})", tf("Relu", "activations"), |_, y| vec![Some(Expr::Const(0.0).lt(y.clone()))];
+    RELU "relu", ANY, EXACT, |a| if a <= F::zero() { F::zero() } else { a }, "rectified({0})", tf("Relu", "activations"), |_, y| vec![Some(Expr::Const(0.0).lt(y.clone()))];
     /// The error function.
-    ERF "erf", ANY, |a| a.erf(), "erf({0})", tf("Erf", "y"),
+    ERF "erf", ANY, OWN, |a| a.erf(), "erf_f32({0})", tf("Erf", "y"),
         |v, _| vec![Some(std::f64::consts::FRAC_2_SQRT_PI * (-v[0].clone().square()).exp())];
     /// 1 where a < b.
-    LT "less", ANY, |a, b| bool_to(a < b), "select(0.0, 1.0, {0} < {1})", TensorFlow { truth: Truth::Result, ..tf("Less", "z") }, |_, _| vec![None, None];
+    LT "less", ANY, EXACT, |a, b| bool_to(a < b), "select(0.0, 1.0, {0} < {1})", TensorFlow { truth: Truth::Result, ..tf("Less", "z") }, |_, _| vec![None, None];
     /// 1 where a ≤ b.
-    LE "less_equal", ANY, |a, b| bool_to(a <= b), "select(0.0, 1.0, {0} <= {1})", TensorFlow { truth: Truth::Result, ..tf("LessEqual", "z") }, |_, _| vec![None, None];
+    LE "less_equal", ANY, EXACT, |a, b| bool_to(a <= b), "select(0.0, 1.0, {0} <= {1})", TensorFlow { truth: Truth::Result, ..tf("LessEqual", "z") }, |_, _| vec![None, None];
     /// 1 where a = b.
-    EQ "equal", ANY, |a, b| bool_to(a == b), "select(0.0, 1.0, {0} == {1})", TensorFlow { truth: Truth::Result, ..tf("Equal", "z") }, |_, _| vec![None, None];
+    EQ "equal", ANY, EXACT, |a, b| bool_to(a == b), "select(0.0, 1.0, {0} == {1})", TensorFlow { truth: Truth::Result, ..tf("Equal", "z") }, |_, _| vec![None, None];
     /// b where a is not 0, else c.
-    SELECT "select", ANY, |a, b, d| if a != F::zero() { b } else { d }, "select({1}, {2}, {0} == 0.0)", TensorFlow { truth: Truth::First, ..tf("SelectV2", "output") },
+    SELECT "select", ANY, EXACT, |a, b, d| if a != F::zero() { b } else { d }, "select({2}, {1}, is_true({0}))", TensorFlow { truth: Truth::First, ..tf("SelectV2", "output") },
         |v, _| vec![None, Some(v[0].clone().select(1.0, 0.0)), Some(v[0].clone().select(0.0, 1.0))];
 }
