@@ -188,3 +188,22 @@ fn devices_and_plans_are_told() {
     assert!(predict.starts_with("plan for portable") && train.starts_with("plan for portable"));
     assert!(train.lines().count() > predict.lines().count());
 }
+
+/// Mesa's driver looks for a desktop, and complains where there is none.
+#[test]
+fn drivers_say_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = Case::new("opt_sgdm/tf_keras");
+    let (model, inputs, out) =
+        (case.file("model.keras"), case.joined("inputs"), text(&folder.path().join("p.npy")));
+    for device in devices() {
+        let predict = ["predict", &model, "--inputs", &inputs, "--output", &out, "--device", &device];
+        for arguments in [&["devices"][..], &predict] {
+            let mut command = common::command();
+            command.env_remove("XDG_RUNTIME_DIR").env_remove("NODEVICE_SELECT").args(arguments);
+            let output = command.output().unwrap();
+            let noise = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), noise.as_ref()), (Some(0), ""), "{arguments:?}");
+        }
+    }
+}
