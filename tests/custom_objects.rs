@@ -254,6 +254,19 @@ fn what_is_saved_unregistered_is_found_when_it_is_registered() {
     }
 }
 
+/// What one package registered is not what a file means by another's.
+#[test]
+fn packages_are_kept_apart() {
+    register_layer::<Shifting>("Tests");
+    let config = rhyton::serde_json::json!({"name": "s", "by": 1.0});
+    let made = |name: &str| {
+        rhyton::models::registry::layer("Shifting", Some(name), config.as_object().expect("a map"))
+    };
+    assert!(made("Tests>Shifting").is_ok());
+    let error = made("Others>Shifting").err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(error.contains("Others>Shifting"), "{error}");
+}
+
 /// A class of the user's that is not registered is not taken for Keras' own of the same name.
 #[test]
 fn a_name_of_keras_is_no_class_of_keras() {

@@ -37,7 +37,7 @@ pub(crate) fn of_policies(config: &ModelConfig) -> Vec<String> {
         if more > 0 {
             shown += &format!(" and {more} more");
         }
-        format!("{name} is computed as float32: numbers may differ in the last digits from those that Keras computes ({shown})")
+        format!("{name} is computed as float32: numbers differ from those of Keras by as much as {name} rounds ({shown})")
     });
     said.chain(wrong).collect()
 }

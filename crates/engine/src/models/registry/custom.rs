@@ -252,7 +252,8 @@ pub(super) fn find_packaged<T: Clone>(
     of: impl Fn(&CustomObjects) -> &HashMap<String, T>,
 ) -> Option<(String, T)> {
     let inside = |objects: &CustomObjects| {
-        let mut found = of(objects).iter().filter(|(key, _)| super::bare(key) == super::bare(name));
+        // One package's is not another's.
+        let mut found = of(objects).iter().filter(|(key, _)| !name.contains('>') && super::bare(key) == name);
         let first = found.next().map(|(key, made)| (key.clone(), made.clone()));
         first.filter(|_| found.next().is_none())
     };
