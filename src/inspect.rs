@@ -126,3 +126,9 @@ fn dialect_name(dialect: Dialect) -> &'static str {
         Dialect::TfKeras => "tf-keras",
     }
 }
+
+impl std::fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_text(false, false))
+    }
+}

@@ -153,3 +153,11 @@ fn a_checkpoint_with_a_wrong_word_saves_nothing() {
     model.fit(&x, &y).verbose(0).callbacks(callbacks![a, &mut stop, b]).run().expect("trains");
     assert!(path.exists());
 }
+
+#[test]
+fn a_mistyped_format_is_guessed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SaveOptions { format: Some("kears".into()), ..SaveOptions::default() };
+    let error = small().save_with(folder.path().join("m"), &options).expect_err("no such format").to_string();
+    assert!(error.contains("did you mean `keras`?"), "{error}");
+}

@@ -1,6 +1,7 @@
 //! [`ModelCheckpoint`]: saves the model, or its weights, while it trains.
 
 use rhyton_engine::callbacks::{Mode, check_verbose};
+use rhyton_engine::names::did_you_mean;
 use rhyton_engine::train::{Callback, CallbackResult, Control, Logs, Moment, Want};
 use rhyton_engine::words::{Word, Words};
 use rhyton_persist::Location;
@@ -31,6 +32,23 @@ impl Words for SaveFreq {
 /// `training/cp-{epoch:04d}.ckpt`, `best-{val_loss:.2f}.keras`.
 ///
 /// Every file is written beside the older one, which it replaces when it is whole and on the disk: a crash or Ctrl-C loses nothing.
+///
+/// ```
+/// # use rhyton::prelude::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+/// # model.compile("sgd", "mse", ())?;
+/// # let (x, y) = (ndarray::Array2::<f32>::ones((4, 2)), ndarray::Array2::<f32>::ones((4, 1)));
+/// # let folder = tempfile::tempdir()?;
+/// let path = "best.keras";
+/// # let path = folder.path().join(path);
+/// let mut best = ModelCheckpoint::new(&path).monitor("loss").mode("min").save_best_only(true);
+/// model.fit(&x, &y).epochs(3).callbacks([&mut best]).verbose(0).run()?;
+/// let best = load_model(&path)?;
+/// # assert!(best.is_compiled());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ModelCheckpoint {
     template: Location,
@@ -150,8 +168,10 @@ impl ModelCheckpoint {
         let name = &self.monitor;
         let Some(value) = logs.get(name) else {
             let known = logs.names().collect::<Vec<_>>().join(", ");
-            let text =
-                format!("Can save best model only with {name} available, skipping. Available: {known}");
+            let guess = did_you_mean(name, logs.names());
+            let text = format!(
+                "Can save best model only with {name} available, skipping. Available: {known}{guess}"
+            );
             return Decision { save: false, message: Some(text), best: self.best };
         };
         let old = self.best.unwrap_or(if self.better(f64::INFINITY, 0.0) {

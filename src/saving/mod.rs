@@ -38,6 +38,20 @@ pub trait SaveLoad {
     /// `.keras`, `.h5`, or a SavedModel directory where there is none, which TensorFlow can run too. A model with an op that TensorFlow
     /// cannot be told is saved without that signature, and a warning says so.
     ///
+    /// ```
+    /// # use rhyton::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = |name: &str| folder.path().join(name);
+    /// model.save(path("model.keras"))?;
+    /// model.save(path("model.h5"))?;
+    /// model.save(path("saved_model"))?;
+    /// assert_eq!(load_model(path("model.h5"))?.get_weights()?, model.get_weights()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The file cannot be written; the old one is then as it was.
     fn save(&self, path: impl Into<Location>) -> Result<(), Error>;
@@ -76,6 +90,18 @@ pub trait SaveLoad {
 
     /// Loads weights from any file that holds them; the optimizer's state too where the file has it and the model is compiled
     /// with the same class of optimizer.
+    ///
+    /// ```
+    /// # use rhyton::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = |name: &str| folder.path().join(name);
+    /// model.save_weights(path("model.weights.h5"))?;
+    /// model.load_weights(path("model.weights.h5"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The file is of another architecture (all differences are named, the first one first), or damaged. The model is then as it was.
@@ -217,6 +243,20 @@ fn for_weights<'a>(snapshot: &Snapshot, path: &Location, options: &'a SaveOption
 }
 
 /// Loads a whole model: architecture, weights, and, where it was compiled, its optimizer with its state.
+///
+/// ```
+/// # use rhyton::prelude::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("model.keras");
+/// # model.save(&path)?;
+/// let mut model = load_model(&path)?;
+/// let x = ndarray::array![[0.0, 1.0], [1.0, 0.0]];
+/// assert_eq!(model.predict(&x).verbose(0).run()?.shape(), [2, 1]);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// The file is damaged, or names classes that are not registered: see [`load_model_with`].

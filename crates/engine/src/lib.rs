@@ -4,7 +4,6 @@
 //! initializers and regularizers, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
 
 #![deny(unsafe_code)]
-#![warn(missing_debug_implementations)]
 
 #[macro_use]
 mod debug;

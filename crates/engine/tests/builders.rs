@@ -305,3 +305,33 @@ fn a_sequential_grows() {
     let mut functional = Model::new(&x, Dense::new(1).on(&x)).unwrap();
     assert!(functional.add(Dense::new(1)).unwrap_err().to_string().contains("functional"));
 }
+
+#[test]
+fn a_mistyped_monitor_is_guessed() {
+    use rhyton_engine::train::{Callback, Control};
+    let (mut stop, mut control) = (EarlyStopping::new().monitor("val_los"), Control::default());
+    let logs = Logs(vec![("loss".into(), 1.0), ("val_loss".into(), 2.0)]);
+    stop.on_epoch_end(0, &logs, &mut control).unwrap();
+    assert!(
+        control.messages[0].ends_with("loss,val_loss; did you mean `val_loss`?"),
+        "{:?}",
+        control.messages
+    );
+}
+
+/// What a debugger or `{:?}` shows is short, and says what it is.
+#[test]
+fn everything_has_a_short_debug() {
+    let mut model = Sequential::new((Dense::new(300).input_shape([300]).name("wide"),)).name("m").unwrap();
+    model.compile("sgd", "mse", ["mae"]).unwrap();
+    let (x, y) = (Array2::<f32>::ones((4, 300)), Array2::<f32>::ones((4, 300)));
+    for (text, part) in [
+        (format!("{model:?}"), "name: \"m\""),
+        (format!("{:?}", model.snapshot().unwrap()), "words: 90000"),
+        (format!("{:?}", model.fit(&x, &y)), "batch_size: 32"),
+        (format!("{:?}", Dense::new(3).name("d")), "name: \"d\""),
+        (format!("{:?}", model.compiled().unwrap()), "SGD"),
+    ] {
+        assert!(text.contains(part) && text.len() < 5000, "{text}");
+    }
+}

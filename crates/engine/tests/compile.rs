@@ -164,6 +164,7 @@ fn mistyped_names_are_guessed() {
         ),
         (said(model.compile("adam", "mse", ["acuracy"])), "`accuracy`"),
         (said(model.compile("adam", "mse", "SparseCategoricalAcuracy")), "`SparseCategoricalAccuracy`"),
+        (said(model.compile("adam", "mse", "sparse_categorical_acuracy")), "`sparse_categorical_accuracy`"),
     ] {
         assert!(error.contains(&format!("did you mean {guess}?")), "{error}");
     }

@@ -17,7 +17,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if asked.is_empty() || asked.len() > 64 {
         return None;
     }
-    let mut best: Option<(usize, &str)> = None;
+    let typed: Vec<char> = word.chars().collect();
+    // Of two that are as near, the one that is written alike.
+    let mut best: Option<((usize, usize), &str)> = None;
     for candidate in candidates {
         let known = plain(candidate);
         let length = asked.len().max(known.len());
@@ -25,9 +27,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         if known.is_empty() || known.len() > 64 || asked.len().abs_diff(known.len()) > length / 3 {
             continue;
         }
-        let distance = distance(&asked, &known);
-        if distance <= (length / 3).max(1) && distance < length && best.is_none_or(|(d, _)| distance < d) {
-            best = Some((distance, candidate));
+        let distance = self::distance(&asked, &known);
+        if distance > (length / 3).max(1) || distance >= length {
+            continue;
+        }
+        let rank = (distance, self::distance(&typed, &candidate.chars().collect::<Vec<char>>()));
+        if best.is_none_or(|(best, _)| rank < best) {
+            best = Some((rank, candidate));
         }
     }
     best.map(|(_, candidate)| candidate)
@@ -88,7 +94,19 @@ mod tests {
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
-        let known = ["relu", "selu", "elu", "mse", "mae", "adam", "MaxPooling2D", "same", "valid"];
+        let known = [
+            "relu",
+            "selu",
+            "elu",
+            "mse",
+            "mae",
+            "adam",
+            "MaxPooling2D",
+            "same",
+            "valid",
+            "Accuracy",
+            "accuracy",
+        ];
         for (typed, meant) in [
             ("rleu", Some("relu")),
             ("msee", Some("mse")),
@@ -97,6 +115,8 @@ mod tests {
             ("MaxPool2D", Some("MaxPooling2D")),
             ("max_pooling2d", Some("MaxPooling2D")),
             ("smae", Some("same")),
+            ("acuracy", Some("accuracy")),
+            ("Acuracy", Some("Accuracy")),
             ("banana", None),
             ("x", None),
             ("", None),

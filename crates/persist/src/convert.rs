@@ -18,6 +18,7 @@ pub struct ConvertOptions {
 }
 
 /// Everything that a file says, and what it does not say of layers that nobody knows.
+#[derive(Debug)]
 pub struct Whole {
     /// Configs, values, the optimizer's state.
     pub tree: Tree,

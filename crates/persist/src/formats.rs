@@ -315,11 +315,20 @@ pub fn by_ending(location: impl Into<Location>, whole_model: bool) -> Result<&'s
 
 fn named(name: &str) -> Result<&'static Format, Error> {
     by_name(name).ok_or_else(|| Error::Usage {
-        what: format!("there is no format `{name}`"),
+        what: format!(
+            "there is no format `{name}`{}",
+            rhyton_error::did_you_mean(name, FORMATS.iter().map(|f| f.name))
+        ),
         advice: format!("use one of {}", names()),
     })
 }
 
 fn names() -> String {
     FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+}
+
+impl std::fmt::Debug for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Format({})", self.name)
+    }
 }

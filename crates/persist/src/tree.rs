@@ -138,7 +138,7 @@ pub struct Variable {
 }
 
 /// A model, a layer, or a layer inside a layer, with its variables.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Object {
     /// Name of the layer or model: `dense_1`.
     pub name: String,
@@ -261,7 +261,7 @@ pub struct CompileConfig {
 }
 
 /// One slot variable of an optimizer.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Slot {
     /// Keras 3's name of the slot: `momentum`, `velocity`; empty where the file does not say.
     pub name: String,
@@ -272,7 +272,7 @@ pub struct Slot {
 }
 
 /// The state of an optimizer.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OptimizerState {
     /// Class: `Adam`. Empty where the file does not say.
     pub class_name: String,
@@ -287,7 +287,7 @@ pub struct OptimizerState {
 }
 
 /// Everything that a save writes.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tree {
     /// Architecture; required by whole-model formats.
     pub model: Option<ModelConfig>,
@@ -315,7 +315,7 @@ impl Tree {
 }
 
 /// What a file says of one stored array, for listings.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Stored {
     /// Path inside the file: `layers/dense/vars/0`, `layer_with_weights-0/kernel`, `dense/dense/kernel:0`.
     pub path: String,
@@ -394,4 +394,21 @@ pub struct WriteOptions {
     pub dialect: Option<Dialect>,
     /// Number of data files of a TensorFlow checkpoint; 0 means 1.
     pub shards: usize,
+}
+
+impl std::fmt::Debug for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = if self.value.is_some() { "a value" } else { "no value" };
+        write!(f, "{} {:?} {:?} ({value})", self.name, self.dtype, self.shape)
+    }
+}
+
+impl std::fmt::Debug for SavedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SavedFile")
+            .field("format", &self.format)
+            .field("dialect", &self.dialect)
+            .field("keras_version", &self.keras_version)
+            .finish_non_exhaustive()
+    }
 }

@@ -3,10 +3,28 @@
 use std::sync::Arc;
 
 use super::mode::{Mode, check_verbose};
+use crate::names::did_you_mean;
 use crate::train::{Callback, CallbackResult, Control, Logs, Moment, Snapshot, Want};
 use crate::words::Word;
 
 /// Stops training when a logged value has not become better for `patience` epochs, as `keras.callbacks.EarlyStopping`.
+///
+/// ```
+/// # use rhyton_engine as rhyton;
+/// # use rhyton::graph::LayerExt;
+/// # use rhyton::layers::Dense;
+/// # use rhyton::train::{History, Sequential};
+/// # fn main() -> Result<(), rhyton::Error> {
+/// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+/// # model.compile("sgd", "mse", ())?;
+/// # let (x, y) = (ndarray::Array2::<f32>::ones((4, 2)), ndarray::Array2::<f32>::ones((4, 1)));
+/// use rhyton::callbacks::EarlyStopping;
+///
+/// let mut stop = EarlyStopping::new().monitor("loss").mode("min").patience(3).restore_best_weights(true);
+/// model.fit(&x, &y).epochs(20).callbacks([&mut stop]).verbose(0).run()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct EarlyStopping {
     monitor: String,
@@ -134,8 +152,9 @@ impl Callback for EarlyStopping {
     fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, control: &mut Control) -> CallbackResult {
         let Some(value) = logs.get(&self.monitor) else {
             let known = logs.names().collect::<Vec<_>>().join(",");
+            let guess = did_you_mean(&self.monitor, logs.names());
             control.messages.push(format!(
-                "Early stopping conditioned on metric `{}` which is not available. Available metrics are: {known}",
+                "Early stopping conditioned on metric `{}` which is not available. Available metrics are: {known}{guess}",
                 self.monitor
             ));
             return Ok(());

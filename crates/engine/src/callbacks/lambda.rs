@@ -3,6 +3,28 @@
 use crate::train::{Callback, CallbackResult, Control, Logs};
 
 /// Calls a closure after each epoch, with the epoch (from 0), the logs and what it may change.
+///
+/// ```
+/// # use rhyton_engine as rhyton;
+/// # use rhyton::graph::LayerExt;
+/// # use rhyton::layers::Dense;
+/// # use rhyton::train::{History, Sequential};
+/// # fn main() -> Result<(), rhyton::Error> {
+/// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+/// # model.compile("sgd", "mse", ())?;
+/// # let (x, y) = (ndarray::Array2::<f32>::ones((4, 2)), ndarray::Array2::<f32>::ones((4, 1)));
+/// use rhyton::callbacks::LambdaCallback;
+/// use rhyton::train::{Control, Logs};
+///
+/// let mut watch = LambdaCallback::on_epoch_end(|epoch, logs: &Logs, control: &mut Control| {
+///     control.stop_training = epoch >= 1 || logs.loss() < 0.01;
+///     Ok(())
+/// });
+/// let history = model.fit(&x, &y).epochs(20).callbacks([&mut watch]).verbose(0).run()?;
+/// assert!(history.epoch.len() <= 2);
+/// # Ok(())
+/// # }
+/// ```
 pub struct LambdaCallback<F>(F);
 
 impl<F: FnMut(usize, &Logs, &mut Control) -> CallbackResult> LambdaCallback<F> {
@@ -23,6 +45,23 @@ impl<F: FnMut(usize, &Logs, &mut Control) -> CallbackResult> Callback for Lambda
 }
 
 /// Sets the learning rate before each epoch: a function of the epoch (from 0) and the rate so far.
+///
+/// ```
+/// # use rhyton_engine as rhyton;
+/// # use rhyton::graph::LayerExt;
+/// # use rhyton::layers::Dense;
+/// # use rhyton::train::{History, Sequential};
+/// # fn main() -> Result<(), rhyton::Error> {
+/// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+/// # model.compile("sgd", "mse", ())?;
+/// # let (x, y) = (ndarray::Array2::<f32>::ones((4, 2)), ndarray::Array2::<f32>::ones((4, 1)));
+/// use rhyton::callbacks::LearningRateScheduler;
+///
+/// let mut rate = LearningRateScheduler::new(|epoch, rate| if epoch < 2 { rate } else { rate * 0.5 });
+/// model.fit(&x, &y).epochs(4).callbacks([&mut rate]).verbose(0).run()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct LearningRateScheduler<F>(F);
 
 impl<F: FnMut(usize, f32) -> f32> LearningRateScheduler<F> {

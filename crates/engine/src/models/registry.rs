@@ -23,7 +23,7 @@ use crate::initializers::INITIALIZERS;
 use crate::layers::LAYERS;
 use crate::losses::{LOSSES, Loss, LossSpec};
 use crate::metrics::{METRICS, Metric, MetricSpec};
-use crate::names::nearest;
+use crate::names::{nearest, snake_case};
 use crate::optimizers::schedules::SCHEDULES;
 use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
 use crate::regularizers::REGULARIZERS;
@@ -50,14 +50,16 @@ fn unknown(kind: &'static str, name: &str) -> Error {
         "regularizer" => "register_regularizer::<TheRegularizer>(\"Package>Name\")",
         _ => "register_schedule::<TheSchedule>(\"Package>Name\")",
     };
-    let guess = nearest(name, known(kind)).map_or(String::new(), |k| format!("did you mean `{k}`? Else "));
+    let known = known(kind);
+    let guess = nearest(name, known.iter().map(String::as_str))
+        .map_or(String::new(), |k| format!("did you mean `{k}`? Else "));
     let advice = format!("{guess}register it with {how}, or pass it in CustomObjects when loading");
     Error::Unknown { kind, name: name.into(), advice }
 }
 
 /// Keras' own names of a kind, for suggestions.
-fn known(kind: &str) -> Vec<&'static str> {
-    match kind {
+fn known(kind: &str) -> Vec<String> {
+    let names: Vec<&str> = match kind {
         "layer" => LAYERS.iter().map(|c| c.name).collect(),
         "activation" => activations::names().collect(),
         "loss" => {
@@ -67,13 +69,16 @@ fn known(kind: &str) -> Vec<&'static str> {
         "metric" => {
             let aliases = METRICS.iter().flat_map(|c| c.aliases.iter().copied());
             let classes = METRICS.iter().map(|c| c.class);
-            aliases.chain(classes).chain(["accuracy", "crossentropy"]).collect()
+            let snake = METRICS.iter().map(|c| snake_case(c.class));
+            let strings = aliases.chain(classes).chain(["accuracy", "crossentropy"]).map(String::from);
+            return strings.chain(snake).collect();
         }
         "optimizer" => OPTIMIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
         "initializer" => INITIALIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
         "regularizer" => REGULARIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
         _ => SCHEDULES.iter().map(|c| c.name).collect(),
-    }
+    };
+    names.into_iter().map(String::from).collect()
 }
 
 /// A name without its package.

@@ -11,6 +11,7 @@ pub type CallbackResult = Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// Where training is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Moment {
     /// After a batch; batches of an epoch count from 0, `step` counts batches over all epochs of this `fit`.
     BatchEnd {
@@ -30,6 +31,7 @@ pub enum Moment {
 
 /// What a callback wants to see besides the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Want {
     /// The logs are enough.
     Nothing,

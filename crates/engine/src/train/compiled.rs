@@ -13,6 +13,7 @@ use crate::optimizers::Optimizer;
 
 /// A loss of one output.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct OutputLoss {
     /// Number of the output.
     pub output: usize,
@@ -26,6 +27,7 @@ pub struct OutputLoss {
 
 /// A metric of one output.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct OutputMetric {
     /// Number of the output.
     pub output: usize,

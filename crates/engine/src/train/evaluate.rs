@@ -62,6 +62,23 @@ impl<'d> Evaluate<'_, 'd> {
 
 impl Model {
     /// The loss and the metrics on data: `model.evaluate(&x, &y).verbose(2).run()?`.
+    ///
+    /// ```
+    /// # use rhyton_engine as rhyton;
+    /// # use rhyton::graph::LayerExt;
+    /// # use rhyton::layers::Dense;
+    /// # use rhyton::train::Sequential;
+    /// # fn main() -> Result<(), rhyton::Error> {
+    /// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+    /// let x = ndarray::array![[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]];
+    /// let y = ndarray::array![[1.0], [1.0], [2.0], [0.0]];
+    /// model.compile("sgd", "mse", ["mae"])?;
+    /// let logs = model.evaluate(&x, &y).verbose(0).run()?;
+    /// println!("{logs}");
+    /// assert!(logs.get("mae").is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn evaluate<'m, 'd>(&'m mut self, x: impl IntoData<'d>, y: impl IntoData<'d>) -> Evaluate<'m, 'd> {
         Evaluate { model: self, x: x.into_data(), y: y.into_data(), weights: vec![], batch: 32, verbose: 1 }
     }

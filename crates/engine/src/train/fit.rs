@@ -74,6 +74,22 @@ pub struct Fit<'m, 'd, 'c> {
 
 impl Model {
     /// Trains the model: `model.fit(&x, &y).epochs(10).run()?`.
+    ///
+    /// ```
+    /// # use rhyton_engine as rhyton;
+    /// # use rhyton::graph::LayerExt;
+    /// # use rhyton::layers::Dense;
+    /// # use rhyton::train::Sequential;
+    /// # fn main() -> Result<(), rhyton::Error> {
+    /// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+    /// let x = ndarray::array![[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]];
+    /// let y = ndarray::array![[1.0], [1.0], [2.0], [0.0]];
+    /// model.compile("sgd", "mse", ["mae"])?;
+    /// let history = model.fit(&x, &y).epochs(5).batch_size(2).validation_split(0.25).verbose(0).run()?;
+    /// assert_eq!(history.get("val_mae").map(|values| values.len()), Some(5));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fit<'m, 'd, 'c>(&'m mut self, x: impl IntoData<'d>, y: impl IntoData<'d>) -> Fit<'m, 'd, 'c> {
         Fit {
             model: self,

@@ -39,6 +39,7 @@ impl fmt::Display for Logs {
 
 /// Logs of every epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct History {
     /// Epochs, counted from 0.
     pub epoch: Vec<usize>,

@@ -22,6 +22,20 @@ pub struct Predict<'m, 'd> {
 
 impl Model {
     /// What the model makes of data: `model.predict(&x).verbose(0).run()?`; of several outputs `.run_all()?`.
+    ///
+    /// ```
+    /// # use rhyton_engine as rhyton;
+    /// # use rhyton::graph::LayerExt;
+    /// # use rhyton::layers::Dense;
+    /// # use rhyton::train::Sequential;
+    /// # fn main() -> Result<(), rhyton::Error> {
+    /// # let mut model = Sequential::new((Dense::new(1).input_shape([2]),))?;
+    /// let x = ndarray::array![[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+    /// let y = model.predict(&x).batch_size(2).verbose(0).run()?;
+    /// assert_eq!(y.shape(), [3, 1]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn predict<'m, 'd>(&'m mut self, x: impl IntoData<'d>) -> Predict<'m, 'd> {
         Predict { model: self, x: x.into_data(), batch: 32, verbose: 1 }
     }

@@ -13,6 +13,7 @@ use crate::optimizers::{LearningRate, slot_order};
 
 /// A variable's value.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Saved {
     /// The variable, for its name and shape.
     pub variable: Variable,
@@ -22,6 +23,7 @@ pub struct Saved {
 
 /// A slot's value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SavedSlot {
     /// Keras 3's name of the slot.
     pub name: &'static str,
@@ -33,6 +35,7 @@ pub struct SavedSlot {
 
 /// An optimizer's state.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct OptimizerSnapshot {
     /// Class.
     pub class_name: &'static str,
@@ -50,6 +53,7 @@ pub struct OptimizerSnapshot {
 
 /// The state of a model.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The network, for its configs.
     pub root: LayerRef,

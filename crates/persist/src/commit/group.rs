@@ -21,6 +21,12 @@ pub struct Group<'a> {
     own: &'a dyn Fn(&str) -> bool,
 }
 
+impl std::fmt::Debug for Group<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group").field("folder", &self.folder).field("files", &self.files.len()).finish()
+    }
+}
+
 enum Staged {
     Local(staged::Staged),
     Remote(remote::Staged),

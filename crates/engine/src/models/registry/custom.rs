@@ -278,6 +278,44 @@ fn in_package(package: &str, class: &str) -> String {
 }
 
 /// Makes a layer known to the process as `package>Class`, as `register_keras_serializable(package)` does.
+///
+/// ```
+/// # use rhyton_engine as rhyton;
+/// use rhyton::Error;
+/// use rhyton::graph::{Builder, CallContext, Layer, Shape, Tensor, Variable};
+/// use rhyton::models::registry::{layer, register_layer};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Multiplies by a weight: its fields are its config, its call is its formula.
+/// #[derive(Serialize, Deserialize)]
+/// struct Scale {
+///     start: String,
+///     #[serde(skip)]
+///     scale: Variable,
+/// }
+///
+/// impl Layer for Scale {
+///     const CLASS: &'static str = "Scale";
+///
+///     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+///         self.scale = builder.add_weight("scale", [input.known(-1)?], self.start.as_str(), true)?;
+///         Ok(())
+///     }
+///
+///     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+///         x * &self.scale
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Error> {
+/// register_layer::<Scale>("Docs");
+/// // As a file names it.
+/// let config = serde_json::json!({"name": "scale", "start": "ones"});
+/// let found = layer("Scale", Some("Docs>Scale"), config.as_object().unwrap_or(&Default::default()))?;
+/// assert_eq!(found.settings().registered.as_deref(), Some("Docs>Scale"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn register_layer<L: Layer + DeserializeOwned>(package: &str) {
     let name = in_package(package, L::CLASS);
     names::name_function::<L>(&name);
