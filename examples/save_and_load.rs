@@ -1,8 +1,9 @@
 //! The guide "Save and load models", section by section. See docs/guide.md, which sets the guide's Python beside this.
 //!
-//! `cargo run --release --example save_and_load`
+//! `cargo run --release --example save_and_load [DIR]`; the files stay in DIR, by default `target/guide`.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use rhyton::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,9 @@ fn heading(text: &str) {
 fn main() -> Result<()> {
     let device = Device::best()?;
     println!("Device: {device}");
-    let folder = tempfile::tempdir()?;
-    std::env::set_current_dir(folder.path())?;
+    let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or("target/guide".into()));
+    std::fs::create_dir_all(&folder)?;
+    std::env::set_current_dir(&folder)?;
     set_random_seed(1);
 
     heading("Get an example dataset");
@@ -164,7 +166,12 @@ fn main() -> Result<()> {
     println!("A model with a custom layer predicts the same after a reload: {same}");
 
     heading("Saving to ScienceData");
-    to_a_server(&new_model)
+    to_a_server(&new_model)?;
+
+    heading("What is in these files?");
+    println!("They are in {}. To look into one:", std::env::current_dir()?.display());
+    println!("rhyton inspect {}", folder.join("my_model.keras").display());
+    Ok(())
 }
 
 /// A model goes to a WebDAV folder and comes back: wherever a path is taken, a URL is.

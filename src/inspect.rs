@@ -2,6 +2,8 @@
 
 mod json;
 mod layers;
+mod rules;
+mod shapes;
 mod table;
 
 use std::path::PathBuf;
@@ -84,7 +86,7 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
         found.model = Some((
             config.name.clone(),
             layers::class_of(config),
-            layers::layers(config, tree.as_ref(), path),
+            layers::layers(config, tree.as_ref().map(|tree| &tree.root)),
         ));
         found.parameters = tree.as_ref().map(|tree| {
             let trainable = tree.trainable().iter().map(|(_, v)| layers::size(&v.shape)).sum();
@@ -129,6 +131,6 @@ fn dialect_name(dialect: Dialect) -> &'static str {
 
 impl std::fmt::Debug for Inspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.to_text(false, false))
+        f.write_str(&self.to_text(false, false, false))
     }
 }

@@ -4,7 +4,8 @@
 //! `losses![..]`, `metrics![..]`; and [`callbacks!`](crate::callbacks!).
 
 pub use crate::callbacks::{
-    CheckpointManager, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint,
+    CheckpointManager, EarlyStopping, HistoryLogger, LambdaCallback, LearningRateScheduler, ModelCheckpoint,
+    StopWhen,
 };
 pub use crate::datasets::{self, Examples};
 pub use crate::saving::{

@@ -108,7 +108,7 @@ fn a_file_has_the_older_compile_or_the_newer_one() {
     let compiled = |name: &str, model: &Model| {
         let path = folder.path().join(name);
         model.save(&path).expect("saves");
-        let found = rhyton::inspect::inspect(&path).expect("looks").to_json(false);
+        let found = rhyton::inspect::inspect(&path).expect("looks").to_json(false, false);
         (found["compile"].clone(), found["optimizer"].clone())
     };
     let before = compiled("before.keras", &model);

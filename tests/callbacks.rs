@@ -109,3 +109,63 @@ fn a_callbacks_error_ends_training_and_names_it() {
     assert_eq!(error.to_string(), "callback LambdaCallback: full disk");
     assert_eq!(model.iterations(), 4, "two epochs of two batches");
 }
+
+/// A file for each kind, complete after every epoch; NumPy and pandas read the first, any program the other.
+#[test]
+fn a_history_goes_to_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (x, y) = blobs(40);
+    let (table, object) = (folder.path().join("a/h.csv"), folder.path().join("h.json"));
+    let mut loggers = [HistoryLogger::new(&table).expect("csv"), HistoryLogger::new(&object).expect("json")];
+    let [csv, json] = &mut loggers;
+    let mut model = model(&cpu());
+    let fit = model.fit(&x, &y).epochs(3).validation_split(0.25).verbose(0).callbacks((csv, json));
+    let history = fit.run().expect("trains");
+    let text = std::fs::read_to_string(&table).expect("written");
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().expect("a head").split(',').collect();
+    assert_eq!(names.first(), Some(&"epoch"));
+    assert_eq!(names.len(), 1 + history.history.len());
+    for (epoch, line) in lines.enumerate() {
+        let values: Vec<f64> = line.split(',').map(|v| v.parse().expect("a number")).collect();
+        assert_eq!(values[0], epoch as f64);
+        for (name, value) in names.iter().zip(&values).skip(1) {
+            assert_eq!(history.get(name).map(|v| v[epoch]), Some(*value), "{name}");
+        }
+    }
+    let value: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&object).expect("written")).expect("JSON");
+    assert_eq!(value["epoch"], serde_json::json!([0, 1, 2]));
+    for (name, values) in &history.history {
+        assert_eq!(value[name], serde_json::json!(values), "{name}");
+    }
+    assert!(HistoryLogger::new("h.txt").is_err());
+}
+
+/// A stop between batches ends the epoch there: no validation, no end of the epoch, and the end of training.
+#[test]
+fn training_stops_between_batches() {
+    let (x, y) = blobs(96);
+    let mut model = model(&cpu());
+    let mut asked = 0;
+    let mut stop = StopWhen::new(|| {
+        asked += 1;
+        asked > 3
+    });
+    let mut ends = 0;
+    let mut count = LambdaCallback::on_epoch_end(|_, _, _| {
+        ends += 1;
+        Ok(())
+    });
+    let history = model
+        .fit(&x, &y)
+        .batch_size(1)
+        .epochs(9)
+        .verbose(0)
+        .callbacks((&mut stop, &mut count))
+        .run()
+        .expect("stops");
+    assert_eq!((history.epoch.len(), ends), (0, 0));
+    let steps = model.iterations();
+    assert!(steps > 0 && steps < 96, "{steps}");
+}

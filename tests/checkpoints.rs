@@ -109,7 +109,29 @@ fn every_so_many_batches() {
     let names = list(folder.path());
     let starts: Vec<&str> = names.iter().map(|n| &n[..3]).collect();
     assert_eq!(starts, ["1-2", "2-1", "2-3"], "{names:?}");
-    assert_eq!(rhyton::latest_checkpoint(folder.path()).expect("reads"), None, "no TensorFlow checkpoint");
+    let latest = rhyton::latest_checkpoint(folder.path()).expect("reads").expect("one");
+    assert!(latest.file_name().is_some_and(|name| name.starts_with("2-3-")), "{latest}");
+}
+
+/// The newest one of any format, or an error that lists what cannot be ordered.
+#[test]
+fn the_newest_of_any_format() {
+    let (x, y) = blobs(40);
+    let mut model = model(&cpu());
+    for ending in [".keras", ".weights.h5", ".h5", ""] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(format!("cp-{{epoch}}-{{loss:.2f}}{ending}"));
+        let mut checkpoint = ModelCheckpoint::new(&path).save_weights_only(ending == ".weights.h5");
+        model.fit(&x, &y).epochs(11).callbacks([&mut checkpoint]).verbose(0).run().expect("trains");
+        let latest = rhyton::latest_checkpoint(folder.path()).expect("reads").expect("one");
+        assert_eq!(Some(&latest), checkpoint.last_path(), "{ending}");
+        model.load_weights(&latest).expect("loads");
+        std::fs::write(folder.path().join("history.csv"), "epoch,loss\n").expect("writes");
+        assert_eq!(rhyton::latest_checkpoint(folder.path()).expect("reads"), Some(latest), "{ending}");
+        model.save(folder.path().join("final.keras")).expect("saves");
+        let error = rhyton::latest_checkpoint(folder.path()).expect_err("which one?").to_string();
+        assert!(error.contains("final.keras") && error.contains("cp-11-"), "{error}");
+    }
 }
 
 #[test]

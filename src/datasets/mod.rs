@@ -12,9 +12,11 @@
 //! ```
 //!
 //! * [`mnist`]: handwritten digits.
-//! * [`npy`]: `numpy.load` for `.npy` and `.npz`.
+//! * [`npy`]: `numpy.load` for `.npy` and `.npz`; [`csv`]: tables of numbers; [`arrays`]: a model's inputs and outputs by name, in any of these.
 //! * [`Examples`]: the first examples of an array, and images as rows of `f32`; [`to_categorical`]: class numbers as rows of 0 and 1.
 
+pub mod arrays;
+pub mod csv;
 pub mod mnist;
 pub mod npy;
 

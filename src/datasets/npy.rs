@@ -22,7 +22,8 @@ use rhyton_persist::Location;
 use rhyton_persist::limits::ZIP_RATIO;
 use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use zip::ZipArchive;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// A type of array elements.
 pub trait Element: Clone + sealed::Sealed {
@@ -88,6 +89,13 @@ pub fn load<T: Element>(path: impl Into<Location>) -> Result<ArrayD<T>, DatasetE
 /// # Errors
 /// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is damaged or its elements are no numbers.
 pub fn load_data(path: impl Into<Location>) -> Result<Data<'static>, DatasetError> {
+    let path = &path.into();
+    let bytes = read(path)?;
+    data(&bytes).map_err(|(found, expected)| DatasetError::format(path.as_path(), "array", found, expected))
+}
+
+/// The array of the bytes of a `.npy` file, of any type of numbers.
+fn data(bytes: &[u8]) -> Result<Data<'static>, Fault> {
     fn of<T: Element + rhyton_engine::train::Element>(bytes: &[u8]) -> Result<Data<'static>, Fault>
     where
         for<'a> &'a ArrayD<T>: IntoData<'a>,
@@ -96,27 +104,25 @@ pub fn load_data(path: impl Into<Location>) -> Result<Data<'static>, DatasetErro
         let data = (&array).into_data().into_iter().next().map(Data::into_owned);
         data.ok_or_else(|| ("nothing".into(), "an array".into()))
     }
-    let path = &path.into();
-    let bytes = read(path)?;
-    let found = Header::parse(&bytes).and_then(|(header, _)| match header.descr.as_str() {
-        "<f4" => of::<f32>(&bytes),
-        "<f8" => of::<f64>(&bytes),
-        "|u1" => of::<u8>(&bytes),
-        "|i1" => of::<i8>(&bytes),
-        "<u2" => of::<u16>(&bytes),
-        "<i2" => of::<i16>(&bytes),
-        "<u4" => of::<u32>(&bytes),
-        "<i4" => of::<i32>(&bytes),
-        "<u8" => of::<u64>(&bytes),
-        "<i8" => of::<i64>(&bytes),
-        "|b1" => of::<bool>(&bytes),
+    let (header, _) = Header::parse(bytes)?;
+    match header.descr.as_str() {
+        "<f4" => of::<f32>(bytes),
+        "<f8" => of::<f64>(bytes),
+        "|u1" => of::<u8>(bytes),
+        "|i1" => of::<i8>(bytes),
+        "<u2" => of::<u16>(bytes),
+        "<i2" => of::<i16>(bytes),
+        "<u4" => of::<u32>(bytes),
+        "<i4" => of::<i32>(bytes),
+        "<u8" => of::<u64>(bytes),
+        "<i8" => of::<i64>(bytes),
+        "|b1" => of::<bool>(bytes),
         "<f2" => {
-            let array = parse::<half::f16>(&bytes)?.mapv(f32::from);
+            let array = parse::<half::f16>(bytes)?.mapv(f32::from);
             Ok(Data::of(&array).into_owned())
         }
         other => Err((format!("elements of type '{other}'"), "little-endian numbers, such as '<f4'".into())),
-    });
-    found.map_err(|(found, expected)| DatasetError::format(path.as_path(), "array", found, expected))
+    }
 }
 
 /// Writes an array as a `.npy` file of float32: `numpy.save(path, array)`. The file is there whole or not at all.
@@ -133,6 +139,45 @@ pub fn save(path: impl Into<Location>, array: &ArrayD<f32>) -> Result<(), crate:
 /// As there.
 pub fn save_as(path: impl Into<Location>, array: &ArrayD<f32>, dtype: DType) -> Result<(), crate::Error> {
     let path = &path.into();
+    rhyton_persist::commit::write_file(path, |file| {
+        let mut out = BufWriter::new(file);
+        write_array(&mut out, array, dtype)
+            .and_then(|()| out.flush())
+            .map_err(|source| unwritten(path, source))
+    })?;
+    Ok(())
+}
+
+/// An array with its name and the type of its elements in files: see [`save_as`].
+pub type NamedArray<'a> = (String, &'a ArrayD<f32>, DType);
+
+/// Writes arrays as a `.npz` file: `numpy.savez(path, **arrays)`. The file is there whole or not at all.
+///
+/// # Errors
+/// The system refuses to write it, or two arrays have the same name.
+pub fn save_npz(path: impl Into<Location>, arrays: &[NamedArray]) -> Result<(), crate::Error> {
+    let path = &path.into();
+    rhyton_persist::commit::write_file(path, |file| {
+        let mut out = ZipWriter::new(BufWriter::new(file)).set_auto_large_file();
+        let mut write = || {
+            for (name, array, dtype) in arrays {
+                let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+                out.start_file(format!("{name}.npy"), options)?;
+                write_array(&mut out, array, *dtype)?;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        write().and_then(|()| Ok(out.finish()?.flush()?)).map_err(|source| unwritten(path, source))
+    })?;
+    Ok(())
+}
+
+pub(super) fn unwritten(path: &Location, source: std::io::Error) -> rhyton_persist::Error {
+    rhyton_persist::Error::Io { action: "write", path: path.as_path().into(), source }
+}
+
+/// The content of a `.npy` file.
+fn write_array(out: &mut impl Write, array: &ArrayD<f32>, dtype: DType) -> std::io::Result<()> {
     let axes: Vec<String> = array.shape().iter().map(|n| format!("{n},")).collect();
     let shape = match axes.as_slice() {
         [one] => one.clone(),
@@ -143,26 +188,15 @@ pub fn save_as(path: impl Into<Location>, array: &ArrayD<f32>, dtype: DType) -> 
     // Magic, version, length, header: a multiple of 64 with the line's end.
     header += &" ".repeat(63 - (10 + header.len()) % 64);
     header.push('\n');
-    // Little-endian integers of fewer bytes are the first bytes of longer ones.
-    let bytes = |x: f32| match dtype {
-        DType::Whole(_) => (x as i64).to_le_bytes()[..width(dtype)].to_vec(),
-        _ => x.to_le_bytes().to_vec(),
-    };
-    rhyton_persist::commit::write_file(path, |file| {
-        let mut out = BufWriter::new(file);
-        let length = u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes();
-        out.write_all(b"\x93NUMPY\x01\x00")
-            .and_then(|()| out.write_all(&length))
-            .and_then(|()| out.write_all(header.as_bytes()))
-            .and_then(|()| array.iter().try_for_each(|x| out.write_all(&bytes(*x))))
-            .and_then(|()| out.flush())
-            .map_err(|source| rhyton_persist::Error::Io {
-                action: "write",
-                path: path.as_path().into(),
-                source,
-            })
-    })?;
-    Ok(())
+    let length = u16::try_from(header.len()).unwrap_or(u16::MAX).to_le_bytes();
+    out.write_all(b"\x93NUMPY\x01\x00")?;
+    out.write_all(&length)?;
+    out.write_all(header.as_bytes())?;
+    array.iter().try_for_each(|x| match dtype {
+        // Little-endian integers of fewer bytes are the first bytes of longer ones.
+        DType::Whole(_) => out.write_all(&(*x as i64).to_le_bytes()[..width(dtype)]),
+        _ => out.write_all(&x.to_le_bytes()),
+    })
 }
 
 /// Bytes of an element.
@@ -234,6 +268,15 @@ impl Npz {
         parse(&bytes).map_err(|(found, expected)| DatasetError::format(&self.path, name, found, expected))
     }
 
+    /// The array of that name of any type of numbers, as `fit`, `evaluate` and `predict` take them.
+    ///
+    /// # Errors
+    /// As [`Npz::array`].
+    pub fn data(&mut self, name: &str) -> Result<Data<'static>, DatasetError> {
+        let found = self.member(&format!("{name}.npy")).and_then(|bytes| data(&bytes));
+        found.map_err(|(found, expected)| DatasetError::format(&self.path, name, found, expected))
+    }
+
     /// The unpacked bytes of a member, whose CRC-32 the archive checks at its end.
     fn member(&mut self, name: &str) -> Result<Vec<u8>, Fault> {
         let names = self.names();
@@ -267,7 +310,7 @@ impl Npz {
 /// What was found, and what was expected.
 type Fault = (String, String);
 
-fn read(location: &Location) -> Result<Vec<u8>, DatasetError> {
+pub(super) fn read(location: &Location) -> Result<Vec<u8>, DatasetError> {
     rhyton_persist::storage::read(location, u64::MAX).map_err(|error| match error {
         rhyton_persist::Error::Io { action, path, source } => DatasetError::Io { action, path, source },
         other => DatasetError::Io {

@@ -1,22 +1,18 @@
 //! What is in a file, as JSON for programs.
 
+use rhyton_engine::types::Shape;
 use serde_json::{Value, json};
 
-use super::{Inspection, bytes_of, dialect_name};
+use super::{Inspection, LayerFacts, bytes_of, dialect_name};
 
 impl Inspection {
     /// The facts under names that stay: `format`, `dialect`, `keras_version`, `model` (`name`, `class`, `layers`, `parameters`), `compile`,
-    /// `optimizer`, `resume`, `arrays`, `notes`, and `variables` where they are asked for. What is not known is null.
-    pub fn to_json(&self, variables: bool) -> Value {
+    /// `optimizer`, `resume`, `arrays`, `notes`, and `variables` where they are asked for. What is not known is null; a shape is a list with
+    /// null for an axis that data decide. `configs`: each layer has its `config`.
+    pub fn to_json(&self, variables: bool, configs: bool) -> Value {
         let dialect = self.dialect.map(dialect_name);
         let model = self.model.as_ref().map(|(name, class, layers)| {
-            let layers: Vec<Value> = layers
-                .iter()
-                .map(|l| {
-                    let shape = (l.output_shape != "?").then_some(&l.output_shape);
-                    json!({"name": l.name, "class": l.class, "output_shape": shape, "parameters": l.parameters})
-                })
-                .collect();
+            let layers: Vec<Value> = layers.iter().map(|layer| layer_json(layer, configs)).collect();
             let parameters = self.parameters.map(|(total, trainable)| {
                 json!({"total": total, "trainable": trainable, "non_trainable": total - trainable.min(total)})
             });
@@ -60,4 +56,29 @@ impl Inspection {
         }
         out
     }
+}
+
+/// The facts of a layer.
+fn layer_json(layer: &LayerFacts, config: bool) -> Value {
+    let shape = |shape: &Option<Shape>| shape.as_ref().map(|s| s.0.clone());
+    let output_shape = match layer.output_shapes.as_slice() {
+        [] => Value::Null,
+        [one] => json!(shape(one)),
+        several => several.iter().map(|s| json!(shape(s))).collect(),
+    };
+    let mut out = json!({
+        "name": layer.name,
+        "class": layer.class,
+        "wraps": layer.wraps,
+        "output_shape": output_shape,
+        "parameters": layer.parameters,
+        "connected_to": layer.connected_to,
+    });
+    if !layer.layers.is_empty() {
+        out["layers"] = layer.layers.iter().map(|inner| layer_json(inner, config)).collect();
+    }
+    if config {
+        out["config"] = layer.config.clone().into();
+    }
+    out
 }

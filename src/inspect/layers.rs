@@ -1,12 +1,10 @@
-//! The layers of a model: their classes, shapes and numbers of parameters.
+//! The layers of a model: classes, shapes, numbers of parameters, configs, and which of them feed which.
 
-use rhyton_engine::graph::LayerRef;
-use rhyton_engine::models::Network;
-use rhyton_persist::Location;
-use rhyton_persist::tree::{ModelConfig, Object, Tree};
-use serde_json::Value;
+use rhyton_engine::types::Shape;
+use rhyton_persist::tree::{LayerConfig, ModelConfig, ModelKind, Object};
+use serde_json::{Map, Value};
 
-use crate::saving::network_of;
+use super::shapes::{Shapes, tensors};
 
 /// A layer of a model.
 #[derive(Clone, Debug)]
@@ -15,16 +13,34 @@ pub struct LayerFacts {
     pub name: String,
     /// Class.
     pub class: String,
-    /// `(None, 10)`; `?` where nobody knows.
-    pub output_shape: String,
+    /// Class of the layer inside it, where it wraps one: of `Bidirectional(LSTM)`, `LSTM`.
+    pub wraps: Option<String>,
+    /// Shapes of its outputs (of its last call), `None` where nobody knows. Empty where nobody knows how many there are.
+    pub output_shapes: Vec<Option<Shape>>,
     /// Numbers in its variables; `None` where the arrays are not those that the configs say.
     pub parameters: Option<u64>,
+    /// In a functional model the tensors that it reads, in all its calls, as Keras' summary has them: `dense[0][0]`. `None` in a Sequential.
+    pub connected_to: Option<Vec<String>>,
+    /// Its config.
+    pub config: Map<String, Value>,
+    /// The layers of a model that is a layer.
+    pub layers: Vec<LayerFacts>,
+}
+
+impl LayerFacts {
+    /// `Dense`, `Bidirectional(LSTM)`.
+    pub fn full_class(&self) -> String {
+        match &self.wraps {
+            Some(inner) => format!("{}({inner})", self.class),
+            None => self.class.clone(),
+        }
+    }
 }
 
 pub(super) fn class_of(config: &ModelConfig) -> &'static str {
     match config.kind {
-        rhyton_persist::tree::ModelKind::Sequential => "Sequential",
-        rhyton_persist::tree::ModelKind::Functional => "Functional",
+        ModelKind::Sequential => "Sequential",
+        ModelKind::Functional => "Functional",
     }
 }
 
@@ -38,35 +54,45 @@ pub(super) fn count(object: &Object) -> u64 {
 }
 
 /// As Keras lists them: a Sequential without its input layer.
-pub(super) fn layers(config: &ModelConfig, tree: Option<&Tree>, path: &Location) -> Vec<LayerFacts> {
-    let sequential = class_of(config) == "Sequential";
-    // Where all layers are known, the network knows their shapes.
-    let network = network_of(config, path).ok();
+pub(super) fn layers(config: &ModelConfig, root: Option<&Object>) -> Vec<LayerFacts> {
+    within(config, root, Some(&Shapes::of(config, &[])))
+}
+
+fn within(config: &ModelConfig, object: Option<&Object>, shapes: Option<&Shapes>) -> Vec<LayerFacts> {
+    let sequential = config.kind == ModelKind::Sequential;
     let shown = config.layers.iter().filter(|l| !(sequential && l.class_name == "InputLayer"));
-    let facts = shown.enumerate().map(|(i, layer)| LayerFacts {
-        name: layer.name.clone(),
-        class: layer.class_name.clone(),
-        output_shape: network
-            .as_ref()
-            .and_then(|root| output_shape(root, &layer.name))
-            .or_else(|| layer.config.get("batch_shape").map(shape_text))
-            .unwrap_or_else(|| "?".into()),
-        parameters: tree.and_then(|t| t.root.children.get(i)).map(|(_, object)| count(object)),
+    let facts = shown.enumerate().map(|(i, layer)| {
+        let object = object.and_then(|o| o.children.get(i)).map(|(_, child)| child);
+        let inner = shapes.and_then(|s| s.inner(&layer.name));
+        LayerFacts {
+            name: layer.name.clone(),
+            class: layer.class_name.clone(),
+            wraps: wraps(&layer.config),
+            output_shapes: shapes.map(|s| s.outputs(&layer.name)).unwrap_or_default(),
+            parameters: object.map(count),
+            connected_to: (!sequential).then(|| connections(layer)),
+            config: layer.config.clone(),
+            layers: layer.model.as_ref().map(|model| within(model, object, inner)).unwrap_or_default(),
+        }
     });
     facts.collect()
 }
 
-fn output_shape(root: &LayerRef, name: &str) -> Option<String> {
-    let held = root.layer();
-    let network = held.as_any().downcast_ref::<Network>()?;
-    let calls = network.calls.iter().rev();
-    let call = calls.into_iter().find(|c| network.layers.get(c.layer).is_some_and(|l| l.name() == name))?;
-    let shapes: Vec<String> = call.outputs.iter().map(|(shape, _)| shape.to_string()).collect();
-    Some(if let [one] = shapes.as_slice() { one.clone() } else { format!("[{}]", shapes.join(", ")) })
+fn connections(layer: &LayerConfig) -> Vec<String> {
+    let read = layer.calls.iter().flat_map(tensors);
+    read.map(|r| format!("{}[{}][{}]", r.layer, r.node, r.tensor)).collect()
 }
 
-fn shape_text(shape: &Value) -> String {
-    let axis = |v: &Value| v.as_u64().map_or("None".to_owned(), |n| n.to_string());
-    let axes: Vec<String> = shape.as_array().into_iter().flatten().map(axis).collect();
-    format!("({})", axes.join(", "))
+/// The class of the layer (or cells) that a config wraps.
+fn wraps(config: &Map<String, Value>) -> Option<String> {
+    let class = |serialized: &Value| {
+        let class = serialized.get("class_name")?.as_str()?;
+        let inner = serialized.get("config").and_then(Value::as_object).and_then(wraps);
+        Some(inner.map_or(class.to_owned(), |inner| format!("{class}({inner})")))
+    };
+    let one = ["layer", "cell"].iter().find_map(|key| config.get(*key).and_then(class));
+    one.or_else(|| {
+        let cells = config.get("cells")?.as_array()?;
+        Some(cells.iter().map(class).collect::<Option<Vec<_>>>()?.join(", "))
+    })
 }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Inspection, bytes_of, dialect_name};
+use super::{Inspection, LayerFacts, bytes_of, dialect_name};
 
 impl Inspection {
-    /// As text. `bold`: headings stand out, by the codes of terminals.
-    pub fn to_text(&self, variables: bool, bold: bool) -> String {
+    /// As text. `variables`: with a table of all arrays; `configs`: with the config of each layer, a line of JSON for each; `bold`: headings stand out, by the codes of terminals.
+    pub fn to_text(&self, variables: bool, configs: bool, bold: bool) -> String {
         let head = |text: &str| if bold { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
         let mut out = String::new();
         let mut fact = |name: &str, value: &str| {
@@ -49,12 +49,16 @@ impl Inspection {
             fact("note", note);
         }
         if let Some((_, _, layers)) = &self.model {
-            let cells = layers.iter().map(|l| {
-                let parameters = l.parameters.map_or("?".into(), |n| n.to_string());
-                vec![format!("{} ({})", l.name, l.class), l.output_shape.clone(), parameters]
-            });
+            let connected = is_branched(layers);
+            let mut cells = Vec::new();
+            layer_rows(layers, 0, connected, &mut cells);
+            let heads = ["Layer (type)", "Output Shape", "Param #", "Connected to"];
             out.push('\n');
-            rows(&mut out, &head, &["Layer (type)", "Output Shape", "Param #"], cells.collect());
+            rows(&mut out, &head, &heads[..if connected { 4 } else { 3 }], cells);
+            if configs {
+                let _ = writeln!(out, "\n{}", head("Configs"));
+                config_lines(layers, &mut out);
+            }
         }
         if variables {
             let cells = self.arrays.iter().map(|a| {
@@ -66,6 +70,49 @@ impl Inspection {
             rows(&mut out, &head, &["Variable", "Shape", "Type", "Bytes"], cells.collect());
         }
         out
+    }
+}
+
+/// Whether the layers of a model are anything but a chain; in models among them too.
+fn is_branched(layers: &[LayerFacts]) -> bool {
+    let mut before: Option<String> = None;
+    let mut chained = layers.iter().map(|layer| {
+        let reads = before.replace(format!("{}[0][0]", layer.name));
+        match &layer.connected_to {
+            Some(list) => list.iter().eq(reads.as_ref()),
+            None => true,
+        }
+    });
+    !chained.all(|chained| chained) || layers.iter().any(|layer| is_branched(&layer.layers))
+}
+
+/// A row for each layer; the layers of a model stand below it.
+fn layer_rows(layers: &[LayerFacts], depth: usize, connected: bool, cells: &mut Vec<Vec<String>>) {
+    for layer in layers {
+        let parameters = layer.parameters.map_or("?".into(), |n| n.to_string());
+        let shapes: Vec<String> =
+            layer.output_shapes.iter().map(|s| s.as_ref().map_or("?".into(), ToString::to_string)).collect();
+        let shape = match shapes.as_slice() {
+            [] => "?".into(),
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
+        };
+        let name = format!("{}{} ({})", "  ".repeat(depth), layer.name, layer.full_class());
+        let mut row = vec![name, shape, parameters];
+        if connected {
+            row.push(layer.connected_to.as_ref().map(|list| list.join(", ")).unwrap_or_default());
+        }
+        cells.push(row);
+        layer_rows(&layer.layers, depth + 1, connected, cells);
+    }
+}
+
+/// A line of JSON for each layer.
+fn config_lines(layers: &[LayerFacts], out: &mut String) {
+    for layer in layers {
+        let line = json!({"name": layer.name, "class": layer.class, "config": layer.config});
+        let _ = writeln!(out, "{line}");
+        config_lines(&layer.layers, out);
     }
 }
 

@@ -73,7 +73,7 @@ fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
     Ok(root)
 }
 
-fn layer(config: &LayerConfig, path: &Path) -> Result<LayerRef, Error> {
+pub(super) fn layer(config: &LayerConfig, path: &Path) -> Result<LayerRef, Error> {
     if let Some(model) = &config.model {
         let made = network(model, path)?;
         made.configure(|s| s.name = config.name.clone());

@@ -6,6 +6,8 @@ mod serving;
 mod to_tree;
 pub(crate) mod warnings;
 
+use std::path::Path;
+
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
@@ -13,7 +15,7 @@ use rhyton_persist::Location;
 use rhyton_persist::convert::ConvertOptions;
 use rhyton_persist::formats::Format;
 pub use rhyton_persist::tree::Dialect;
-use rhyton_persist::tree::{CompileConfig, ModelConfig, SavedFile, Tree, WriteOptions};
+use rhyton_persist::tree::{CompileConfig, LayerConfig, SavedFile, Tree, WriteOptions};
 
 use crate::Error;
 use crate::error::usage;
@@ -327,9 +329,9 @@ pub fn convert(
     Ok(rhyton_persist::convert::convert_with(&from, &to, model, options, finish)?)
 }
 
-/// The network that a config describes, for who looks at its shapes.
-pub(crate) fn network_of(config: &ModelConfig, path: &Location) -> Result<LayerRef, Error> {
-    from_tree::model(config, path.as_path())
+/// The layer that a config describes, for who looks at its shapes.
+pub(crate) fn layer_of(config: &LayerConfig) -> Result<LayerRef, Error> {
+    from_tree::layer(config, Path::new(""))
 }
 
 fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {
@@ -366,10 +368,25 @@ fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
     Ok(())
 }
 
-/// The newest checkpoint of a folder, as its state file `checkpoint` names it; `None` where there is none, or its files are gone.
+/// The newest checkpoint of a folder, of any format; `None` where there is none. Its state file `checkpoint` says which one it is, else the
+/// names do: see [`latest_checkpoint`](rhyton_persist::checkpoint_state::latest_checkpoint).
 ///
 /// # Errors
-/// The state file cannot be read.
+/// The state file cannot be read, or neither it nor the names say which one is the newest.
 pub fn latest_checkpoint(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
     Ok(rhyton_persist::checkpoint_state::latest_checkpoint(folder)?)
+}
+
+/// The path itself; of a folder of checkpoints, the newest one in it.
+///
+/// # Errors
+/// As [`latest_checkpoint`], or the folder has none.
+pub fn checkpoint_at(path: impl Into<Location>) -> Result<Location, Error> {
+    let path = path.into();
+    let is_folder = path.ends_in_slash() || path.local().is_some_and(Path::is_dir);
+    if !is_folder || rhyton_persist::formats::FORMATS.iter().any(|format| (format.holds)(&path)) {
+        return Ok(path);
+    }
+    let none = || usage(&path, "the folder has no checkpoints", "name a file");
+    latest_checkpoint(&path)?.ok_or_else(none)
 }

@@ -11,8 +11,8 @@ use crate::{Failure, print, print_json, styled};
 pub fn inspect(arguments: &arguments::Inspect, servers: &Servers) -> Result<(), Failure> {
     let found = rhyton::inspect::inspect(servers.reach(&arguments.path))?;
     match arguments.json {
-        true => print_json(&found.to_json(arguments.variables)),
-        false => print(&found.to_text(arguments.variables, styled(&std::io::stdout()))),
+        true => print_json(&found.to_json(arguments.variables, arguments.layers)),
+        false => print(&found.to_text(arguments.variables, arguments.layers, styled(&std::io::stdout()))),
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use rhyton::Error;
 
 fn main() -> ExitCode {
@@ -30,12 +30,15 @@ fn main() -> ExitCode {
         Command::Ls(a) => files::ls(&a, servers),
         Command::Devices(a) => devices::devices(&a),
         Command::Plan(a) => models::plan(&a, servers),
+        Command::Completions(a) => completions(&a),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Pipe) => ExitCode::SUCCESS,
         Err(Failure::Output(error)) => complain(&format!("cannot write to the output: {error}"), 1),
         Err(Failure::Usage(what)) => complain(&what, 2),
+        // What there was to say is said.
+        Err(Failure::Stopped(code)) => ExitCode::from(code),
         Err(Failure::Library(error)) => {
             let wrong = matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
             complain(&with_causes(&error), if wrong { 2 } else { 1 })
@@ -62,6 +65,8 @@ enum Failure {
     Output(std::io::Error),
     /// What was asked for cannot be.
     Usage(String),
+    /// A signal ended it, with this exit code; all that was done is saved.
+    Stopped(u8),
     /// The library's error.
     Library(Error),
 }
@@ -79,7 +84,7 @@ fn with_causes(error: &Error) -> String {
     while let Some(next) = cause {
         let message = next.to_string();
         if !text.contains(&message) {
-            text += &format!("\n  caused by: {message}");
+            text += &format!(": {message}");
         }
         cause = next.source();
     }
@@ -136,6 +141,13 @@ fn print(text: &str) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::Pipe,
         _ => Failure::Output(error),
     })
+}
+
+/// The script of a shell.
+fn completions(arguments: &arguments::Completions) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "rhyton", &mut script);
+    print(&String::from_utf8_lossy(&script))
 }
 
 /// Prints JSON for programs.

@@ -21,7 +21,7 @@ fn inspect_says_what_is_in_a_model() {
     let layers = facts["model"]["layers"].as_array().unwrap();
     let sum: u64 = layers.iter().map(|l| l["parameters"].as_u64().unwrap()).sum();
     assert_eq!(facts["model"]["parameters"]["total"], sum);
-    assert!(layers.iter().all(|l| l["output_shape"].is_string()));
+    assert!(layers.iter().all(|l| l["output_shape"].is_array()));
     assert!(facts["optimizer"]["iteration"].as_u64().unwrap() > 0);
     assert_eq!(facts["optimizer"]["class"], "SGD");
     let variables = facts["variables"].as_array().unwrap();
@@ -127,7 +127,7 @@ fn errors_name_the_file_and_the_way_out() {
 fn help_says_the_exit_codes() {
     let out = works(&["--help"]);
     assert!(out.contains("Exit codes: 0 done; 1 it failed"), "{out}");
-    for command in ["inspect", "convert", "predict", "evaluate", "train", "devices", "plan"] {
+    for command in ["inspect", "convert", "predict", "evaluate", "train", "devices", "plan", "completions"] {
         assert!(out.contains(command));
         works(&[command, "--help"]);
     }

@@ -180,6 +180,13 @@ fn errors_of_models_and_data() {
 fn devices_and_plans_are_told() {
     let out = works(&["devices"]);
     assert!(out.lines().last().unwrap().starts_with("best: "), "{out}");
+    assert!(out.lines().count() > 1 && out.lines().all(|line| !line.contains("features")), "{out}");
+    let verbose = works(&["devices", "--verbose"]);
+    assert!(verbose.starts_with("no GPU") || verbose.contains("features"), "{verbose}");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(works(&["completions", shell]).contains("rhyton"));
+    }
+    fails(2, &["completions", "tcl"]);
     let facts = json(&works(&["devices", "--json"]));
     assert!(facts["adapters"].is_array() && facts["best"].is_string() && facts["why"].is_string());
     let model = data("opt_sgdm/keras3/model.keras");

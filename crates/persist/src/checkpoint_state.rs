@@ -8,6 +8,7 @@ use crate::container::window::Window;
 use crate::tree::ByteSource as _;
 use crate::{Error, Location, commit, limits, storage};
 
+mod newest;
 mod text;
 
 /// Name of the state file.
@@ -91,11 +92,15 @@ pub fn write(folder: impl Into<Location>, state: &CheckpointState) -> Result<(),
     })
 }
 
-/// Prefix of the newest checkpoint of a folder: what `load_weights` takes. `None` where there is no state file, or the files of
-/// the checkpoint that it names are gone.
+/// The newest checkpoint of a folder, of any format: what `load_weights` takes. `None` where there is none.
+///
+/// The state file `checkpoint` says it. Where there is none, or the files of the checkpoint that it names are gone, the names do: they must differ
+/// in their numbers alone, as those of a template do (`cp-0001.keras`, `cp-0002.keras`), and the newest has the largest whole number in every
+/// place where they differ. Numbers with a decimal point (`{val_loss:.2f}`) are not looked at, nor are the times of the files.
 ///
 /// # Errors
-/// A state file that cannot be read, or that leads out of the folder: see [`latest_checkpoint_anywhere`].
+/// A state file that cannot be read, or that leads out of the folder: see [`latest_checkpoint_anywhere`]. Checkpoints whose names do not say
+/// which one is the newest; the error lists them.
 pub fn latest_checkpoint(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
     latest(&folder.into(), false)
 }
@@ -110,6 +115,14 @@ pub fn latest_checkpoint_anywhere(folder: impl Into<Location>) -> Result<Option<
 }
 
 fn latest(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
+    match named(folder, anywhere)? {
+        Some(prefix) => Ok(Some(prefix)),
+        None => newest::by_names(folder),
+    }
+}
+
+/// The checkpoint that the state file names, where its files are there.
+fn named(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
     let Some(state) = read(folder)? else { return Ok(None) };
     if state.model_checkpoint_path.is_empty() {
         return Ok(None);

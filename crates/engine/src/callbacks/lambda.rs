@@ -85,5 +85,26 @@ impl<F: FnMut(usize, f32) -> f32> Callback for LearningRateScheduler<F> {
     }
 }
 
+/// Stops training between two batches as soon as a closure says so: at a signal, a time limit, a button.
+pub struct StopWhen<F>(F);
+
+impl<F: FnMut() -> bool> StopWhen<F> {
+    /// Asks this closure after every batch, or after every few where the device takes several at once.
+    pub fn new(stop: F) -> Self {
+        StopWhen(stop)
+    }
+}
+
+impl<F: FnMut() -> bool> Callback for StopWhen<F> {
+    fn name(&self) -> String {
+        "StopWhen".into()
+    }
+
+    fn stops(&mut self) -> bool {
+        (self.0)()
+    }
+}
+
 debug!(@[F] LambdaCallback<F>, |c|);
 debug!(@[F] LearningRateScheduler<F>, |c|);
+debug!(@[F] StopWhen<F>, |c|);

@@ -5,5 +5,5 @@ mod lambda;
 mod mode;
 
 pub use early_stopping::EarlyStopping;
-pub use lambda::{LambdaCallback, LearningRateScheduler};
+pub use lambda::{LambdaCallback, LearningRateScheduler, StopWhen};
 pub use mode::{Mode, check_verbose};

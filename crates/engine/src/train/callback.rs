@@ -56,6 +56,8 @@ pub struct Control {
     pub epochs: usize,
     /// Batches of an epoch.
     pub steps_per_epoch: usize,
+    /// Names of all that will be logged after each epoch, in order.
+    pub log_names: Vec<String>,
     /// Lines to print between the progress bar's, in order.
     pub messages: Vec<String>,
 }
@@ -68,6 +70,12 @@ pub trait Callback {
     /// Wants to be called after every so many batches, counted over epochs; `None`: not between epochs.
     fn every_batches(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether training shall stop here. Asked between batches, without a look at the device: the epoch ends without validation and
+    /// without [`Callback::on_epoch_end`]; [`Callback::on_train_end`] is called.
+    fn stops(&mut self) -> bool {
+        false
     }
 
     /// What it wants to see at this moment, given the logs.

@@ -115,6 +115,12 @@ impl Compiled {
         logs
     }
 
+    /// Names of [`Compiled::logs`].
+    pub fn log_names(&self) -> Vec<String> {
+        let sums = vec![0.0; Self::sum_count(&self.losses, &self.metrics)];
+        self.logs(&sums).into_iter().map(|(name, _)| name).collect()
+    }
+
     /// The learning rate at the next step.
     pub fn learning_rate(&self) -> f64 {
         self.optimizer.learning_rate().at(self.iteration)

@@ -243,7 +243,8 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         let all_steps = kept.div_ceil(batch);
         let steps = steps.unwrap_or(all_steps).min(all_steps);
         let epochs = total.map_or(epochs, |total| initial + total.div_ceil(steps.max(1)));
-        let control = Control { epochs, steps_per_epoch: steps, ..Control::default() };
+        let log_names = model.log_names(validation.is_some())?;
+        let control = Control { epochs, steps_per_epoch: steps, log_names, ..Control::default() };
         let display = Display::new(verbose, epochs, steps);
         let mut runner = Runner {
             model,
@@ -259,6 +260,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
             display,
             total: total.unwrap_or(usize::MAX),
             trained: 0,
+            stopped: false,
             space: vec![],
         };
         runner.train(initial, epochs)
@@ -287,6 +289,8 @@ struct Runner<'m, 'd, 'c> {
     total: usize,
     /// Batches trained in this call.
     trained: usize,
+    /// Whether a callback stopped it between batches.
+    stopped: bool,
     space: Vec<Vec<u32>>,
 }
 
@@ -296,12 +300,15 @@ impl Runner<'_, '_, '_> {
         let mut logs = Logs::default();
         self.each_callback(|c, control| c.on_train_begin(control))?;
         for epoch in initial..epochs {
-            if self.control.stop_training {
+            if self.control.stop_training || self.asks_to_stop() {
                 break;
             }
             self.control.epoch = epoch;
             self.each_callback(|c, control| c.on_epoch_begin(epoch, control))?;
             logs = self.epoch(epoch)?;
+            if self.stopped {
+                break;
+            }
             history.push(epoch, &logs);
         }
         self.each_callback(|c, control| c.on_train_end(&logs, control))?;
@@ -322,7 +329,7 @@ impl Runner<'_, '_, '_> {
         let (mut done, mut drawn) = (0, Instant::now());
         // The last epoch may be cut short.
         let steps = self.steps.min(self.total - self.trained);
-        while done < steps && !self.control.stop_training {
+        while done < steps && !self.control.stop_training && !self.asks_to_stop() {
             let whole = self.kept / self.batch;
             let n = per_submit
                 .min(self.until_look())
@@ -355,6 +362,10 @@ impl Runner<'_, '_, '_> {
             }
         }
         let mut logs = Logs(self.model.compiled()?.logs(&self.model.read_sums(0)?));
+        if self.stopped {
+            self.display.end(&Epoch { done, elapsed: started.elapsed(), logs: &logs });
+            return Ok(logs);
+        }
         if let Some(validation) = &self.validation {
             let sums = match validation {
                 Validation::Other(feed) => self.model.evaluate_feed(feed, self.batch)?,
@@ -366,6 +377,12 @@ impl Runner<'_, '_, '_> {
         self.display.end(&Epoch { done, elapsed: started.elapsed(), logs: &logs });
         self.after_epoch(epoch, &logs)?;
         Ok(logs)
+    }
+
+    /// Whether a callback stops training between two batches.
+    fn asks_to_stop(&mut self) -> bool {
+        self.stopped = self.stopped || self.callbacks.iter_mut().any(|c| c.stops());
+        self.stopped
     }
 
     /// Batches until a callback wants to look.

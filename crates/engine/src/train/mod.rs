@@ -16,6 +16,7 @@ mod history;
 mod model;
 mod planning;
 mod predict;
+mod recompile;
 mod run;
 mod session;
 mod snapshot;

@@ -1,9 +1,12 @@
 //! The command line.
 
+mod run;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rhyton::Location;
 use rhyton::persist::formats::FORMATS;
+pub use run::{Compile, Evaluate, Predict, Run, Train, Watch};
 
 /// Looks into, converts, runs and trains Keras models.
 #[derive(Parser)]
@@ -12,7 +15,7 @@ use rhyton::persist::formats::FORMATS;
     version,
     propagate_version = true,
     after_help = "Exit codes: 0 done; 1 it failed (a file is missing or damaged, data do not fit, a device failed); 2 what was asked for \
-                  cannot be (wrong options, a format that cannot hold it). Errors go to the standard error. Colours: on terminals only, \
+                  cannot be (wrong options, a format that cannot hold it); 130 `train` was stopped by Ctrl-C (143: by SIGTERM). Errors go to the standard error. Colours: on terminals only, \
                   none if NO_COLOR is set.\n\nEvery path of a file or a folder may be a URL: https:// and http:// (WebDAV; plain servers for \
                   reading), s3://BUCKET/KEY, file://. Users and passwords: ~/.netrc (NETRC); RHYTON_WEBDAV_USER and RHYTON_WEBDAV_PASSWORD for the host \
                   of the URL in RHYTON_WEBDAV; for s3:// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; or the URL itself."
@@ -47,11 +50,6 @@ impl Servers {
             None => location,
         }
     }
-
-    /// The same for several.
-    pub fn reach_all(&self, locations: &[Location]) -> Vec<Location> {
-        locations.iter().map(|location| self.reach(location)).collect()
-    }
 }
 
 /// The commands.
@@ -61,11 +59,11 @@ pub enum Command {
     Inspect(Inspect),
     /// Write a model file in another format or dialect
     Convert(Convert),
-    /// Predict, from .npy files to .npy files
+    /// Predict, from .npy, .npz or .csv files to such files or to the standard output
     Predict(Predict),
     /// Print the loss and the metrics on data
     Evaluate(Evaluate),
-    /// Go on training a compiled model from the state of its optimizer
+    /// Train a model: go on from the state of its optimizer, or compile it first
     Train(Train),
     /// Copy a file or a folder, from or to a server too
     Copy(Copy),
@@ -75,6 +73,8 @@ pub enum Command {
     Devices(Devices),
     /// Print the plan of a step, under WebGPU's default limits; no device is touched
     Plan(Plan),
+    /// Print a script that completes commands and options in a shell
+    Completions(Completions),
 }
 
 /// Arguments of `inspect`.
@@ -89,6 +89,9 @@ pub struct Inspect {
     /// List every variable: path, shape, type, bytes
     #[arg(long)]
     pub variables: bool,
+    /// Show the config of every layer: a line of JSON for each
+    #[arg(long)]
+    pub layers: bool,
 }
 
 /// Dialects by their names.
@@ -127,86 +130,6 @@ pub struct Convert {
     pub model: Option<Location>,
 }
 
-/// What all that runs a model takes.
-#[derive(Args)]
-pub struct Run {
-    /// The model
-    #[arg(value_parser = location)]
-    pub model: Location,
-    /// The inputs: a .npy file for each, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
-    pub inputs: Vec<Location>,
-    /// Examples per step
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
-    pub batch_size: usize,
-    /// best, gpu, cpu, or a part of an adapter's name [default: RHYTON_DEVICE, else best]
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
-    /// A file whose weights (and optimizer's state) replace the model's
-    #[arg(long, value_name = "FILE", value_parser = location)]
-    pub weights: Option<Location>,
-}
-
-/// Arguments of `predict`.
-#[derive(Args)]
-pub struct Predict {
-    /// What to run.
-    #[command(flatten)]
-    pub run: Run,
-    /// Where to write the predictions: a .npy file for each output, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
-    pub output: Vec<Location>,
-}
-
-/// Arguments of `evaluate`.
-#[derive(Args)]
-pub struct Evaluate {
-    /// What to run.
-    #[command(flatten)]
-    pub run: Run,
-    /// The targets: a .npy file for each output, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
-    pub targets: Vec<Location>,
-    /// Print an object of all values
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `train`.
-#[derive(Args)]
-pub struct Train {
-    /// What to run.
-    #[command(flatten)]
-    pub run: Run,
-    /// The targets: a .npy file for each output, with commas between
-    #[arg(long, value_name = "NPY", value_delimiter = ',', required = true, value_parser = location)]
-    pub targets: Vec<Location>,
-    /// Where to save what was trained; the name says the format: the whole model, in the dialect of MODEL, or weights
-    #[arg(long, value_name = "OUT", value_parser = location)]
-    pub output: Location,
-    /// Times to go through the data
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub epochs: usize,
-    /// Train exactly so many batches, over as many epochs as that takes, whatever --epochs says
-    #[arg(long, value_name = "N")]
-    pub steps: Option<usize>,
-    /// Take the examples in their order
-    #[arg(long)]
-    pub no_shuffle: bool,
-    /// Random layers act as at inference
-    #[arg(long)]
-    pub no_dropout: bool,
-    /// Seed of random layers and shuffling [default: that of the file, else a new one]
-    #[arg(long, value_name = "S")]
-    pub seed: Option<u64>,
-    /// Share of the examples, the last ones, to evaluate on after each epoch instead of training on them
-    #[arg(long, value_name = "F", default_value_t = 0.0)]
-    pub validation_split: f64,
-    /// Save after each epoch too: cp-{epoch:04d}.keras; weights alone where the name is that of a weights-only format
-    #[arg(long, value_name = "TEMPLATE", value_parser = location)]
-    pub checkpoint: Option<Location>,
-}
-
 /// Arguments of `copy`.
 #[derive(Args)]
 pub struct Copy {
@@ -235,6 +158,9 @@ pub struct Devices {
     /// Print JSON: adapters (name, backend, kind, driver, features, limits), best, why
     #[arg(long)]
     pub json: bool,
+    /// List all features and limits
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 /// Arguments of `plan`.
@@ -249,6 +175,17 @@ pub struct Plan {
     /// A training step, not a prediction
     #[arg(long)]
     pub train: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Args)]
+#[command(
+    after_help = "bash: rhyton completions bash > ~/.local/share/bash-completion/completions/rhyton\nzsh: rhyton completions zsh > a folder of $fpath, as _rhyton\n\
+                  fish: rhyton completions fish > ~/.config/fish/completions/rhyton.fish"
+)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
 }
 
 /// A path or a URL; what is wrong with it is said when it is used.

@@ -1,0 +1,262 @@
+//! `train`: compiling, validating, watching, stopping.
+
+use rhyton::prelude::*;
+use serde_json::json;
+
+use crate::common::{Case, fails, json as parse, rhyton, text, works};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        text(&self.0.path().join(name))
+    }
+}
+
+/// Arguments for a model and the data of a case, on the CPU.
+fn train<'a>(model: &'a str, data: &'a [String; 2], output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let common = ["train", model, "--inputs", &data[0], "--targets", &data[1], "--output", output];
+    [&common[..], &["--device", "cpu", "--no-shuffle"], more].concat()
+}
+
+fn data(case: &Case) -> [String; 2] {
+    [case.joined("inputs"), case.joined("targets")]
+}
+
+fn compile_config(path: &str) -> serde_json::Value {
+    parse(&works(&["inspect", path, "--json"]))
+}
+
+/// A new rate keeps the optimizer's state, other losses and metrics do too; a new optimizer starts anew, and says so.
+#[test]
+fn a_compiled_model_is_compiled_again_as_far_as_is_said() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    let out = folder.path("next.keras");
+    let before = compile_config(&model);
+    let steps = before["optimizer"]["iteration"].as_u64().unwrap();
+    assert!(steps > 0);
+    works(&train(&model, &data, &out, &["--steps", "1", "--learning-rate", "0.125"]));
+    let after = compile_config(&out);
+    assert_eq!(after["optimizer"]["iteration"], steps + 1);
+    assert_eq!(after["optimizer"]["learning_rate"], 0.125);
+    assert_eq!(after["compile"]["loss"], before["compile"]["loss"]);
+    // At a rate of 0 nothing moves but the state.
+    works(&train(&model, &data, &out, &["--steps", "1", "--learning-rate", "0"]));
+    let weights = |path: &str| load_model(path).unwrap().get_weights().unwrap();
+    assert_eq!(weights(&model), weights(&out));
+    works(&train(&model, &data, &out, &["--steps", "1", "--loss", "mae", "--metrics", "mse,mae"]));
+    let after = compile_config(&out);
+    assert_eq!(after["optimizer"]["iteration"], steps + 1);
+    assert_eq!(
+        (&after["compile"]["loss"], &after["compile"]["metrics"]),
+        (&json!("mae"), &json!(["mse", "mae"]))
+    );
+    let done = rhyton(&train(&model, &data, &out, &["--steps", "1", "--optimizer", "sgd"]));
+    assert!(done.err.contains("the state of the old optimizer"), "{}", done.err);
+    let after = compile_config(&out);
+    assert_eq!((&after["optimizer"]["class"], &after["optimizer"]["iteration"]), (&json!("SGD"), &json!(1)));
+    let momentum = r#"{"class_name": "SGD", "config": {"learning_rate": 0.5, "momentum": 0.9}}"#;
+    works(&train(&model, &data, &out, &["--steps", "1", "--optimizer", momentum]));
+    let after = compile_config(&out);
+    assert_eq!(after["compile"]["optimizer"]["config"]["momentum"], 0.9);
+    for (more, part) in [
+        (&["--optimizer", "adma"][..], "adma"),
+        (&["--learning-rate", "fast"], "number"),
+        (&["--learning-rate", "-1"], "at least 0"),
+        (&["--optimizer", "{"], "JSON"),
+        (&["--loss", "nothing=mse"], "nothing"),
+    ] {
+        let message = fails(2, &train(&model, &data, &folder.path("not.keras"), more));
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(!folder.0.path().join("not.keras").exists());
+}
+
+#[test]
+fn a_model_that_was_not_compiled_is_compiled() {
+    let folder = Folder::new();
+    let case = Case::new("two_branch/keras3");
+    let data = data(&case);
+    let plain = folder.path("plain.keras");
+    let options = LoadOptions { without_compile: true, ..LoadOptions::default() };
+    load_model_with(case.file("model.keras"), &options).unwrap().save(&plain).unwrap();
+    let out = folder.path("next.keras");
+    let message = fails(2, &train(&plain, &data, &out, &[]));
+    assert!(message.contains("--loss"), "{message}");
+    let losses = "cls=sparse_categorical_crossentropy,reg=mse";
+    let names = ["--loss", losses, "--metrics", "reg=mae,reg=mse", "--optimizer", "adam"];
+    let said = works(&train(&plain, &data, &out, &[&names[..], &["--epochs", "2"]].concat()));
+    assert!(said.contains("reg_mae") && said.contains("Epoch 2/2"), "{said}");
+    let after = compile_config(&out);
+    assert_eq!(after["optimizer"]["class"], "Adam");
+    assert_eq!(load_model(&out).unwrap().compiled().unwrap().optimizer.class_name(), "Adam");
+}
+
+#[test]
+fn what_is_seen_after_each_epoch() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    let out = folder.path("new/next.keras");
+    let (best, csv, json) = (folder.path("best/b.keras"), folder.path("log/h.csv"), folder.path("h.json"));
+    let validation = ["--validation-inputs", &data[0], "--validation-targets", &data[1]];
+    let watch = ["--save-best", &best, "--history", &csv, "--epochs", "3"];
+    let said = works(&train(&model, &data, &out, &[&validation[..], &watch].concat()));
+    assert!(said.contains("val_loss") && said.contains("3/3"), "{said}");
+    assert!(!said.contains(['\r', '\u{1b}']), "plain lines where there is no terminal: {said}");
+    let table = std::fs::read_to_string(&csv).unwrap();
+    assert!(
+        table.starts_with("epoch,loss,") && table.contains(",val_loss") && table.lines().count() == 4,
+        "{table}"
+    );
+    works(&["inspect", &best]);
+    // The validation data are the training data: evaluating gives what was seen last.
+    let facts = parse(&works(&[
+        "evaluate",
+        &out,
+        "--inputs",
+        &data[0],
+        "--targets",
+        &data[1],
+        "--device",
+        "cpu",
+        "--json",
+    ]));
+    let last = table.lines().last().unwrap().split(',');
+    let value = table.lines().next().unwrap().split(',').zip(last).find(|(n, _)| *n == "val_loss").unwrap().1;
+    assert!((facts["loss"].as_f64().unwrap() - value.parse::<f64>().unwrap()).abs() < 1e-5);
+    // A rate of 0 learns nothing: the second epoch is not better.
+    let watch =
+        ["--early-stopping", "1", "--monitor", "loss", "--learning-rate", "0", "--history", &json, "--quiet"];
+    assert_eq!(
+        works(&train(&model, &data, &out, &[&watch[..], &["--epochs", "9", "--no-dropout"]].concat())),
+        ""
+    );
+    let history = parse(&std::fs::read_to_string(&json).unwrap());
+    assert_eq!(history["epoch"], json!([0, 1]));
+    assert_eq!(history["loss"].as_array().unwrap().len(), 2);
+}
+
+/// Before the first step, and where possible before the data are read: they are missing here.
+#[test]
+fn options_that_do_not_go_together() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let model = case.file("model.keras");
+    let missing = [folder.path("x.npy"), folder.path("y.npy")];
+    let out = folder.path("next.keras");
+    for (more, part) in [
+        (&["--save-best", "b.keras"][..], "--validation-split"),
+        (&["--early-stopping", "2"], "val_loss"),
+        (&["--monitor", "loss"], "--early-stopping"),
+        (&["--validation-inputs", "x.npy"], "--validation-targets"),
+        (
+            &["--validation-inputs", "x.npy", "--validation-targets", "y.npy", "--validation-split", "0.1"],
+            "cannot be used with",
+        ),
+        (&["--validation-split", "1"], "less than 1"),
+        (&["--restore-best-weights"], "--early-stopping"),
+        (&["--history", "h.txt"], ".csv"),
+        (&["--save-best", "b.xyz", "--monitor", "loss"], "ending"),
+        (&["--early-stopping", "1", "--monitor", "loss", "--mode", "maximum"], "max"),
+    ] {
+        let message = fails(2, &train(&model, &missing, &out, more));
+        assert!(message.contains(part), "{more:?}: {message}");
+    }
+    let history = folder.path("h.csv");
+    let more = ["--early-stopping", "1", "--monitor", "lss", "--history", &history];
+    let message = fails(2, &train(&model, &data(&case), &out, &more));
+    assert!(message.contains("`lss`; there are loss") && message.lines().count() == 1, "{message}");
+    assert!(!folder.0.path().join("next.keras").exists() && !folder.0.path().join("h.csv").exists());
+}
+
+/// What was trained before a checkpoint could not be written is saved.
+#[test]
+fn an_error_in_training_loses_nothing() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    let out = folder.path("next.keras");
+    let before = load_model(&model).unwrap().iterations();
+    let checkpoint = folder.path("{nothing}.keras");
+    let done = rhyton(&train(&model, &data, &out, &["--checkpoint", &checkpoint]));
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(
+        done.err.contains("`nothing`") && done.out.contains("next.keras: step"),
+        "{}{}",
+        done.out,
+        done.err
+    );
+    assert!(load_model(&out).unwrap().iterations() > before);
+}
+
+/// The newest checkpoint of a folder.
+#[test]
+fn weights_of_a_folder_of_checkpoints() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    let checkpoints = folder.path("run/cp-{epoch}.weights.h5");
+    let (out, again) = (folder.path("a.keras"), folder.path("b.keras"));
+    works(&train(&model, &data, &out, &["--epochs", "3", "--checkpoint", &checkpoints]));
+    let run = folder.path("run");
+    let predict = |model: &str, more: &[&str]| {
+        works(&[&["predict", model, "--inputs", &data[0], "--device", "cpu"], more].concat())
+    };
+    assert_eq!(predict(&model, &["--weights", &run]), predict(&out, &[]));
+    works(&train(&model, &data, &again, &["--weights", &run, "--steps", "1"]));
+    let steps = |path: &str| load_model(path).unwrap().iterations();
+    assert_eq!(steps(&again), steps(&out) + 1);
+    std::fs::copy(&out, folder.path("run/other.keras")).unwrap();
+    let message = fails(2, &["predict", &model, "--inputs", &data[0], "--weights", &run]);
+    assert!(message.contains("cp-3.weights.h5") && message.contains("other.keras"), "{message}");
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    let message = fails(2, &["predict", &model, "--inputs", &data[0], "--weights", &folder.path("empty")]);
+    assert!(message.contains("no checkpoints"), "{message}");
+}
+
+/// Ctrl-C: the step is finished, what was trained is saved, and said.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Command, Stdio};
+
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    let (out, csv) = (folder.path("next.keras"), folder.path("h.csv"));
+    let before = load_model(&model).unwrap().iterations();
+    for (signals, code) in [(&["-INT"][..], 130), (&["-TERM"], 143), (&["-INT", "-INT"], 130)] {
+        let mut command = crate::common::command();
+        command.args(train(&model, &data, &out, &["--epochs", "100000000", "--history", &csv]));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // It trains, and goes on printing while it is waited for.
+        assert!(lines.by_ref().any(|line| line.unwrap().starts_with("Epoch 3/")));
+        let rest = std::thread::spawn(move || lines.map_while(Result::ok).last());
+        for signal in signals {
+            assert!(
+                Command::new("kill").args([*signal, &child.id().to_string()]).status().unwrap().success()
+            );
+        }
+        let (status, last) = (child.wait().unwrap(), rest.join().unwrap());
+        assert_eq!(status.code(), Some(code), "{signals:?}");
+        if signals.len() == 1 {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            let steps = load_model(&out).unwrap().iterations();
+            assert!(steps > before, "{steps}");
+            assert!(said.contains(&format!("stopped after step {steps}")), "{said}");
+            assert_eq!(last, Some(format!("{out}: step {steps}")));
+            assert!(std::fs::read_to_string(&csv).unwrap().lines().count() > 2, "whole epochs");
+            std::fs::remove_file(&out).unwrap();
+        }
+    }
+}
