@@ -47,7 +47,7 @@ fn check_classes(config: &ModelConfig) -> Result<(), Error> {
         ("layer", 2..) => "layers",
         _ => first,
     };
-    Err(Error::Unknown { kind, name: names.join("`, `"), advice }.into())
+    Err(Error::Unknown { kind, name: names.join("`, `"), advice })
 }
 
 fn made(config: &LayerConfig) -> Result<LayerRef, Error> {

@@ -117,6 +117,17 @@ impl<'a> Data<'a> {
         let words: Vec<u32> = match (float, dtype) {
             (true, DType::F32) | (false, DType::I32) => return Ok(self),
             (false, DType::F32) => self.words.iter().map(|w| (w.cast_signed() as f32).to_bits()).collect(),
+            // What no word of int32 holds stays a float, as which the model holds it anyway.
+            (true, DType::Whole(integer)) if !integer.is_exact() && integer != Integer::I32 => {
+                let cut = |(at, w): (usize, &u32)| {
+                    let cut = f32::from_bits(*w).trunc();
+                    let fits =
+                        cut.abs() < (integer.bits() as f32).exp2() && (cut >= 0.0 || integer.is_signed());
+                    if fits { Ok(cut.to_bits()) } else { Err(at) }
+                };
+                let words = self.words.iter().enumerate().map(cut).collect::<Result<_, usize>>();
+                return Ok(Data { words: Cow::Owned(words.map_err(wrong)?), ..self });
+            }
             (_, DType::Whole(Integer::Bool)) => self
                 .words
                 .iter()

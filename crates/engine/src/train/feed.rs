@@ -148,11 +148,14 @@ fn same_count(name: &str, data: &Data, examples: usize) -> Result<(), Error> {
 
 /// Checks that integers, which the model gives back as such, are exact as floats.
 fn check_exact(data: &Data, name: &str) -> Result<(), Error> {
-    let large = |w: &u32| i64::from(w.cast_signed()).abs() > EXACT;
+    let value = |w: &u32| {
+        if data.dtype.is_float() { f64::from(f32::from_bits(*w)) } else { f64::from(w.cast_signed()) }
+    };
+    let large = |w: &u32| value(w).abs() > EXACT as f64;
     match data.words.iter().position(large) {
         None => Ok(()),
         Some(at) => {
-            let found = data.words[at].cast_signed();
+            let found = value(&data.words[at]);
             let what = format!(
                 "{name}: element {at} is {found}, but integers that the model gives back are exact up to {EXACT}"
             );

@@ -143,6 +143,10 @@ fn data_are_cast_as_keras_casts_them() {
             &[2_147_483_653.0, -8_589_934_592.0, 16_777_217.0, 0.0],
             Some(&[2_147_483_648.0, -8_589_934_592.0, 16_777_216.0, 0.0]),
         ),
+        ("int64", "float32", &[1.7, -1.7, 0.5, 0.0], Some(&[1.0, -1.0, 0.0, 0.0])),
+        ("int64", "int64", &[1_700_000_000_000.0, 0.0, 0.0, 0.0], None),
+        ("int64", "float64", &[nan, 0.0, 0.0, 0.0], None),
+        ("uint32", "float32", &[-1.0, 0.0, 0.0, 0.0], None),
         ("float32", "bool", &[1.0, 0.0, 1.0, 1.0], Some(&[1.0, 0.0, 1.0, 1.0])),
         (
             "float32",
@@ -166,6 +170,20 @@ fn data_are_cast_as_keras_casts_them() {
                 (got, _) => panic!("{what}: {got:?}"),
             }
         }
+    }
+}
+
+/// Times in milliseconds are no words of int32; a layer that computes with floats rounds them as Keras does.
+#[test]
+fn wide_integers_reach_layers_of_floats() {
+    let times = ndarray::array![[1_700_000_000_123_i64, -1_700_000_000_123], [16_777_217, 5]];
+    let wanted: Vec<f32> = times.iter().map(|t| *t as f32 * 0.5).collect();
+    for device in DEVICES.iter() {
+        let input = InputLayer::of(&[Some(2)], DType::Whole(Integer::I64));
+        let mut model = Sequential::new((input, Rescaling::new(0.5))).expect("fits");
+        model.to(device).expect("moves");
+        let y = model.predict(&times).verbose(0).run().expect("predicts");
+        assert_eq!(y.iter().copied().collect::<Vec<_>>(), wanted);
     }
 }
 
