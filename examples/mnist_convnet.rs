@@ -41,7 +41,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Dropout::new(0.5),
         Dense::new(CLASSES).activation("softmax"),
     ))?;
-    model.to(&device)?;
     model.summary();
     model.compile("adam", "categorical_crossentropy", ["accuracy"])?;
 

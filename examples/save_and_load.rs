@@ -49,7 +49,6 @@ fn main() -> Result<()> {
 
     heading("Define a model");
     let mut model = create_model()?;
-    model.to(&device)?;
     model.summary();
 
     heading("Save checkpoints during training");
@@ -67,7 +66,6 @@ fn main() -> Result<()> {
 
     // A new model, untrained: at chance.
     let mut model = create_model()?;
-    model.to(&device)?;
     let logs = model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Untrained model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
     // The same with the weights of the checkpoint.
@@ -83,7 +81,6 @@ fn main() -> Result<()> {
     let mut cp_callback =
         ModelCheckpoint::new(checkpoint_path).verbose(1).save_weights_only(true).save_freq(5 * n_batches);
     let mut model = create_model()?;
-    model.to(&device)?;
     model
         .fit(&train_images, &train_labels)
         .epochs(50)
@@ -96,7 +93,6 @@ fn main() -> Result<()> {
     let latest = latest_checkpoint("training_2")?.ok_or("no checkpoint was saved")?;
     println!("latest: {}", latest.display());
     let mut model = create_model()?;
-    model.to(&device)?;
     model.load_weights(&latest)?;
     let logs = model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
@@ -104,18 +100,15 @@ fn main() -> Result<()> {
     heading("Manually save weights");
     model.save_weights("./checkpoints/my_checkpoint")?;
     let mut model = create_model()?;
-    model.to(&device)?;
     model.load_weights("./checkpoints/my_checkpoint")?;
     let logs = model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
 
     heading("Save the entire model: the .keras format");
     let mut model = create_model()?;
-    model.to(&device)?;
     model.fit(&train_images, &train_labels).epochs(5).run()?;
     model.save("my_model.keras")?;
     let mut new_model = load_model("my_model.keras")?;
-    new_model.to(&device)?;
     new_model.summary();
     let logs = new_model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
@@ -126,13 +119,11 @@ fn main() -> Result<()> {
     heading("Save the entire model: the SavedModel format");
     // A path without an ending: a directory that TensorFlow can run too, for example TensorFlow Serving.
     let mut model = create_model()?;
-    model.to(&device)?;
     model.fit(&train_images, &train_labels).epochs(5).run()?;
     model.save("saved_model/my_model")?;
     list("saved_model")?;
     list("saved_model/my_model")?;
     let mut new_model = load_model("saved_model/my_model")?;
-    new_model.to(&device)?;
     new_model.summary();
     let logs = new_model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
@@ -141,7 +132,6 @@ fn main() -> Result<()> {
     heading("Save the entire model: HDF5 format");
     model.save("my_model.h5")?;
     let mut new_model = load_model("my_model.h5")?;
-    new_model.to(&device)?;
     let logs = new_model.evaluate(&test_images, &test_labels).verbose(2).run()?;
     println!("Restored model, accuracy: {:5.2}%", 100.0 * accuracy(&logs));
 
@@ -152,7 +142,6 @@ fn main() -> Result<()> {
         ScaleShift::new(1.0),
         Dense::new(10),
     ))?;
-    model.to(&device)?;
     model.compile(
         Adam::new(),
         SparseCategoricalCrossentropy::new().from_logits(true),
@@ -161,7 +150,6 @@ fn main() -> Result<()> {
     model.fit(&train_images, &train_labels).epochs(2).verbose(2).run()?;
     model.save("custom.keras")?;
     let mut again = load_model("custom.keras")?;
-    again.to(&device)?;
     let same = model.predict(&test_images).run()? == again.predict(&test_images).run()?;
     println!("A model with a custom layer predicts the same after a reload: {same}");
 

@@ -70,10 +70,18 @@ pub fn cpu() -> Device {
 /// if `RHYTON_REQUIRE_GPU` is 1.
 #[cfg(feature = "gpu")]
 pub fn gpu() -> Option<Device> {
+    use std::io::Write;
     let named = std::env::var("RHYTON_DEVICE").ok();
     let named = named.filter(|n| !matches!(n.as_str(), "" | "cpu" | "gpu" | "best"));
     match Device::named(named.as_deref().unwrap_or("gpu"), "for tests") {
-        Ok(device) => Some(device),
+        Ok(device) => {
+            // Past the test harness, which hides what a test that passes prints: a log has to say what was tested.
+            static SAID: std::sync::Once = std::sync::Once::new();
+            SAID.call_once(|| {
+                let _ = writeln!(std::io::stderr(), "GPU tests run on {}", device.backend().name());
+            });
+            Some(device)
+        }
         Err(e) if std::env::var("RHYTON_REQUIRE_GPU").is_ok_and(|v| v == "1") => panic!("{e}"),
         Err(e) => {
             eprintln!("SKIPPED on GPUs: {e}");
