@@ -62,6 +62,15 @@ pub fn run(arguments: &[String]) -> Result {
                 .args(["--device", device, "--only", TRAINED]),
         )?;
     }
+    if options.devices.iter().any(|device| device == "cpu") {
+        heading("H: the real libraries load what rhyton convert makes of layers that Rhyton does not know");
+        shell::run(
+            script(&python, "check_conversions.py")
+                .arg(folder.join("samples"))
+                .arg("--rhyton")
+                .arg(rhyton.command()?),
+        )?;
+    }
     heading("G: rhyton convert makes each file from one of another format");
     let converted = folder.join("converted");
     rhyton.convert_files(&written_by_keras, &converted)?;
