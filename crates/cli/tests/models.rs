@@ -214,3 +214,22 @@ fn drivers_say_nothing() {
         }
     }
 }
+
+/// A target that cannot hold the model is refused before the first step, and in the words of the format.
+#[test]
+fn what_cannot_be_saved_is_not_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name));
+    let mut model = Sequential::new((Dense::new(1).input_shape([4]).activation("hard_sigmoid"),)).unwrap();
+    model.compile("sgd", "mse", ()).unwrap();
+    model.save(path("m.keras")).unwrap();
+    npy::save(path("x.npy"), &ArrayD::<f32>::ones(vec![8, 4])).unwrap();
+    npy::save(path("y.npy"), &ArrayD::<f32>::zeros(vec![8, 1])).unwrap();
+    let (file, x, y, out) = (path("m.keras"), path("x.npy"), path("y.npy"), path("saved"));
+    let common = ["train", &file, "--inputs", &x, "--targets", &y, "--device", "cpu", "--output"];
+    // tf_keras' function of this name is another one.
+    let error = fails(1, &[&common[..], &[&out]].concat());
+    assert!(error.contains("hard_sigmoid") && error.lines().count() == 1, "{error}");
+    assert!(!folder.path().join("saved").exists());
+    works(&[&common[..], &[&path("trained.keras")]].concat());
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rhyton_persist::convert::{ConvertOptions, convert};
-use rhyton_persist::tree::{Dialect, LayerConfig, WriteOptions};
-use rhyton_persist::{Error, open};
+use rhyton_persist::convert::{ConvertOptions, convert, whole};
+use rhyton_persist::tree::{Dialect, LayerConfig, Variable, WriteOptions};
+use rhyton_persist::{Error, formats, open};
 use serde_json::{Value, json};
 
 fn data(name: &str) -> PathBuf {
@@ -156,4 +156,59 @@ fn settings_of_compile_stay() {
             assert_eq!(other(&h5)["jit_compile"], true);
         }
     }
+}
+
+/// Names with slashes are groups inside groups in HDF5, one of which may be another layer's.
+#[test]
+fn names_with_slashes_are_groups_in_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = data("compiled-tf_keras.keras");
+    let mut tree = whole(&source.as_path().into(), &open(&source, None).unwrap(), None).unwrap().tree;
+    tree.optimizer = None;
+    let names = ["conv1", "conv1/bn/out"];
+    let model = tree.model.as_mut().unwrap();
+    let dense = model.layers.iter_mut().filter(|layer| layer.class_name == "Dense");
+    for ((layer, (_, object)), name) in dense.zip(&mut tree.root.children).zip(names) {
+        layer.name = name.into();
+        layer.config.insert("name".into(), name.into());
+        object.name = name.into();
+    }
+    let target = folder.path().join("m.h5");
+    let write = |dialect: Dialect| WriteOptions { dialect: Some(dialect), ..WriteOptions::default() };
+    formats::write(target.as_path(), Some("h5"), &tree, &write(Dialect::TfKeras)).unwrap();
+    let again = whole(&target.as_path().into(), &open(&target, None).unwrap(), None).unwrap().tree;
+    for ((_, wanted), (_, got)) in tree.root.children.iter().zip(&again.root.children) {
+        assert_eq!(wanted.name, got.name);
+        for (a, b) in wanted.variables.iter().zip(&got.variables) {
+            let bytes = |v: &Variable| v.value.as_ref().unwrap().read().unwrap();
+            assert_eq!(bytes(a), bytes(b));
+        }
+    }
+    // Keras 3 refuses such names, which is known before anything is written.
+    let refused = formats::check(target.as_path(), Some("h5"), &tree, &write(Dialect::Keras3));
+    assert!(matches!(refused, Err(Error::Unsupported { what, .. }) if what.contains("`conv1/bn/out`")));
+}
+
+/// What a layer was adapted to is in tables of a SavedModel's graph: without it nothing is written.
+#[test]
+fn what_the_source_does_not_have_is_not_made_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keras, saved) = (data("strings-tf_keras.keras"), folder.path().join("saved"));
+    convert(keras.as_path(), saved.as_path(), None, &options("saved-model", None)).unwrap();
+    // This one has the words in its config. One that has them in a table has null there.
+    let metadata = saved.join("keras_metadata.pb");
+    let bytes = std::fs::read(&metadata).unwrap();
+    let words = br#"["[UNK]", "beta", "\u03a9mega", "alpha"]"#;
+    assert!(bytes.windows(words.len()).any(|window| window == words));
+    let mut blank = b"null".to_vec();
+    blank.resize(words.len(), b' ');
+    let mut changed = bytes.clone();
+    while let Some(at) = changed.windows(words.len()).position(|window| window == words) {
+        changed.splice(at..at + words.len(), blank.iter().copied());
+    }
+    std::fs::write(&metadata, changed).unwrap();
+    let target = folder.path().join("m.h5");
+    let refused = convert(saved.as_path(), target.as_path(), None, &options("h5", None));
+    assert!(matches!(refused, Err(Error::Usage { what, .. }) if what.contains("`string_lookup`")));
+    assert!(!target.exists());
 }

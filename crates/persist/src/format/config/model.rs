@@ -397,6 +397,13 @@ fn write_layer(
     let place = format!("layer `{}` ({})", layer.name, layer.class_name);
     let registered = layer.registered_name.as_deref();
     check_name(cx, &place, &layer.name)?;
+    let module = layer.module.as_deref().unwrap_or_default();
+    let operation = module.starts_with("keras.src.ops") || module.starts_with("keras.ops");
+    if operation && (cx.form == Form::H5 || cx.dialect == Dialect::TfKeras) {
+        let what =
+            format!("the operation {}, which is loaded from Keras 3's `.keras` alone,", layer.class_name);
+        return Err(cx.unsupported(&place, what, "write that"));
+    }
     if cx.dialect == Dialect::Keras3 && calls::OPERATIONS.contains(&layer.class_name.as_str()) {
         let function = layer.config.get("function").and_then(Value::as_str).unwrap_or(&layer.class_name);
         let what = format!("the operation {function}, for which Keras 3 has a layer of another kind,");
