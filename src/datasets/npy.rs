@@ -167,7 +167,7 @@ pub fn save_npz(path: impl Into<Location>, arrays: &[NamedArray]) -> Result<(), 
             }
             Ok::<_, std::io::Error>(())
         };
-        write().and_then(|()| Ok(out.finish()?.flush()?)).map_err(|source| unwritten(path, source))
+        write().and_then(|()| out.finish()?.flush()).map_err(|source| unwritten(path, source))
     })?;
     Ok(())
 }

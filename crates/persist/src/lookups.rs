@@ -94,7 +94,7 @@ pub(crate) fn check_source(from: &Location, file: &SavedFile, model: &ModelConfi
 }
 
 /// Layers of a model with their paths in `.keras`.
-fn paths<'a>(model: &'a ModelConfig, path: &str) -> Vec<(usize, String)> {
+fn paths(model: &ModelConfig, path: &str) -> Vec<(usize, String)> {
     let mut counter = Counter::default();
     let hidden = |class: &str| model.kind == ModelKind::Sequential && class == "InputLayer";
     let layers = model.layers.iter().enumerate().filter(|(_, layer)| !hidden(&layer.class_name));
