@@ -9,7 +9,7 @@ mod table;
 use std::path::PathBuf;
 
 pub use layers::LayerFacts;
-use rhyton_persist::tree::{CompileConfig, Dialect, Stored};
+use rhyton_persist::tree::{CompileConfig, Dialect, Gap, Stored};
 use rhyton_persist::{Location, convert};
 
 use crate::Error;
@@ -39,8 +39,8 @@ pub struct Inspection {
     pub keras_version: Option<String>,
     /// Name and class of the model, and its layers.
     pub model: Option<(String, &'static str, Vec<LayerFacts>)>,
-    /// Numbers in all variables of the model, and in those that training changes.
-    pub parameters: Option<(u64, u64)>,
+    /// Numbers in all variables of the model, and in those that training changes, where the file says which they are.
+    pub parameters: Option<(u64, Option<u64>)>,
     /// What could not be said, and why.
     pub notes: Vec<String>,
     /// How the model was compiled.
@@ -76,22 +76,26 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
     let mut state = None;
     if let Some(config) = &file.model {
         found.notes.extend(crate::saving::warnings::of_policies(config));
-        let tree = match convert::whole(path, &file, None) {
-            Ok(whole) => Some(whole.tree),
+        let whole = match convert::whole(path, &file, None) {
+            Ok(whole) => Some(whole),
             Err(error) => {
                 found.notes.push(error.to_string());
                 None
             }
         };
+        if let Some(whole) = &whole {
+            let data = whole.tree.optimizer.as_ref().and_then(|state| state.data.as_ref());
+            let why = whole.optimizer.as_ref().or(data.map(|data| &data.why));
+            found.notes.extend(why.map(|why| format!("the optimizer's state does not fit: {why}")));
+            let trainable = trained(whole).map(|all| all.iter().map(|shape| layers::size(shape)).sum());
+            found.parameters = Some((layers::count(&whole.tree.root), trainable));
+        }
+        let tree = whole.map(|whole| whole.tree);
         found.model = Some((
             config.name.clone(),
             layers::class_of(config),
             layers::layers(config, tree.as_ref().map(|tree| &tree.root)),
         ));
-        found.parameters = tree.as_ref().map(|tree| {
-            let trainable = tree.trainable().iter().map(|(_, v)| layers::size(&v.shape)).sum();
-            (layers::count(&tree.root), trainable)
-        });
         state = tree.and_then(|tree| tree.optimizer);
     }
     found.optimizer = match state {
@@ -102,13 +106,21 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
             slots: Some(state.slots.len()),
         }),
         None => convert::iterations(&file)?.map(|iteration| OptimizerFacts {
-            class: String::new(),
+            class: file.compile.as_ref().map(|c| convert::optimizer_class(&c.optimizer)).unwrap_or_default(),
             iteration,
             learning_rate: None,
             slots: None,
         }),
     };
     Ok(found)
+}
+
+/// Shapes of the variables that training changes; `None` where nobody knows which they are.
+fn trained(whole: &convert::Whole) -> Option<Vec<Vec<usize>>> {
+    let all = whole.tree.trainable();
+    let of = |name: &str| all.iter().any(|(path, _)| path.split('/').any(|part| part == name));
+    let unsure = whole.gaps.iter().any(|(layer, gap)| *gap == Gap::Trained && of(layer));
+    (!unsure).then(|| all.into_iter().map(|(_, variable)| variable.shape.clone()).collect())
 }
 
 impl Inspection {

@@ -14,7 +14,8 @@ impl Inspection {
         let model = self.model.as_ref().map(|(name, class, layers)| {
             let layers: Vec<Value> = layers.iter().map(|layer| layer_json(layer, configs)).collect();
             let parameters = self.parameters.map(|(total, trainable)| {
-                json!({"total": total, "trainable": trainable, "non_trainable": total - trainable.min(total)})
+                let others = trainable.map(|n| total - n.min(total));
+                json!({"total": total, "trainable": trainable, "non_trainable": others})
             });
             json!({"name": name, "class": class, "layers": layers, "parameters": parameters})
         });

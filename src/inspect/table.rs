@@ -22,7 +22,11 @@ impl Inspection {
             fact("model", &format!("{name} ({class})"));
         }
         if let Some((total, trainable)) = self.parameters {
-            fact("parameters", &format!("{total}, {trainable} of them trainable"));
+            let trainable = match trainable {
+                Some(n) => format!("{n} of them trainable"),
+                None => "it is not known which of them are trainable".into(),
+            };
+            fact("parameters", &format!("{total}, {trainable}"));
         }
         if let Some(compile) = &self.compile {
             fact("optimizer", &name_of(&compile.optimizer));

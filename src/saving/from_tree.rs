@@ -33,24 +33,54 @@ fn check_classes(config: &ModelConfig) -> Result<(), Error> {
     }
     let mut found = Vec::new();
     walk(config, &mut found);
-    let Some(Error::Unknown { kind: first, advice, .. }) = found.first().cloned() else {
-        return Ok(());
-    };
+    // One error for all of the first one's kind.
+    let Some(Error::Unknown { kind: first, .. }) = found.first().cloned() else { return Ok(()) };
     let mut names: Vec<String> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     for error in found {
-        match error {
-            Error::Unknown { kind, name, .. } if kind == first && !names.contains(&name) => names.push(name),
-            _ => {}
+        let Error::Unknown { kind, name, advice } = error else { continue };
+        if kind == first && !names.contains(&name) {
+            names.push(name);
+            if !words.contains(&advice) {
+                words.push(advice);
+            }
         }
     }
     let kind = match (first, names.len()) {
         ("layer", 2..) => "layers",
+        ("operation", 2..) => "operations",
         _ => first,
+    };
+    let advice = match words.as_slice() {
+        [one] => one.clone(),
+        _ => {
+            let (keras, own): (Vec<_>, Vec<_>) =
+                names.iter().cloned().partition(|name| registry::is_of_keras(first, name));
+            let register = "register such with register_layer::<TheLayer>(\"Package\"), or pass them in CustomObjects when loading";
+            let mut said = Vec::new();
+            if !keras.is_empty() {
+                said.push(format!("{} of Keras' own, not here yet", listed(&keras)));
+            }
+            if !own.is_empty() {
+                said.push(format!("{} somebody's own: {register}", listed(&own)));
+            }
+            said.join("; ")
+        }
     };
     Err(Error::Unknown { kind, name: names.join("`, `"), advice })
 }
 
+fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} {}", quoted.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
+
 fn made(config: &LayerConfig) -> Result<LayerRef, Error> {
+    if config.is_op() {
+        let advice = "use the layer that does the same, or convert the file: `rhyton convert` passes operations on as they are";
+        let name = config.class_name.clone();
+        return Err(Error::Unknown { kind: "operation", name, advice: advice.into() });
+    }
     registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)
 }
 
@@ -269,27 +299,33 @@ fn words(bytes: &Bytes, dtype: DType) -> Result<Vec<u32>, String> {
     })
 }
 
-/// Puts an optimizer's state into a compiled model.
+/// Puts an optimizer's state into a compiled model; or nothing, and gives the reason, where a slot that the optimizer has is not there.
 pub(super) fn put_optimizer(
     model: &mut Model,
     state: &rhyton_persist::tree::OptimizerState,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let trainable = model.trainable_variables();
     let compiled = model.compiled_mut()?;
     compiled.build_slots(&trainable);
     let mine = compiled.ordered_slots(&trainable);
-    // Files of a slot more per variable than this optimizer has (tf_keras' SGD without momentum) lose nothing.
-    if !mine.is_empty() {
-        for ((_, _, slot), filled) in mine.iter().zip(&state.slots) {
-            place(slot, &filled.variable)?;
-        }
+    let mut pairs = Vec::new();
+    // A model that was never trained has none; files with more (tf_keras' SGD without momentum) lose nothing.
+    for (name, of, slot) in mine.iter().filter(|_| !state.slots.is_empty()) {
+        let Some(found) = state.slots.iter().find(|s| s.name == *name && s.of == Some(*of)) else {
+            let class = compiled.optimizer.class_name();
+            return Ok(Some(format!("it has no `{name}` of the variable {of}, which {class} has")));
+        };
+        pairs.push((slot, found));
+    }
+    for (slot, found) in pairs {
+        place(slot, &found.variable)?;
     }
     compiled.iteration = state.iteration;
     if let Some(rate) = state.learning_rate {
         compiled.set_constant_learning_rate(rate);
     }
     compiled.optimizer.set_host_state(&state.scalars);
-    Ok(())
+    Ok(None)
 }
 
 /// Trainable variables as the formats want to see them.

@@ -4,6 +4,7 @@ mod from_tree;
 mod resume;
 mod serving;
 mod to_tree;
+mod training;
 pub(crate) mod warnings;
 
 use std::path::Path;
@@ -13,9 +14,9 @@ use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
 use rhyton_persist::Location;
 use rhyton_persist::convert::ConvertOptions;
-use rhyton_persist::formats::Format;
+use rhyton_persist::formats::{self, Format};
 pub use rhyton_persist::tree::Dialect;
-use rhyton_persist::tree::{CompileConfig, LayerConfig, SavedFile, Tree, WriteOptions};
+use rhyton_persist::tree::{LayerConfig, SavedFile, Tree, WriteOptions};
 
 use crate::Error;
 use crate::error::usage;
@@ -129,23 +130,26 @@ impl SaveLoad for Model {
 
     fn check_save(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
         let path = path.into();
-        let (format, tree) = for_model(&self.snapshot()?, &path, options)?;
+        let (format, mut tree) = for_model(&self.snapshot()?, &path, options)?;
+        leave_out(&path, format, &mut tree, options)?;
         Ok(rhyton_persist::formats::check(&path, Some(format), &tree, &write_options(options))?)
     }
 
     fn check_save_weights(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
         let path = path.into();
-        let (format, tree) = for_weights(&self.snapshot()?, &path, options);
+        let (format, mut tree) = for_weights(&self.snapshot()?, &path, options);
+        leave_out(&path, format, &mut tree, options)?;
         Ok(rhyton_persist::formats::check(&path, Some(format), &tree, &write_options(options))?)
     }
 
     fn load_weights(&mut self, path: impl Into<Location>) -> Result<(), Error> {
-        let file = rhyton_persist::open(path.into().whole(), None)?;
+        let path = path.into();
+        let file = rhyton_persist::open(path.clone().whole(), None)?;
         if !self.is_built() {
             let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
             return Err(Error::State { what: what.into() });
         }
-        fill(self, &file)
+        fill(self, &file, &path, true)
     }
 }
 
@@ -163,7 +167,7 @@ pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) 
     if format == "saved-model" {
         tree.serving = serving::serving(&snapshot.root);
     }
-    write_tree(path, format, &tree, options)
+    write_tree(path, format, tree, snapshot, options)
 }
 
 /// The format of a whole model, and what it is given.
@@ -182,10 +186,31 @@ fn for_model<'a>(
     Ok((format, to_tree::tree(snapshot, !options.without_optimizer)))
 }
 
-/// Writes a tree; makes the folder that it goes to.
-fn write_tree(path: &Location, format: &str, tree: &Tree, options: &SaveOptions) -> Result<(), Error> {
+/// Writes a tree, without what the format cannot say; makes the folder that it goes to.
+fn write_tree(
+    path: &Location,
+    format: &str,
+    mut tree: Tree,
+    snapshot: &Snapshot,
+    options: &SaveOptions,
+) -> Result<(), Error> {
+    if !options.without_optimizer && tree.compile.is_some() {
+        training::dropped(snapshot).iter().for_each(|note| warnings::warn(note));
+    }
+    leave_out(path, format, &mut tree, options)?.iter().for_each(|note| warnings::warn(note));
     rhyton_persist::commit::create_folder(path.folder())?;
-    Ok(rhyton_persist::write(path, Some(format), tree, &write_options(options))?)
+    Ok(rhyton_persist::write(path, Some(format), &tree, &write_options(options))?)
+}
+
+/// Takes out of a tree what a format cannot say of a training that could not go on.
+fn leave_out(
+    path: &Location,
+    format: &str,
+    tree: &mut Tree,
+    options: &SaveOptions,
+) -> Result<Vec<String>, Error> {
+    let target = formats::for_writing(path, Some(format), true)?;
+    Ok(formats::leave_out(path, target, tree, &write_options(options)))
 }
 
 fn ends_with(path: &Location, endings: &[&str]) -> bool {
@@ -220,12 +245,15 @@ fn whole_model_format(path: &Location) -> Result<&'static str, Error> {
 /// As [`SaveLoad::save`].
 pub fn write_weights(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
     let (format, tree) = for_weights(snapshot, path, options);
-    write_tree(path, format, &tree, options)
+    write_tree(path, format, tree, snapshot, options)
 }
 
 /// The format of weights, and what it is given.
 fn for_weights<'a>(snapshot: &Snapshot, path: &Location, options: &'a SaveOptions) -> (&'a str, Tree) {
     let mut tree = to_tree::tree(snapshot, !options.without_optimizer);
+    if !options.without_optimizer {
+        training::dropped(snapshot).iter().for_each(|note| warnings::warn(note));
+    }
     let format = match options.format.as_deref() {
         // Keras' names.
         Some("tf") => "tf-checkpoint",
@@ -245,6 +273,9 @@ fn for_weights<'a>(snapshot: &Snapshot, path: &Location, options: &'a SaveOption
 }
 
 /// Loads a whole model: architecture, weights, and, where it was compiled, its optimizer with its state.
+///
+/// An optimizer, a loss or a metric that is not known, or a state that is none of this model, is no reason not to load: the model predicts,
+/// evaluates where its losses and metrics are known, and is saved with what its file said; fit says what it lacks.
 ///
 /// ```
 /// # use rhyton::prelude::*;
@@ -297,10 +328,10 @@ fn load(path: &Location, compile: bool) -> Result<Model, Error> {
     warnings::of_policies(config).iter().for_each(|text| warnings::warn(text));
     model.as_layer().set_keras2(resume::keras2(&file));
     if let (true, Some(config)) = (compile, &file.compile) {
-        compile_from(&mut model, config)?;
+        training::compile(&mut model, config, path);
     }
     if model.is_built() {
-        fill(&mut model, &file)?;
+        fill(&mut model, &file, path, false)?;
     }
     Ok(model)
 }
@@ -326,7 +357,9 @@ pub fn convert(
             tree.serving = serving::of_tree(config, &tree.root, network);
         }
     };
-    Ok(rhyton_persist::convert::convert_with(&from, &to, model, options, finish)?)
+    let converted = rhyton_persist::convert::convert_with(&from, &to, model, options, finish)?;
+    converted.notes.iter().for_each(|note| warnings::warn(note));
+    Ok(converted.format)
 }
 
 /// The layer that a config describes, for who looks at its shapes.
@@ -334,36 +367,17 @@ pub(crate) fn layer_of(config: &LayerConfig) -> Result<LayerRef, Error> {
     from_tree::layer(config, Path::new(""))
 }
 
-fn compile_from(model: &mut Model, config: &CompileConfig) -> Result<(), Error> {
-    model.compile_config(
-        &config.optimizer,
-        &config.loss,
-        &config.metrics,
-        &config.loss_weights,
-        &config.weighted_metrics,
-    )?;
-    // What the engine has no use for goes with the model.
-    model.compiled_mut()?.config.other.clone_from(&config.other);
-    Ok(())
-}
-
-/// Puts a file's arrays into a model. All mismatches are found before anything is changed.
-fn fill(model: &mut Model, file: &SavedFile) -> Result<(), Error> {
+/// Puts a file's arrays into a model. All mismatches of weights are found before anything is changed; an optimizer's state that is none of
+/// this model is kept for who saves it, and training then says why it cannot be. `others`: see [`training::state`].
+fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> Result<(), Error> {
     let root: LayerRef = model.as_layer().clone();
     let mut skeleton = to_tree::object(&root, None);
     file.weights.fill(&mut skeleton)?;
-    let optimizer = match model.compiled() {
-        Ok(compiled) => {
-            file.weights.optimizer(compiled.optimizer.class_name(), &from_tree::trainable(model))?
-        }
-        Err(_) => None,
-    };
+    let state = training::state(model, file, others)?;
     from_tree::put(&root, &skeleton)?;
-    if let Some(state) = &optimizer {
-        from_tree::put_optimizer(model, state)?;
-    }
+    let restored = training::restore(model, state, path)?;
     if let Some(resume) = &file.resume {
-        resume::apply(model, resume, optimizer.is_some());
+        resume::apply(model, resume, restored);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use rhyton_persist::tree::{
 };
 use serde_json::{Map, Value, json};
 
-use super::resume;
+use super::{resume, training};
 use crate::Error;
 
 /// Values of variables by id.
@@ -45,13 +45,21 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
             .map(|s| Slot { name: s.name.into(), of: Some(s.of), variable: valued(&s.saved, s.name) })
             .collect(),
         scalars: o.host.clone(),
+        data: None,
     });
+    let (compile, optimizer) = match training::kept(snapshot.kept.as_ref()) {
+        Some(kept) => (
+            kept.compile.clone().or(compile),
+            kept.state(snapshot.trainable.len()).filter(|_| include_optimizer),
+        ),
+        None => (compile, optimizer),
+    };
     Tree {
         model: model_of(&snapshot.root, &snapshot.root.name()),
         compile,
         root: object(&snapshot.root, Some(&values)),
         optimizer,
-        resume: Some(resume::to_json(snapshot, include_optimizer)),
+        resume: Some(resume::to_json(snapshot, include_optimizer && snapshot.kept.is_none())),
         serving: None,
         assets: Vec::new(),
     }

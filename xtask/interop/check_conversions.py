@@ -46,7 +46,7 @@ REFUSALS = [
     (r"counts \w+ keras -> tf_keras (h5|saved_model)", ""),
     # tf_keras' operators are layers of its own, and so are those of Keras 3.
     (r"(operators|slices) tf_keras \w+ -> keras3 .*", "the operation"),
-    (r"(operators|slices) keras3 \w+ -> (tf_keras .*|keras3 h5)", "operation"),
+    (r"(operators|slices) keras3 \w+ -> tf_keras .*", "operation"),
     (r"slashes tf_keras \w+ -> keras3 .*", "whose `/` Keras 3 refuses"),
     (r"conv_lstm tf_keras \w+ -> keras3 .*", "hard_sigmoid"),
     (r"of_tf_keras tf_keras \w+ -> keras3 .*", "does not have"),

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use rhyton::Error;
+use rhyton::models::registry::is_of_keras;
 
 fn main() -> ExitCode {
     quieten_drivers();
@@ -77,8 +78,41 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
+/// What classes that are not known mean to who has the command alone.
+fn unknown(kind: &str, names: &str) -> String {
+    let names: Vec<&str> = names.split("`, `").collect();
+    let singular = kind.strip_suffix('s').filter(|_| kind != "loss").unwrap_or(kind);
+    let of_keras = |name: &&&str| singular == "operation" || is_of_keras(singular, name);
+    let (keras, others): (Vec<&str>, Vec<&str>) = names.iter().partition(of_keras);
+    let listed = |names: &[&str]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    let are = |names: &[&str]| format!("{} {} ", listed(names), if names.len() == 1 { "is" } else { "are" });
+    let whose = [
+        (&keras, "Keras' own, and not in rhyton yet"),
+        (&others, "somebody's own, which a Rust program can register and the command cannot know"),
+    ];
+    let mixed = !keras.is_empty() && !others.is_empty();
+    let whose: Vec<String> = whose
+        .iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, whose)| if mixed { are(names) + whose } else { (*whose).to_owned() })
+        .collect();
+    format!(
+        "unknown {kind} {}: {}; {} work without",
+        listed(&names),
+        whose.join("; "),
+        match singular {
+            "optimizer" | "schedule" => "`rhyton predict`, `evaluate`, `inspect` and `convert`",
+            "loss" | "metric" => "`rhyton predict`, `inspect` and `convert`",
+            _ => "`rhyton inspect` and `rhyton convert`",
+        }
+    )
+}
+
 /// An error with what caused it, without saying twice what a message already says.
 fn with_causes(error: &Error) -> String {
+    if let Error::Unknown { kind, name, .. } = error {
+        return unknown(kind, name);
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

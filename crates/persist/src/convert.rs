@@ -2,7 +2,9 @@
 
 use crate::format::{optimizer, saved_model, skeleton};
 use crate::formats::{self, Format};
-use crate::tree::{Gap, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions};
+use crate::tree::{
+    Gap, LayerConfig, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions,
+};
 use crate::{Error, Location, lookups, outline};
 
 /// How to convert.
@@ -24,10 +26,23 @@ pub struct Whole {
     pub tree: Tree,
     /// Names of layers and what is missing.
     pub gaps: Vec<(String, Gap)>,
+    /// Why there is no state of the optimizer, though the file has one.
+    pub optimizer: Option<String>,
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// Name of the format.
+    pub format: &'static str,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
 }
 
 /// Reads a file and writes what it says in another format (or dialect). `model` is a file that gives a weights-only one its
-/// architecture and its compile config. Gives the name of the format that was written.
+/// architecture and its compile config.
+///
+/// How the model was compiled, and the optimizer's state, are left out where the target cannot say them.
 ///
 /// # Errors
 /// A file is damaged, the weights are not those of the architecture, or the target needs something that the source does not have.
@@ -36,7 +51,7 @@ pub fn convert(
     to: impl Into<Location>,
     model: Option<&Location>,
     options: &ConvertOptions,
-) -> Result<&'static str, Error> {
+) -> Result<Converted, Error> {
     convert_with(&from.into(), &to.into(), model, options, |_, _| ())
 }
 
@@ -50,22 +65,26 @@ pub fn convert_with(
     model: Option<&Location>,
     options: &ConvertOptions,
     finish: impl FnOnce(&Format, &mut Tree),
-) -> Result<&'static str, Error> {
+) -> Result<Converted, Error> {
     let file = formats::open(from, None)?;
     let model = model.map(|path| Ok::<_, Error>((path, formats::open(path, None)?))).transpose()?;
     if let Some(model) = &file.model {
         lookups::check_source(from, &file, model)?;
     }
-    let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
-    let mut tree = whole.tree;
+    let described = file.model.is_some() || model.is_some();
     let target = match options.format.as_deref() {
         // A name without an ending: where only weights were, only weights are.
         None if file.model.is_none() && formats::by_ending(to, true)?.name == "saved-model" => {
             formats::by_ending(to, false)?
         }
-        name => formats::for_writing(to, name, tree.model.is_some())?,
+        name => formats::for_writing(to, name, described)?,
     };
-    check_gaps(from, target, &whole.gaps)?;
+    if !described && target.name == "safetensors" {
+        return arrays_alone(&file, to, target);
+    }
+    let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
+    let mut tree = whole.tree;
+    check_gaps(from, file.format, target, &whole.gaps)?;
     if let Some((layer, why)) = file
         .model
         .as_ref()
@@ -78,9 +97,13 @@ pub fn convert_with(
         });
     }
     lookups::settle(from, &file, &mut tree, target, &options.write)?;
+    let mut notes = Vec::new();
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
+    } else {
+        notes.extend(whole.optimizer.map(|why| format!("{from}: the optimizer's state is left out: {why}")));
     }
+    notes.extend(formats::leave_out(to, target, &mut tree, &options.write));
     finish(target, &mut tree);
     if let ("saved-model", Some(config)) = (target.name, &tree.model)
         && let Some(layer) = without_shape(config)
@@ -103,7 +126,24 @@ pub fn convert_with(
     }
     crate::commit::create_folder(to.folder())?;
     formats::write(to, Some(target.name), &tree, &options.write)?;
-    Ok(target.name)
+    Ok(Converted { format: target.name, notes })
+}
+
+/// Writes the arrays of a model that nothing describes, under the names that they have in their file.
+fn arrays_alone(file: &SavedFile, to: &Location, target: &'static Format) -> Result<Converted, Error> {
+    let others =
+        ["optimizer/", "optimizer_weights/", "metrics/", "keras_api/metrics/", "rhyton/", "save_counter"];
+    let (beside, arrays): (Vec<_>, Vec<_>) = file
+        .weights
+        .stored()?
+        .into_iter()
+        .partition(|s| others.iter().any(|other| s.path.starts_with(other)));
+    let variables = arrays.into_iter().map(|s| Variable { name: s.path, ..s.variable }).collect();
+    let tree = Tree { root: Object { is_model: true, variables, ..Object::default() }, ..Tree::default() };
+    crate::commit::create_folder(to.folder())?;
+    formats::write(to, Some(target.name), &tree, &WriteOptions::default())?;
+    let left = format!("{} arrays of the optimizer, the metrics and counters are left out", beside.len());
+    Ok(Converted { format: target.name, notes: (!beside.is_empty()).then_some(left).into_iter().collect() })
 }
 
 /// The first layer whose arrays are not the same ones in every format.
@@ -158,13 +198,35 @@ pub fn iterations(file: &SavedFile) -> Result<Option<i64>, Error> {
     found.map_or(Ok(None), |s| crate::format::values::scalar_int(&s.variable))
 }
 
-fn check_gaps(from: &Location, target: &Format, gaps: &[(String, Gap)]) -> Result<(), Error> {
-    let Some((layer, gap)) = gaps.iter().find(|(_, gap)| target.needs.contains(gap)) else { return Ok(()) };
+/// Whether a layer says itself what it saves in a format.
+fn is_own_form(format: &str) -> bool {
+    matches!(format, "keras" | "weights-h5")
+}
+
+fn check_gaps(from: &Location, source: &str, target: &Format, gaps: &[(String, Gap)]) -> Result<(), Error> {
+    let other_form = is_own_form(source) != is_own_form(target.name) && target.name != "safetensors";
+    let needs = |gap: &Gap| target.needs.contains(gap) || other_form && *gap == Gap::Form;
+    let Some((layer, gap)) = gaps.iter().find(|(_, gap)| needs(gap)) else { return Ok(()) };
     let (what, advice) = match gap {
         Gap::Names => ("what its variables are called", "`.h5` and TensorFlow checkpoints do"),
         Gap::Order => ("the order of its variables", "`.h5`, `.keras` and checkpoints with an optimizer do"),
         Gap::Attributes => {
             ("the attributes of the layers inside it", "`.keras` and TensorFlow checkpoints do")
+        }
+        Gap::Form | Gap::Trained => {
+            return Err(Error::Usage {
+                what: format!(
+                    "{from}: the layer `{layer}` has a setting that is not known (as of LoRA, or of quantization), with which Keras saves other \
+                     arrays in the format {} than in {source}",
+                    target.name
+                ),
+                advice: if is_own_form(source) {
+                    "`.keras` and `.weights.h5` can be written"
+                } else {
+                    "`.h5` can be written"
+                }
+                .into(),
+            });
         }
     };
     Err(Error::Usage {
@@ -197,11 +259,23 @@ pub fn whole(
     // What nobody knows is at the layers that are empty now.
     let unknown = empty(&root, &mut Vec::new());
     let mut gaps = file.weights.complete(&mut root)?;
+    for place in &unknown {
+        let Some(layer) = at(&mut root, place).filter(|layer| skeleton::has_variables(layer)) else {
+            continue;
+        };
+        let name = layer.name.clone();
+        if at_config(config, &root, place)
+            .is_some_and(|layer| layer.registered_name.is_none() && outline::setting(&layer.config).is_some())
+        {
+            gaps.push((name, Gap::Form));
+        }
+    }
     if let (Some((_, other)), false) = (model, gaps.is_empty()) {
         let mut lender = outline::shell(config);
         let lacking = other.weights.complete(&mut lender)?;
         gaps.retain(|(layer, gap)| {
-            lacking.iter().any(|(l, g)| l == layer && matches!(g, Gap::Names | Gap::Order))
+            matches!(gap, Gap::Form | Gap::Trained)
+                || lacking.iter().any(|(l, g)| l == layer && matches!(g, Gap::Names | Gap::Order))
                 || !unknown.iter().any(|place| {
                     let (Some(to), Some(from)) = (at(&mut root, place), at(&mut lender, place)) else {
                         return false;
@@ -212,8 +286,16 @@ pub fn whole(
     }
     file.weights.fill(&mut root)?;
     let compile = file.compile.clone().or_else(|| source.compile.clone());
-    let class = compile.as_ref().map(|c| class_of(&c.optimizer)).unwrap_or_default();
-    let optimizer = optimizer_of(file, &mut root, config, &class, &unknown)?;
+    let class = compile.as_ref().map(|c| optimizer_class(&c.optimizer)).unwrap_or_default();
+    let (optimizer, trouble) = match optimizer_of(file, &mut root, config, &class, &unknown) {
+        Ok(state) => (state, None),
+        Err(Error::Mismatch { mismatches, .. }) => (None, Some(mismatches.join("; "))),
+        Err(other) => return Err(other),
+    };
+    // Slots that fit say it.
+    if optimizer.as_ref().is_some_and(|state| state.data.is_none() && !state.slots.is_empty()) {
+        gaps.retain(|(_, gap)| *gap != Gap::Trained);
+    }
     let tree = Tree {
         model: Some(config.clone()),
         compile,
@@ -223,7 +305,7 @@ pub fn whole(
         serving: None,
         assets: file.assets.clone(),
     };
-    Ok(Whole { tree, gaps })
+    Ok(Whole { tree, gaps, optimizer: trouble })
 }
 
 fn no_model(path: &Location, file: &SavedFile) -> Error {
@@ -240,7 +322,8 @@ fn no_model(path: &Location, file: &SavedFile) -> Error {
 }
 
 /// The class of an optimizer in a compile config.
-fn class_of(config: &serde_json::Value) -> String {
+#[must_use]
+pub fn optimizer_class(config: &serde_json::Value) -> String {
     match config.as_str() {
         Some(name) => optimizer::class_of_string(name).map_or(name, |c| c.name).into(),
         None => config.get("class_name").and_then(serde_json::Value::as_str).unwrap_or_default().into(),
@@ -270,6 +353,19 @@ fn at<'a>(root: &'a mut Object, place: &[usize]) -> Option<&'a mut Object> {
     }
 }
 
+/// The config of the layer at a place.
+fn at_config<'a>(model: &'a ModelConfig, object: &Object, place: &[usize]) -> Option<&'a LayerConfig> {
+    let [first, rest @ ..] = place else { return None };
+    let (_, child) = object.children.get(*first)?;
+    let layer = model.layers.iter().find(|layer| layer.name == child.name)?;
+    match (&layer.model, rest) {
+        (_, []) => Some(layer),
+        (Some(inner), rest) => at_config(inner, child, rest),
+        // Inside a layer.
+        (None, _) => Some(layer),
+    }
+}
+
 /// Fills a gap of an unknown layer with what another file says of it. False where that does not fit.
 fn lend(gap: Gap, from: &Object, to: &mut Object) -> bool {
     // The layers inside it go by attributes in one file and by names in another.
@@ -282,13 +378,30 @@ fn lend(gap: Gap, from: &Object, to: &mut Object) -> bool {
         Gap::Order if to.variables.iter().all(|v| named(&v.name).is_some()) => {
             to.variables.clone_from(&from.variables);
         }
-        Gap::Order | Gap::Attributes => return false,
+        Gap::Order | Gap::Attributes | Gap::Form | Gap::Trained => return false,
     }
     true
 }
 
 /// Most ways that are tried to tell which variables of unknown layers training changes.
 const TRIES: usize = 1 << 12;
+
+/// The state of a file's optimizer; `None` where the file holds none. Slots that are not those of `class` for the variables are data: see
+/// [`OptimizerState::data`].
+///
+/// # Errors
+/// A mismatch where what the file holds is no optimizer's state that can be understood; the file is damaged.
+pub fn optimizer_state(
+    file: &SavedFile,
+    class: &str,
+    trainable: &[Variable],
+) -> Result<Option<OptimizerState>, Error> {
+    let mut state = file.weights.optimizer(class, trainable)?;
+    if let Some(data) = state.as_mut().and_then(|state| state.data.as_mut()) {
+        data.dialect = data.dialect.or(file.dialect);
+    }
+    Ok(state)
+}
 
 /// The optimizer's state. Formats without names do not say which variables of an unknown layer training changes; but in Keras' order the others
 /// come last, and there are no slots for them.
@@ -302,12 +415,14 @@ fn optimizer_of(
     let read = |root: &Object| {
         let trainable = skeleton::trainable(root, Some(model));
         let named = trainable.into_iter().map(|(path, v)| Variable { name: path, ..v.clone() });
-        file.weights.optimizer(class, &named.collect::<Vec<_>>())
+        optimizer_state(file, class, &named.collect::<Vec<_>>())
     };
-    let first = match read(root) {
-        Err(error @ Error::Mismatch { .. }) => error,
-        other => return other,
-    };
+    let fits = |state: &Option<OptimizerState>| state.as_ref().is_none_or(|state| state.data.is_none());
+    let first = read(root)?;
+    // The slots of a class that is not known fit no number of variables.
+    if fits(&first) || optimizer::class(class).is_none() {
+        return Ok(first);
+    }
     let mut layers = Vec::new();
     for place in unknown {
         if let Some(layer) = at(root, place).filter(|l| !l.variables.is_empty()) {
@@ -320,15 +435,22 @@ fn optimizer_of(
         let Some(digit) = fixed.iter().zip(&layers).position(|(n, (_, len))| n < len) else { break };
         fixed.iter_mut().take(digit).for_each(|n| *n = 0);
         fixed.iter_mut().skip(digit).take(1).for_each(|n| *n += 1);
-        for ((place, len), n) in layers.iter().zip(&fixed) {
-            if let Some(layer) = at(root, place) {
-                layer.variables.iter_mut().enumerate().for_each(|(i, v)| v.trainable = i + n < *len);
-            }
-        }
-        match read(root) {
-            Err(Error::Mismatch { .. }) => {}
-            other => return other,
+        set_trained(root, &layers, &fixed);
+        let state = read(root)?;
+        if fits(&state) {
+            return Ok(state);
         }
     }
-    Err(first)
+    fixed.fill(0);
+    set_trained(root, &layers, &fixed);
+    Ok(first)
+}
+
+/// Takes the last variables of layers to be such that training does not change them.
+fn set_trained(root: &mut Object, layers: &[(&Place, usize)], fixed: &[usize]) {
+    for ((place, len), n) in layers.iter().zip(fixed) {
+        if let Some(layer) = at(root, place) {
+            layer.variables.iter_mut().enumerate().for_each(|(i, v)| v.trainable = i + n < *len);
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::container::window::Window;
-use crate::format::{keras_h5, keras_v3, safetensors, saved_model, tf_checkpoint, weights_h5};
+use crate::format::config::{self, Form};
+use crate::format::{keras_h5, keras_v3, optimizer, safetensors, saved_model, tf_checkpoint, weights_h5};
 use crate::storage::{self, Session};
 use crate::tree::{Dialect, Gap, SavedFile, Tree, WriteOptions};
 use crate::{Error, Location};
@@ -46,7 +47,7 @@ pub static FORMATS: &[Format] = &[
         lacks: "in tf_keras' dialect, Nadam's product and the loss scale",
         dialects: &[Dialect::Keras3, Dialect::TfKeras],
         // The length of a header of safetensors may read so too.
-        holds: |path| begins_with(path, b"PK") && !safetensors::holds(path),
+        holds: |path| begins_with(path, b"PK") && !safetensors::holds(path) || keras_v3::is_folder(path),
         read: keras_v3::read,
         write: keras_v3::write,
         check: keras_v3::check,
@@ -264,6 +265,41 @@ fn suitable(
         });
     }
     Ok(format)
+}
+
+/// Takes out of a tree what a format cannot say of how the model was compiled and of its optimizer's state, and says what and why.
+pub fn leave_out(
+    location: &Location,
+    format: &Format,
+    tree: &mut Tree,
+    options: &WriteOptions,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(dialect) = options.dialect.or(format.dialects.first().copied()) else { return notes };
+    let form = if format.name == keras_v3::NAME { Form::Keras } else { Form::H5 };
+    if let (true, Some(model), Some(compile)) = (format.whole_model, &tree.model, &tree.compile)
+        && let Err(why) = config::check_compile(location.as_path(), dialect, form, model, compile)
+    {
+        notes.push(format!("the model is written as one that was not compiled: {why}"));
+        (tree.compile, tree.optimizer) = (None, None);
+    }
+    let Some(state) = tree.optimizer.as_ref().filter(|_| format.optimizer) else { return notes };
+    let graph = matches!(format.name, tf_checkpoint::NAME | saved_model::NAME);
+    let named = !matches!(format.name, keras_v3::NAME | weights_h5::NAME);
+    let why = match &state.data {
+        _ if dialect == Dialect::TfKeras && optimizer::only_keras3(&state.class_name) => {
+            Some(format!("tf_keras has no {}", state.class_name))
+        }
+        // In the file's own order, it means what it meant there alone.
+        Some(data) if data.dialect.map_or(named, |from| from != dialect) => Some(data.why.clone()),
+        Some(data) if graph && state.slots.iter().any(|slot| slot.of.is_none()) => Some(data.why.clone()),
+        _ => None,
+    };
+    if let Some(why) = why {
+        notes.push(format!("{location}: the optimizer's state is left out: {why}"));
+        tree.optimizer = None;
+    }
+    notes
 }
 
 /// The format of that name; without one, that which the path's ending means.

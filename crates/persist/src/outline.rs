@@ -31,10 +31,22 @@ fn of_layer(layer: &LayerConfig) -> Object {
     match &layer.model {
         Some(model) => of_model(&layer.name, model),
         None => {
-            let known = layer.registered_name.is_none();
+            let known = layer.registered_name.is_none() && setting(&layer.config).is_none();
             object(&layer.name, &layer.class_name, known.then_some(&layer.config))
         }
     }
+}
+
+/// A setting of a layer of Keras' own that changes which variables it has, and what it saves where: its key and value.
+pub fn setting(config: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let set = |(key, value): &(&String, &Value)| match key.as_str() {
+        "lora_rank" | "quantization_config" | "gptq_unpacked_column_size" => !value.is_null(),
+        "renorm" | "use_gate" => value.as_bool() == Some(true),
+        // A policy that a name says is that name.
+        "dtype" => value.is_object() || value.as_str().is_some_and(|name| name.contains("_from_")),
+        _ => false,
+    };
+    config.iter().find(set).map(|(key, value)| (key.as_str(), value))
 }
 
 /// `config`: of a class of Keras' own.
@@ -149,8 +161,8 @@ fn inner(serialized: &Value, prefix: &str) -> Option<Object> {
     let class = serialized.get("class_name")?.as_str()?;
     let registered = serialized.get("registered_name").and_then(Value::as_str);
     let config = serialized.get("config")?.as_object()?;
-    let own = registered.is_none_or(|name| name == class) && !class.contains('>');
-    if !own || config.contains_key("layers") {
+    let own = registered.is_none() && !class.contains('>');
+    if !own || config.contains_key("layers") || setting(config).is_some() {
         return None;
     }
     let name = config.get("name").and_then(Value::as_str).unwrap_or(class);

@@ -210,17 +210,27 @@ pub struct LayerConfig {
     pub model: Option<Box<ModelConfig>>,
 }
 
+impl LayerConfig {
+    /// Whether it is one of Keras 3's operations, which functional models list among their layers: `Add` of `a + b`, `Reshape` of
+    /// `ops.reshape`.
+    #[must_use]
+    pub fn is_op(&self) -> bool {
+        crate::format::config::is_op(self.module.as_deref())
+    }
+}
+
 /// The kinds of models that configs describe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ModelKind {
     /// A list of layers, each fed by the one before.
     Sequential,
     /// A graph of layer calls.
+    #[default]
     Functional,
 }
 
 /// The architecture of a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelConfig {
     /// Sequential or Functional.
     pub kind: ModelKind,
@@ -265,7 +275,7 @@ pub struct CompileConfig {
 pub struct Slot {
     /// Keras 3's name of the slot: `momentum`, `velocity`; empty where the file does not say.
     pub name: String,
-    /// Index of its variable among the model's trainable variables; `None` where the file does not say.
+    /// Index of its variable among the model's trainable variables; `None` where nobody knows.
     pub of: Option<usize>,
     /// Shape and value.
     pub variable: Variable,
@@ -284,6 +294,17 @@ pub struct OptimizerState {
     pub slots: Vec<Slot>,
     /// Scalars that are no slot: Nadam's `u_product`.
     pub scalars: Vec<(String, f32)>,
+    /// Where the slots are not those of a known class for the model's trainable variables: they are in the file's order, under its names.
+    pub data: Option<StateData>,
+}
+
+/// Slots that are data alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateData {
+    /// Why.
+    pub why: String,
+    /// The dialect whose order they stand in, where it is known.
+    pub dialect: Option<Dialect>,
 }
 
 /// Everything that a save writes.
@@ -354,6 +375,11 @@ pub enum Gap {
     Order,
     /// The attributes that lead to the objects inside it.
     Attributes,
+    /// Which arrays it has elsewhere: a setting makes it save others in `.keras` and `.weights.h5`, where a layer says itself what it saves,
+    /// than in the other formats.
+    Form,
+    /// Which of its variables training changes.
+    Trained,
 }
 
 /// The arrays of an opened file.

@@ -26,9 +26,14 @@ fn device(name: Option<&str>) -> Result<Device, Failure> {
     })
 }
 
+/// A model; without how it was compiled where nobody asks for that.
+fn loaded(path: Location, compile: bool) -> Result<Model, Failure> {
+    Ok(load_model_with(path, &LoadOptions { without_compile: !compile, ..LoadOptions::default() })?)
+}
+
 /// The model with its weights; on no device yet.
-fn model(run: &Run, servers: &Servers) -> Result<Model, Failure> {
-    let mut model = load_model(servers.reach(&run.model))?;
+fn model(run: &Run, servers: &Servers, compile: bool) -> Result<Model, Failure> {
+    let mut model = loaded(servers.reach(&run.model), compile)?;
     if let Some(weights) = &run.weights {
         model.load_weights(checkpoint_at(servers.reach(weights))?)?;
     }
@@ -60,13 +65,16 @@ fn compiled(model: &Model, path: &Location) -> Result<(), Failure> {
     if model.is_compiled() {
         return Ok(());
     }
+    if let Some(kept) = model.kept() {
+        return Err(kept.why.clone().into());
+    }
     let advice = "`train` and `evaluate` take one: --loss";
     Err(Failure::Usage(format!("{path}: the model was not compiled, so it has no loss; {advice}")))
 }
 
 pub fn evaluate(arguments: &arguments::Evaluate, servers: &Servers) -> Result<(), Failure> {
     let run = &arguments.run;
-    let mut model = model(run, servers)?;
+    let mut model = model(run, servers, true)?;
     let losses = Compile { losses: arguments.losses.clone(), ..Compile::default() };
     compile::apply(&losses, &mut model, &run.model, true)?;
     let (inputs, outputs) = (model.input_names(), model.output_names());
@@ -90,7 +98,7 @@ fn pair(data: Vec<Vec<Data<'static>>>) -> [Vec<Data<'static>>; 2] {
 }
 
 pub fn plan(arguments: &arguments::Plan, servers: &Servers) -> Result<(), Failure> {
-    let mut model = load_model(servers.reach(&arguments.model))?;
+    let mut model = loaded(servers.reach(&arguments.model), arguments.train)?;
     let caps = Caps::portable();
     let plan = if arguments.train {
         compiled(&model, &arguments.model)?;

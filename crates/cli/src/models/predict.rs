@@ -15,7 +15,7 @@ pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), 
         }
         _ => false,
     };
-    let mut model = model(run, servers)?;
+    let mut model = model(run, servers, false)?;
     let (takes, names) = (model.input_names(), model.output_names());
     arrays::check(&sources(&run.inputs, &takes, servers), &takes, "--inputs")?;
     if !to_standard_output {

@@ -24,7 +24,7 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     persist::commit::create_folder(path.folder())?;
 
     let saver = Saver::like(&servers.reach(&run.model))?;
-    let mut model = model(run, servers)?;
+    let mut model = model(run, servers, true)?;
     compile::apply(&arguments.compile, &mut model, &run.model, arguments.quiet)?;
     // A target that cannot hold the model is known before the first step.
     saver.check(&model, &path, format)?;

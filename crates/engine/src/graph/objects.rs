@@ -27,6 +27,14 @@ pub struct Spec {
     pub name: String,
     /// Arguments; empty for a bare name.
     pub config: Map<String, Value>,
+    /// Whether the config says that it is somebody's own, though Keras may have one of that name.
+    pub custom: bool,
+}
+
+/// Whether a module is Keras', or Python's own, where Keras says that its functions are.
+fn is_keras(module: &str) -> bool {
+    let package = module.split('.').next().unwrap_or_default();
+    matches!(package, "keras" | "tf_keras" | "tensorflow" | "builtins")
 }
 
 impl Spec {
@@ -38,22 +46,29 @@ impl Spec {
     pub fn of(value: &Value) -> Result<Option<Spec>, Error> {
         let object = match value {
             Value::Null => return Ok(None),
-            Value::String(name) => return Ok(Some(Spec { name: name.clone(), config: Map::new() })),
+            Value::String(name) => {
+                return Ok(Some(Spec { name: name.clone(), config: Map::new(), custom: false }));
+            }
             Value::Object(object) => object,
             other => return Err(config_error(other)),
         };
         let text = |key: &str| object.get(key).and_then(Value::as_str);
         let class = text("class_name").ok_or_else(|| config_error(value))?;
+        let of_others = text("module").is_some_and(|module| !is_keras(module));
         match object.get("config") {
             Some(Value::String(function)) => {
-                let name = text("registered_name").filter(|n| *n != "function").unwrap_or(function);
-                Ok(Some(Spec { name: name.into(), config: Map::new() }))
+                let registered = text("registered_name").filter(|n| *n != "function");
+                let custom = of_others || registered.is_some();
+                Ok(Some(Spec { name: registered.unwrap_or(function).into(), config: Map::new(), custom }))
             }
-            Some(Value::Object(config)) => Ok(Some(Spec {
-                name: text("registered_name").unwrap_or(class).into(),
-                config: config.clone(),
-            })),
-            _ => Ok(Some(Spec { name: text("registered_name").unwrap_or(class).into(), config: Map::new() })),
+            config => {
+                let registered = text("registered_name");
+                Ok(Some(Spec {
+                    name: registered.unwrap_or(class).into(),
+                    config: config.and_then(Value::as_object).cloned().unwrap_or_default(),
+                    custom: of_others || registered.is_some(),
+                }))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! process, then among Keras' own classes.
 
 mod custom;
+mod of_keras;
 
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub use custom::{
     register_loss, register_loss_class, register_metric, register_metric_class, register_optimizer,
     register_regularizer, register_schedule,
 };
+
+pub use of_keras::is_of_keras;
 
 use crate::graph::{
     Activation, CallContext, Initializer, LayerRef, LayerSettings, Regularizer, Resolver, Shape, Spec,
@@ -50,10 +53,16 @@ fn unknown(kind: &'static str, name: &str) -> Error {
         "regularizer" => "register_regularizer::<TheRegularizer>(\"Package>Name\")",
         _ => "register_schedule::<TheSchedule>(\"Package>Name\")",
     };
-    let known = known(kind);
-    let guess = nearest(name, known.iter().map(String::as_str))
-        .map_or(String::new(), |k| format!("did you mean `{k}`? Else "));
-    let advice = format!("{guess}register it with {how}, or pass it in CustomObjects when loading");
+    let advice = if is_of_keras(kind, name) {
+        format!(
+            "it is one of Keras' own that is not here yet; one of your own can stand in: register it with {how}"
+        )
+    } else {
+        let known = known(kind);
+        let guess = nearest(name, known.iter().map(String::as_str))
+            .map_or(String::new(), |k| format!("did you mean `{k}`? Else "));
+        format!("{guess}register it with {how}, or pass it in CustomObjects when loading")
+    };
     Error::Unknown { kind, name: name.into(), advice }
 }
 
@@ -86,9 +95,9 @@ fn bare(name: &str) -> &str {
     name.rsplit('>').next().unwrap_or(name)
 }
 
-/// The name under which Keras has it: itself, or (from legacy `.h5` files) `Custom>Adam` for Keras' own Adam.
-fn keras_name(name: &str) -> &str {
-    name.strip_prefix("Custom>").unwrap_or(name)
+/// The name under which Keras may have it; `None` for what is somebody's own, whatever it is called.
+fn keras_name(spec: &Spec) -> Option<&str> {
+    (!spec.custom && !spec.name.contains('>')).then_some(spec.name.as_str())
 }
 
 impl Resolver for Registry {
@@ -97,7 +106,7 @@ impl Resolver for Registry {
         if let Some(found) = custom::find(&spec.name, |c| &c.activations) {
             return Ok(Some(found));
         }
-        let name = keras_name(&spec.name);
+        let name = keras_name(&spec).unwrap_or_default();
         if let Some(builtin) = activations::builtin(name) {
             return Ok(Some(Arc::new(builtin)));
         }
@@ -114,7 +123,8 @@ impl Resolver for Registry {
         if let Some(make) = custom::find(&spec.name, |c| &c.initializers) {
             return make(spec.config).map(Some);
         }
-        if let Some(class) = INITIALIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name))) {
+        let class = keras_name(&spec).and_then(|name| INITIALIZERS.iter().find(|c| c.names.contains(&name)));
+        if let Some(class) = class {
             return (class.make)(spec.config).map(Some);
         }
         let packaged = custom::find_packaged(&spec.name, |c| &c.initializers);
@@ -127,7 +137,8 @@ impl Resolver for Registry {
         if let Some(make) = custom::find(&spec.name, |c| &c.regularizers) {
             return make(spec.config).map(Some);
         }
-        if let Some(class) = REGULARIZERS.iter().find(|c| c.names.contains(&keras_name(&spec.name))) {
+        let class = keras_name(&spec).and_then(|name| REGULARIZERS.iter().find(|c| c.names.contains(&name)));
+        if let Some(class) = class {
             return (class.make)(spec.config).map(Some);
         }
         let packaged = custom::find_packaged(&spec.name, |c| &c.regularizers);
@@ -136,13 +147,13 @@ impl Resolver for Registry {
     }
 
     fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
-        let Some(Spec { name, config }) = Spec::of(spec)? else {
+        let Some(Spec { name, config, custom }) = Spec::of(spec)? else {
             return Err(Error::Config {
                 object: "a layer".into(),
                 what: "found null, expected a layer".into(),
             });
         };
-        layer(bare(&name), Some(&name).filter(|n| n.contains('>')).map(String::as_str), &config)
+        layer(bare(&name), Some(&name).filter(|n| custom || n.contains('>')).map(String::as_str), &config)
     }
 }
 
@@ -182,7 +193,7 @@ pub fn layer(
     let (trainable, dtype) = (own.shift_remove("trainable"), own.get("dtype").cloned());
     own.shift_remove("name");
     let asked = registered_name.unwrap_or(class_name);
-    let class = LAYERS.iter().find(|c| c.name == keras_name(asked));
+    let class = LAYERS.iter().find(|c| registered_name.is_none() && c.name == asked);
     let found = custom::find_class(class_name, registered_name)
         .or_else(|| class.is_none().then(|| custom::find_packaged(asked, |c| &c.layers)).flatten());
     let (made, registered) = match found {
@@ -196,6 +207,10 @@ pub fn layer(
                 if let Some(value) = own.shift_remove(*there) {
                     own.entry(*here).or_insert(value);
                 }
+            }
+            if let Some(policy) = dtype.as_ref().filter(|policy| is_quantized(policy)) {
+                let what = format!("the dtype policy {policy}: quantized layers are not supported");
+                return Err(placed(Error::Config { object: class.name.into(), what }, &name));
             }
             // An input's type is a part of what it is; of other layers the engine knows f32 alone.
             if class.name != "InputLayer" {
@@ -223,6 +238,13 @@ pub fn layer(
         layer.set_trainable(false);
     }
     Ok(layer)
+}
+
+/// Whether a policy is none of numbers of one type: `int8_from_float32`, or an object beyond a name.
+fn is_quantized(policy: &Value) -> bool {
+    let named = policy.get("config").and_then(|config| config.get("name"));
+    let name = policy.as_str().or(named.and_then(Value::as_str));
+    !policy.is_null() && name.is_none_or(|name| name.contains("_from_"))
 }
 
 /// Adds the layer's name to an error about its config.
@@ -261,7 +283,11 @@ pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Optio
     if let Some(make) = custom::find(&spec.name, |c| &c.losses) {
         return make(spec.config).map(Some);
     }
-    let name = keras_name(&spec.name);
+    let Some(name) = keras_name(&spec) else {
+        let packaged = custom::find_packaged(&spec.name, |c| &c.losses);
+        let (_, make) = packaged.ok_or_else(|| unknown("loss", &spec.name))?;
+        return make(spec.config).map(Some);
+    };
     if losses::is_crossentropy(name) {
         let meant = losses::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
         return Ok(meant.map(|loss| losses::renamed(name, loss)));
@@ -288,7 +314,7 @@ pub fn loss_before_data(spec: LossSpec) -> Result<LossSpec, Error> {
         LossSpec::Config(value) => value,
     };
     let waits = Spec::of(value)?.is_none_or(|s| {
-        losses::is_crossentropy(keras_name(&s.name)) && custom::find(&s.name, |c| &c.losses).is_none()
+        keras_name(&s).is_some_and(losses::is_crossentropy) && custom::find(&s.name, |c| &c.losses).is_none()
     });
     if waits {
         return Ok(spec);
@@ -305,7 +331,7 @@ pub fn metric_before_data(spec: MetricSpec) -> Result<MetricSpec, Error> {
     let MetricSpec::Config(value) = &spec else { return Ok(spec) };
     let waits = Spec::of(value)?.is_some_and(|s| {
         value.is_string()
-            && metrics::waits_for_shapes(keras_name(&s.name))
+            && keras_name(&s).is_some_and(metrics::waits_for_shapes)
             && custom::find(&s.name, |c| &c.metrics).is_none()
     });
     if waits { Ok(spec) } else { Ok(MetricSpec::Object(metric(&spec, &[], &[])?)) }
@@ -328,7 +354,11 @@ pub fn metric(spec: &MetricSpec, y_true: &[usize], y_pred: &[usize]) -> Result<A
     if let Some(make) = custom::find(&spec.name, |c| &c.metrics) {
         return make(spec.config);
     }
-    let name = keras_name(&spec.name);
+    let Some(name) = keras_name(&spec) else {
+        let packaged = custom::find_packaged(&spec.name, |c| &c.metrics);
+        let (_, make) = packaged.ok_or_else(|| unknown("metric", &spec.name))?;
+        return make(spec.config);
+    };
     if metrics::is_accuracy(name) && value.is_string() {
         return Ok(metrics::resolve_accuracy(name, y_true, y_pred));
     }
@@ -367,9 +397,10 @@ pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
     if let Some(make) = custom::find(&spec.name, |c| &c.optimizers) {
         return make(spec.config, rate);
     }
-    let name = keras_name(&spec.name);
-    let class = OPTIMIZERS.iter().find(|c| c.names.iter().any(|n| n.eq_ignore_ascii_case(name)));
-    if let Some(class) = class {
+    // tf_keras registers its own as users do: `Custom>Adam`, in `.h5`.
+    let name = spec.name.strip_prefix("Custom>").unwrap_or(&spec.name);
+    let known = |c: &&crate::optimizers::Class| c.names.iter().any(|n| n.eq_ignore_ascii_case(name));
+    if let Some(class) = OPTIMIZERS.iter().find(known).filter(|_| !spec.custom) {
         return (class.make)(spec.config, rate);
     }
     let packaged = custom::find_packaged(&spec.name, |c| &c.optimizers);
@@ -400,7 +431,7 @@ pub fn schedule(value: &Value) -> Result<Arc<dyn LearningRateSchedule>, Error> {
     if let Some(make) = custom::find(&spec.name, |c| &c.schedules) {
         return make(spec.config);
     }
-    let class = SCHEDULES.iter().find(|c| c.name == keras_name(&spec.name));
+    let class = keras_name(&spec).and_then(|name| SCHEDULES.iter().find(|c| c.name == name));
     if let Some(class) = class {
         return (class.make)(spec.config);
     }

@@ -16,6 +16,7 @@ mod lion;
 mod nadam;
 mod rmsprop;
 mod sgd;
+mod unusable;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub use rmsprop::RMSprop;
 pub(crate) use rule::make;
 pub use rule::{Common, Rule};
 pub use sgd::SGD;
+pub use unusable::Unusable;
 
 use crate::Error;
 use crate::graph::{Expr, Tensor, Variable};
@@ -174,6 +176,13 @@ pub trait Optimizer: Send + Sync {
     /// # Errors
     /// Names the setting that is out of range or not supported.
     fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Whether it can take a step.
+    ///
+    /// # Errors
+    /// It stands for one that cannot: see [`Unusable`].
+    fn usable(&self) -> Result<(), Error> {
         Ok(())
     }
     /// Adds the nodes of a whole step: `parameters` with their gradients and slots. The default clips as configured and assigns

@@ -88,6 +88,22 @@ impl Model {
         loss_weights: &Json,
         weighted: &Json,
     ) -> Result<(), Error> {
+        let optimizer = OptimizerSpec::Config(optimizer.clone());
+        self.compile_config_for(optimizer, loss, metrics, loss_weights, weighted)
+    }
+
+    /// [`Model::compile_config`] with an optimizer that need not be a config's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile_config_for(
+        &mut self,
+        optimizer: OptimizerSpec,
+        loss: &Json,
+        metrics: &Json,
+        loss_weights: &Json,
+        weighted: &Json,
+    ) -> Result<(), Error> {
         let names = self.output_names();
         let losses = match by_output(loss, &names) {
             Json::Array(list) => Losses::List(list.into_iter().map(LossSpec::Config).collect()),
@@ -96,7 +112,7 @@ impl Model {
         let options = CompileOptions::new()
             .loss_weights_config(&by_output(loss_weights, &names))?
             .weighted_metrics(Metrics::of(&by_output(weighted, &names)));
-        let optimizer = registry::optimizer(OptimizerSpec::Config(optimizer.clone()))?;
+        let optimizer = registry::optimizer(optimizer)?;
         self.install(optimizer, losses, Metrics::of(&by_output(metrics, &names)), options)
     }
 
@@ -144,6 +160,7 @@ impl Model {
         if let Some(session) = &mut self.session {
             session.keep_only(&variables);
         }
+        self.kept = None;
         self.compiled = Some(Compiled {
             optimizer,
             losses: vec![],

@@ -223,7 +223,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         if y.is_empty() {
             return Err(Error::Data { what: "fit needs targets".into() });
         }
-        model.compiled()?;
+        model.compiled()?.optimizer.usable()?;
         let feed = Feed::new(model, x, y, weights, finite)?;
         let kept = ((feed.examples as f64) * (1.0 - split)).floor() as usize;
         if kept == 0 {

@@ -13,6 +13,7 @@ mod given;
 #[cfg(feature = "gpu")]
 mod guest;
 mod history;
+mod kept;
 mod model;
 mod planning;
 mod predict;
@@ -32,6 +33,7 @@ pub use given::{CompileOptions, LossWeights};
 #[cfg(feature = "gpu")]
 pub use guest::{BatchBuffer, Recorded, Recording};
 pub use history::{History, Logs};
+pub use kept::Kept;
 pub use model::{Apply, IntoLayers, Model, NameModel, Sequential, input, input_symbol, input_type};
 pub use predict::Predict;
 pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};

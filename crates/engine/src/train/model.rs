@@ -20,6 +20,8 @@ use crate::types::{DType, Shape};
 pub struct Model {
     pub(super) root: LayerRef,
     pub(super) compiled: Option<Compiled>,
+    /// See [`Model::keep`].
+    pub(super) kept: Option<super::kept::Kept>,
     pub(super) device: Option<Device>,
     pub(super) session: Option<Session>,
     /// Recordings that were not settled yet.
@@ -208,6 +210,7 @@ impl Model {
         Model {
             root,
             compiled: None,
+            kept: None,
             device: None,
             session: None,
             #[cfg(feature = "gpu")]
@@ -386,7 +389,12 @@ impl Model {
     /// # Errors
     /// The model was not compiled.
     pub fn compiled(&self) -> Result<&Compiled, Error> {
-        self.compiled.as_ref().ok_or_else(not_compiled)
+        self.compiled.as_ref().ok_or_else(|| self.not_compiled())
+    }
+
+    /// Why there is no compiled side.
+    fn not_compiled(&self) -> Error {
+        self.kept.as_ref().map_or_else(not_compiled, |kept| kept.why.clone())
     }
 
     /// The compiled side, to change.
@@ -396,6 +404,9 @@ impl Model {
     pub fn compiled_mut(&mut self) -> Result<&mut Compiled, Error> {
         #[cfg(feature = "gpu")]
         self.settle();
+        if self.compiled.is_none() {
+            return Err(self.not_compiled());
+        }
         self.compiled.as_mut().ok_or_else(not_compiled)
     }
 

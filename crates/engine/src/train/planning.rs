@@ -51,7 +51,7 @@ impl Model {
         let x: Vec<TensorType> = takes.iter().map(ty).collect();
         let mut y = Vec::new();
         if training {
-            self.compiled()?;
+            self.compiled()?.optimizer.usable()?;
             // Whether a loss takes class numbers shows when it is resolved.
             self.resolve_compile(&gives.iter().map(|g| ty(g).shape).collect::<Vec<_>>())?;
             let compiled = self.compiled()?;

@@ -54,7 +54,7 @@ impl Model {
         weighted: &Json,
     ) -> Result<(), Error> {
         self.compiled_mut()?;
-        let old = self.compiled.take();
+        let (old, kept) = (self.compiled.take(), self.kept.clone());
         // A stand-in: the optimizer that was there takes its place.
         match (self.compile_config(&json!("sgd"), loss, metrics, loss_weights, weighted), old) {
             (Ok(()), Some(old)) => {
@@ -62,6 +62,8 @@ impl Model {
                     (new.optimizer, new.iteration, new.slots) = (old.optimizer, old.iteration, old.slots);
                     new.config.other = old.config.other;
                 }
+                // An optimizer that cannot go on is kept with it.
+                self.kept = kept;
                 Ok(())
             }
             (result, old) => {

@@ -65,6 +65,8 @@ pub struct Snapshot {
     pub compile: Option<CompileSpec>,
     /// The optimizer's state; `None` for a model that was not compiled.
     pub optimizer: Option<OptimizerSnapshot>,
+    /// What the model keeps of a training that cannot go on.
+    pub kept: Option<super::kept::Kept>,
     /// Seed of random layers and shuffling.
     pub seed: u64,
     /// Training steps taken: the counter of random draws.
@@ -104,7 +106,8 @@ impl Model {
         });
         let compile = self.compiled.as_ref().map(|c| c.config.clone());
         let (seed, steps) = self.random_state();
-        Ok(Snapshot { root: self.root.clone(), weights: saved, trainable, compile, optimizer, seed, steps })
+        let (root, kept) = (self.root.clone(), self.kept.clone());
+        Ok(Snapshot { root, weights: saved, trainable, compile, optimizer, kept, seed, steps })
     }
 
     /// The optimizer's host state, without recorded steps that were never submitted.

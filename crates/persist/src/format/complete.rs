@@ -47,6 +47,9 @@ fn fill(object: &mut Object, names: &[&str], slots: &[String], gaps: &mut Vec<(S
     if !object.children.is_empty() {
         gaps.push((object.name.clone(), Gap::Attributes));
     }
+    if skeleton::has_variables(object) && !slots.iter().any(|slot| counts(slot)) {
+        gaps.push((object.name.clone(), Gap::Trained));
+    }
 }
 
 /// Gives an empty object all weights of its group, whose names do not begin with its own.
@@ -90,10 +93,12 @@ pub(crate) fn has_slot(slots: &[String], path: &str) -> bool {
         let of_tf_keras = slot.strip_suffix(path).is_some_and(|before| before.ends_with('/'));
         of_tf_keras || slot.rsplit('/').next().is_some_and(|last| last.starts_with(&format!("{joined}_")))
     };
+    !slots.iter().any(|slot| counts(slot)) || slots.iter().any(is_of)
+}
+
+/// Whether an optimizer's variable of this name is a slot.
+fn counts(slot: &str) -> bool {
     let counters = ["iteration", "learning_rate", "iter", "decay", "beta_1", "beta_2", "momentum", "rho"];
-    let counts = |slot: &String| {
-        let last = slot.rsplit('/').next().unwrap_or_default();
-        !counters.contains(&last.strip_suffix(":0").unwrap_or(last)) || slot.matches('/').count() > 1
-    };
-    !slots.iter().any(counts) || slots.iter().any(is_of)
+    let last = slot.rsplit('/').next().unwrap_or_default();
+    !counters.contains(&last.strip_suffix(":0").unwrap_or(last)) || slot.matches('/').count() > 1
 }

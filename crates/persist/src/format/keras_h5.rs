@@ -404,6 +404,11 @@ impl WeightSource for Weights {
         let mut gaps = Vec::new();
         for (_, child) in &mut skeleton.children {
             if let Some(layer) = layers.iter().find(|l| l.name == child.name) {
+                let known = skeleton::by_layer(child, &Frozen::root(None)).len();
+                if !child.is_model && known > 0 && layer.weights.len() > known {
+                    skeleton::empty(child);
+                    gaps.push((child.name.clone(), Gap::Form));
+                }
                 let names: Vec<&str> = layer.weights.iter().map(|(name, _)| name.as_str()).collect();
                 complete::layer(child, &names, &slots, &mut gaps);
                 if skeleton::is_empty(child) {

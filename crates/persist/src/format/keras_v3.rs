@@ -1,4 +1,4 @@
-//! `.keras`: a zip of `metadata.json`, `config.json` and `model.weights.h5`, in both dialects.
+//! `.keras`: a zip of `metadata.json`, `config.json` and `model.weights.h5`, in both dialects; or a folder of them, which is read too.
 //!
 //! What Keras has no place for is an extra group in the HDF5 file: an extra member would make Keras unpack the
 //! whole archive.
@@ -14,19 +14,24 @@ use crate::container::hdf5::{Hdf5, Node};
 use crate::container::window::Window;
 use crate::container::zip::{Archive, Writer};
 use crate::tree::{
-    Asset, Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
-    WriteOptions,
+    Asset, ByteSource as _, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree,
+    Variable, WeightSource, WriteOptions,
 };
-use crate::{Error, Location, commit};
+use crate::{Error, Location, commit, limits};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "keras";
 
+const METADATA: &str = "metadata.json";
+const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.weights.h5";
 const ASSETS: &str = "assets/";
 
 /// Opens a `.keras`.
 pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
+    if is_folder(location) {
+        return read_folder(location);
+    }
     let path = location.as_path();
     let mut archive = Archive::open(Window::open(location)?)?;
     let error = |place: &str, found: &str, expected: &str| Error::Format {
@@ -40,36 +45,114 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         serde_json::from_str(&text).map(Some).map_err(|e| error(name, &e.to_string(), "JSON"))
     };
     // Keras reads files without it, and an empty one.
-    let metadata = parsed("metadata.json")?.unwrap_or_default();
-    let json =
-        parsed("config.json")?.ok_or_else(|| error("config.json", "no such member", "the architecture"))?;
-    let version = metadata.get("keras_version").and_then(Value::as_str).map(str::to_owned);
-    let dialect = version.as_deref().and_then(config::dialect_of_version);
-    let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(&json));
-    let context = Context::new(path, dialect, Form::Keras);
-    let mut model = config::read_model(&context, &json)?;
-    model.found = model.found.with_metadata(&metadata);
-    let compile = match json.get("compile_config") {
-        Some(compile) => config::read_compile(&context, compile, &model)?,
-        None => None,
-    };
+    let metadata = parsed(METADATA)?.unwrap_or_default();
+    let json = parsed(CONFIG)?.ok_or_else(|| error(CONFIG, "no such member", "the architecture"))?;
     let weights = archive.member(WEIGHTS)?.ok_or_else(|| error(WEIGHTS, "no such member", "the weights"))?;
-    let weights = Hdf5::open(weights)?;
-    let resume = resume::read(&weights)?;
     let mut assets = Vec::new();
     for name in archive.below(ASSETS) {
         if let (Some(path), Some(bytes)) = (name.strip_prefix(ASSETS), archive.member(&name)?) {
             assets.push(Asset { path: path.into(), bytes: Arc::new(bytes) });
         }
     }
+    of_parts(path, &metadata, &json, weights, assets)
+}
+
+/// Whether a path is a folder that `save(.., zipped=False)` made: the members of a `.keras` as files.
+pub(crate) fn is_folder(location: &Location) -> bool {
+    let there = |name: &str| location.as_path().join(name).is_file();
+    !location.is_remote() && there(CONFIG) && there(WEIGHTS)
+}
+
+/// Opens such a folder.
+fn read_folder(location: &Location) -> Result<SavedFile, Error> {
+    let parsed = |name: &str| -> Result<Value, Error> {
+        let member = location.join(name);
+        let file = Window::open(&member)?;
+        let error = |found: &str, expected: &str| Error::Format {
+            path: member.as_path().into(),
+            place: "the whole".into(),
+            found: found.into(),
+            expected: expected.into(),
+        };
+        if file.size() > limits::JSON_BYTES {
+            return Err(error(&format!("{} bytes of text", file.size()), "a smaller file"));
+        }
+        serde_json::from_slice(&file.read()?).map_err(|e| error(&e.to_string(), "JSON"))
+    };
+    let metadata = if location.join(METADATA).is_file() { parsed(METADATA)? } else { Value::Null };
+    let mut assets = Vec::new();
+    files_below(&location.join(ASSETS.trim_end_matches('/')), "", &mut assets)?;
+    let weights = Window::open(&location.join(WEIGHTS))?;
+    of_parts(location.as_path(), &metadata, &parsed(CONFIG)?, weights, assets)
+}
+
+/// The files of a folder and of those in it; none where there is no such folder. Links are not followed.
+fn files_below(folder: &Location, path: &str, found: &mut Vec<Asset>) -> Result<(), Error> {
+    let Ok(entries) = std::fs::read_dir(folder.as_path()) else { return Ok(()) };
+    let mut names: Vec<(String, bool)> = Vec::new();
+    for entry in entries.flatten() {
+        let kind = entry.file_type().ok().filter(|kind| !kind.is_symlink());
+        if let (Some(kind), Ok(name)) = (kind, entry.file_name().into_string()) {
+            names.push((name, kind.is_dir()));
+        }
+    }
+    names.sort();
+    if found.len().saturating_add(names.len()) > limits::ZIP_MEMBERS || path.len() > 4096 {
+        return Err(Error::Format {
+            path: folder.as_path().into(),
+            place: "the folder".into(),
+            found: format!("{} files", names.len()),
+            expected: format!("{} at most", limits::ZIP_MEMBERS),
+        });
+    }
+    for (name, is_folder) in names {
+        let (location, path) = (folder.join(&name), format!("{path}{name}"));
+        if is_folder {
+            files_below(&location, &format!("{path}/"), found)?;
+        } else {
+            found.push(Asset { path, bytes: Arc::new(Window::open(&location)?) });
+        }
+    }
+    Ok(())
+}
+
+/// What the members say.
+fn of_parts(
+    path: &Path,
+    metadata: &Value,
+    json: &Value,
+    weights: Window,
+    assets: Vec<Asset>,
+) -> Result<SavedFile, Error> {
+    let version = metadata.get("keras_version").and_then(Value::as_str).map(str::to_owned);
+    let dialect = version.as_deref().and_then(config::dialect_of_version);
+    let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(json));
+    let context = Context::new(path, dialect, Form::Keras);
+    // A subclassed model has its arrays and how it was compiled, and no architecture.
+    let (model, no_model) = match config::read_model(&context, json) {
+        Ok(mut model) => {
+            model.found = model.found.with_metadata(metadata);
+            (Some(model), None)
+        }
+        Err(error) if config::is_subclassed(json) => (None, Some(error)),
+        Err(other) => return Err(other),
+    };
+    let compile = match json.get("compile_config") {
+        Some(compile) => {
+            config::read_compile(&context, compile, model.as_ref().unwrap_or(&ModelConfig::default()))?
+        }
+        None => None,
+    };
+    let weights = Hdf5::open(weights)?;
+    let resume = resume::read(&weights)?;
     let optimizer_config = config::optimizer_config(compile.as_ref());
     let rate = (dialect == Dialect::TfKeras).then(|| config::rate(optimizer_config.as_ref())).flatten();
     Ok(SavedFile {
         format: NAME,
         dialect: Some(dialect),
         keras_version: version,
-        model: Some(model),
-        no_model: None,
+        model,
+        no_model,
         compile,
         resume,
         weights: Box::new(Weights { inner: weights_h5::Weights::new(weights, optimizer_config), rate }),
@@ -131,7 +214,7 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
     commit::write_file(location, |file| {
         let error = |source| Error::Io { action: "write", path: path.into(), source };
         let mut zip = Writer::new(path, file);
-        for (name, json) in [("metadata.json", &metadata), ("config.json", &json)] {
+        for (name, json) in [(METADATA, &metadata), (CONFIG, &json)] {
             let text = config::to_json(json);
             zip.member(name, text.len() as u64, |out| out.write_all(text.as_bytes()).map_err(error))?;
         }

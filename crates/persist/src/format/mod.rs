@@ -1,7 +1,7 @@
 //! Formats: how each of them says what is in a [`Tree`](crate::tree::Tree). They know nothing of offsets.
 
 pub(crate) mod complete;
-mod config;
+pub(crate) mod config;
 pub(crate) mod date;
 pub(crate) mod keras_h5;
 pub(crate) mod keras_v3;

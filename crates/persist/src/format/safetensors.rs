@@ -120,6 +120,9 @@ fn complete(path: &str, object: &mut Object, tensors: &[Tensor], gaps: &mut Vec<
         for name in &below {
             super::complete::put(object, &name.split('/').collect::<Vec<_>>(), true);
         }
+        if !below.is_empty() {
+            gaps.push((object.name.clone(), Gap::Trained));
+        }
         if below.len() > 1 {
             gaps.push((object.name.clone(), Gap::Order));
         }

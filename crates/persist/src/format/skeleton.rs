@@ -79,6 +79,12 @@ pub(crate) fn is_empty(object: &Object) -> bool {
     !object.is_model && object.variables.is_empty() && object.children.is_empty()
 }
 
+/// Forgets what was known to be in an object.
+pub(crate) fn empty(object: &mut Object) {
+    object.variables.clear();
+    object.children.clear();
+}
+
 /// Whether an object or one inside it has a variable.
 pub(crate) fn has_variables(object: &Object) -> bool {
     !object.variables.is_empty() || object.children.iter().any(|(_, child)| has_variables(child))

@@ -126,6 +126,34 @@ impl Weights {
         Ok(())
     }
 
+    /// Every array below a group, whatever it is called.
+    fn arrays(&self, group: &str, depth: usize, out: &mut Vec<Stored>) -> Result<(), Error> {
+        let Some(children) = self.file.children(group)? else { return Ok(()) };
+        if depth > limits::HDF5_DEPTH {
+            return Err(self.error(group, "groups inside groups", "fewer of them"));
+        }
+        let below = |name: &str| if group.is_empty() { name.to_owned() } else { format!("{group}/{name}") };
+        for name in &children.arrays {
+            let path = below(name);
+            let array = match self.file.array(&path) {
+                // What is no array of numbers is none of a model's.
+                Err(Error::Unsupported { .. }) => continue,
+                other => other?,
+            };
+            out.extend(array.map(|array| Stored {
+                path,
+                variable: Variable {
+                    name: name.clone(),
+                    trainable: true,
+                    dtype: array.dtype,
+                    shape: array.shape,
+                    value: Some(array.value),
+                },
+            }));
+        }
+        children.groups.iter().try_for_each(|name| self.arrays(&below(name), depth + 1, out))
+    }
+
     /// The arrays `0`, `1`, ... of a group; `None` where there is no group.
     fn numbered(&self, vars: &str) -> Result<Option<Vec<Variable>>, Error> {
         let Some(children) = self.file.children(vars)? else { return Ok(None) };
@@ -222,6 +250,10 @@ impl WeightSource for Weights {
                 out.push(Stored { path: format!("{group}/{}", variable.name), variable });
             }
         }
+        if out.is_empty() {
+            // Of Keras 1, or of no Keras.
+            self.arrays("", 0, &mut out)?;
+        }
         Ok(out)
     }
 
@@ -285,11 +317,22 @@ impl WeightSource for Weights {
     fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
         let mut gaps = Vec::new();
         skeleton::by_class_mut(skeleton, false, &mut |place, object| {
+            let group = self.find(place)?;
+            let known = object.variables.len();
+            // A layer that has more than its class says has it by a setting that nobody knows.
+            let more = !object.is_model && known > 0 && {
+                let vars = format!("{group}/vars");
+                self.file.children(&vars)?.is_some_and(|children| children.arrays.len() > known)
+            };
+            if more {
+                skeleton::empty(object);
+                gaps.push((object.name.clone(), Gap::Form));
+            }
             if skeleton::is_empty(object) {
-                let group = self.find(place)?;
                 self.below(&group, object, 0)?;
                 if skeleton::has_variables(object) {
                     gaps.push((object.name.clone(), Gap::Names));
+                    gaps.push((object.name.clone(), Gap::Trained));
                 }
             }
             Ok::<(), Error>(())

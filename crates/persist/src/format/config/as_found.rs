@@ -21,6 +21,10 @@ fn stood<'a>(cx: &Context<'_>, found: &'a Found) -> Option<&'a Value> {
 
 /// The architecture as it stood, if it still says the same.
 pub(crate) fn model(cx: &Context<'_>, model: &ModelConfig) -> Option<Value> {
+    // Keras 3 does not load the `.h5` that it writes of operations, for want of their modules.
+    if cx.form == Form::H5 && has_ops(model) {
+        return None;
+    }
     let json = stood(cx, &model.found)?;
     read_model(cx, json).is_ok_and(|read| read == *model).then(|| json.clone())
 }
@@ -37,4 +41,9 @@ pub(super) fn compile(
     let config = super::optimizer_config(Some(&read));
     let changed = rate.is_some_and(|now| super::rate(config.as_ref()).is_some_and(|then| then != now));
     (read == *compile && !changed).then(|| json.clone())
+}
+
+fn has_ops(model: &ModelConfig) -> bool {
+    let inner = |layer: &crate::tree::LayerConfig| layer.model.as_deref().is_some_and(has_ops);
+    model.layers.iter().any(|layer| layer.is_op() || inner(layer))
 }

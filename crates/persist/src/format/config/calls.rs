@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, kind_of};
 use crate::Error;
-use crate::tree::{Arg, Call, Dialect, LayerConfig, TensorRef};
+use crate::tree::{Arg, Call, Dialect, LayerConfig, ModelKind, TensorRef};
 
 /// Layers whose further inputs are initial states, which tf_keras lists behind the input.
 pub(super) const RECURRENT: &[&str] =
@@ -215,6 +215,11 @@ impl Layers<'_> {
     pub(super) fn offset(&self, name: &str) -> usize {
         self.layers.iter().find(|l| l.name == name).map_or(0, call_offset)
     }
+
+    /// What Keras 3 adds to it among a model's inputs and outputs.
+    pub(super) fn end_offset(&self, name: &str) -> usize {
+        self.layers.iter().find(|l| l.name == name).map_or(0, end_offset)
+    }
 }
 
 /// See [`Layers::offset`].
@@ -223,6 +228,11 @@ pub(super) fn call_offset(layer: &LayerConfig) -> usize {
         Some(model) => usize::from(model.layers.first().is_some_and(|l| l.class_name == "InputLayer")),
         None => 0,
     }
+}
+
+/// See [`Layers::end_offset`].
+pub(super) fn end_offset(layer: &LayerConfig) -> usize {
+    usize::from(layer.model.as_ref().is_some_and(|model| model.kind == ModelKind::Functional))
 }
 
 /// Writes `inbound_nodes`.

@@ -1,10 +1,12 @@
 //! How a model was compiled: optimizer, losses, metrics.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::metrics;
 use super::objects::{self, Role};
-use super::{Context, Form, as_found};
+use super::{Context, Form, as_found, identity};
 use crate::Error;
 use crate::format::naming::snake_case;
 use crate::format::optimizer;
@@ -295,6 +297,17 @@ pub(crate) fn write_compile(
     Ok(Value::Object(out))
 }
 
+/// Whether a dialect has words for a compile config.
+pub(crate) fn check_compile(
+    path: &Path,
+    dialect: Dialect,
+    form: Form,
+    model: &ModelConfig,
+    compile: &CompileConfig,
+) -> Result<(), Error> {
+    super::compile_json(&Context::new(path, dialect, form), model, compile, None).map(|_| ())
+}
+
 /// Puts the accuracy that follows from the loss in the place of the string.
 fn resolve_accuracy(metrics: &Value, loss: &Value) -> Value {
     match (metrics, loss) {
@@ -383,7 +396,7 @@ pub(super) fn plain_optimizer(
         let class = registered.filter(|_| cx.form == Form::H5).unwrap_or(class);
         return Ok(wrapped(cx, module, class, out, registered.map_or(Value::Null, Value::from)));
     }
-    if optimizer::class(class).is_some_and(|c| !c.tf_keras) || matches!(class, "Muon" | "MultiOptimizer") {
+    if optimizer::only_keras3(class) {
         let what = format!("the optimizer {class}, which tf_keras does not have,");
         return Err(cx.unsupported(place, what, "write the Keras 3 dialect"));
     }
@@ -417,10 +430,15 @@ fn wrapped(
     config: Map<String, Value>,
     registered: Value,
 ) -> Value {
-    match cx.form {
-        Form::Keras => json!({
+    // Without its module, a class of no package reads as Keras' own of that name.
+    let own = || module.as_str().is_some_and(|module| identity::part(module).is_some());
+    match (cx.form, registered.as_str()) {
+        (Form::H5, None) => json!({"class_name": class, "config": config}),
+        (Form::H5, Some(name)) if name.contains('>') || own() => {
+            json!({"class_name": class, "config": config})
+        }
+        _ => json!({
             "module": module, "class_name": class, "config": config, "registered_name": registered,
         }),
-        Form::H5 => json!({"class_name": class, "config": config}),
     }
 }

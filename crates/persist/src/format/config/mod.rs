@@ -9,10 +9,13 @@ pub(crate) mod as_found;
 mod calls;
 mod compile;
 mod dialects;
+mod ends;
+mod identity;
 mod layer;
 mod metrics;
 mod model;
 mod objects;
+mod ops;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +27,10 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::tree::{CompileConfig, Dialect, ModelConfig};
 
-pub(crate) use compile::{optimizer_config, rate, read_compile, write_compile};
+pub(crate) use compile::{check_compile, optimizer_config, rate, read_compile, write_compile};
 pub(crate) use dialects::{builds_itself, takes_training};
-pub(crate) use model::{read_model, write_model};
+pub(crate) use identity::is_op;
+pub(crate) use model::{is_subclassed, read_model, write_model};
 
 /// How much is written around each class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::objects::{self, Role};
-use super::{Context, Form, as_found, calls, kind_of, layer};
+use super::{Context, Form, as_found, calls, ends, identity, layer, ops};
 use crate::tree::{Dialect, Found, LayerConfig, ModelConfig, ModelKind, TensorRef};
 use crate::{Error, limits};
 
@@ -11,6 +11,13 @@ use crate::{Error, limits};
 pub(crate) fn read_model(cx: &Context<'_>, value: &Value) -> Result<ModelConfig, Error> {
     let model = read(cx, "model", value, 0)?;
     Ok(ModelConfig { found: as_found::keep(cx, value), ..model })
+}
+
+/// Whether a model is of a class whose config does not say what it is made of.
+pub(crate) fn is_subclassed(value: &Value) -> bool {
+    let class = value.get("class_name").and_then(Value::as_str);
+    let lists = value.get("config").is_some_and(|config| config.is_array() || config.get("layers").is_some());
+    class.is_some_and(|class| !matches!(class, "Sequential" | "Functional" | "Model")) && !lists
 }
 
 /// Whether a class is a model whose config lists layers.
@@ -82,7 +89,7 @@ fn read(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Result<Mo
     if kind == ModelKind::Functional {
         for (key, bare) in [("input_layers", true), ("output_layers", false)] {
             let value = rest.get(key).unwrap_or(&Value::Null);
-            let (list, nested) = read_ends(cx, &format!("{place}.config.{key}"), value)?;
+            let (list, nested) = ends::read(cx, &format!("{place}.config.{key}"), value)?;
             // One tensor is one tensor, in a list or not: so do Keras' own loaders see it.
             let single = list.len() == 1 && !nested;
             if nested {
@@ -94,46 +101,27 @@ fn read(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Result<Mo
                 (model.outputs, model.bare.1) = (list, single);
             }
         }
-        if cx.dialect == Dialect::TfKeras {
-            count_from_zero(&mut model);
-        }
+        count_from_zero(cx.dialect, &mut model);
         check_references(cx, place, &model)?;
     }
     Ok(model)
 }
 
-/// Inputs or outputs: one reference, a list, or names with references (then true: kept as found).
-fn read_ends(cx: &Context<'_>, place: &str, value: &Value) -> Result<(Vec<TensorRef>, bool), Error> {
-    let wrong = || cx.error(place, kind_of(value), "[layer, node, tensor], or a list of such");
-    if let Some(one) = calls::tensor_ref(value) {
-        return Ok((vec![one], false));
-    }
-    match value {
-        Value::Array(list) => {
-            let flat: Option<Vec<TensorRef>> = list.iter().map(calls::tensor_ref).collect();
-            Ok((flat.ok_or_else(wrong)?, false))
-        }
-        Value::Object(map) => {
-            let flat: Option<Vec<TensorRef>> = map.values().map(calls::tensor_ref).collect();
-            Ok((flat.ok_or_else(wrong)?, true))
-        }
-        _ => Err(wrong()),
-    }
-}
-
-/// Takes off what tf_keras adds to the calls of nested models.
-fn count_from_zero(model: &mut ModelConfig) {
-    let mut offsets: Vec<(String, usize)> = model
-        .layers
-        .iter()
-        .map(|l| (l.name.clone(), calls::call_offset(l)))
-        .filter(|(_, o)| *o > 0)
-        .collect();
+/// Takes off what the libraries add to the numbers of a nested model's calls. tf_keras counts the call of its own that such a model has;
+/// Keras 3 does so where it names the outputs (and inputs) of the model around it, and not among the arguments of calls.
+fn count_from_zero(dialect: Dialect, model: &mut ModelConfig) {
+    let offset = |l: &LayerConfig| match dialect {
+        Dialect::TfKeras => calls::call_offset(l),
+        Dialect::Keras3 => calls::end_offset(l),
+    };
+    let mut offsets: Vec<(String, usize)> =
+        model.layers.iter().map(|l| (l.name.clone(), offset(l))).filter(|(_, o)| *o > 0).collect();
     if offsets.is_empty() {
         return;
     }
-    let mut calls: Vec<&mut crate::tree::Call> = model.layers.iter_mut().flat_map(|l| &mut l.calls).collect();
-    let ends: Vec<&mut TensorRef> = model.inputs.iter_mut().chain(&mut model.outputs).collect();
+    let calls = model.layers.iter_mut().flat_map(|l| &mut l.calls);
+    let mut calls: Vec<&mut crate::tree::Call> = calls.filter(|_| dialect == Dialect::TfKeras).collect();
+    let mut ends: Vec<&mut TensorRef> = model.inputs.iter_mut().chain(&mut model.outputs).collect();
     let mut zero = |tensor: &mut TensorRef| {
         // A file that counts from zero itself.
         if tensor.node == 0 {
@@ -143,7 +131,6 @@ fn count_from_zero(model: &mut ModelConfig) {
     for call in &mut calls {
         calls::visit(call, &mut zero);
     }
-    let mut ends: Vec<&mut TensorRef> = ends;
     ends.iter_mut().for_each(|t| zero(t));
     let mut shift = |tensor: &mut TensorRef| {
         if let Some((_, offset)) = offsets.iter().find(|(name, _)| *name == tensor.layer) {
@@ -234,9 +221,13 @@ fn read_layer(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Res
         Some(nodes) => calls::read(cx, &format!("{place}.inbound_nodes"), class, nodes)?,
         None => Vec::new(),
     };
-    let (class, registered) = objects::names(class, map);
+    let op = (cx.dialect == Dialect::Keras3).then(|| ops::unnamed(class, map)).flatten();
+    let identity::Identity { class, registered } = match &op {
+        Some(_) => identity::Identity { class: class.to_owned(), registered: Some(class.to_owned()) },
+        None => identity::of(Role::Layer, class, map),
+    };
     let mut build_config = map.get("build_config").filter(|b| b.is_object()).cloned();
-    if is_model(&class, config) {
+    if registered.is_none() && is_model(&class, config) {
         let model = read(cx, place, value, depth + 1)?;
         let name = own_name.unwrap_or(&model.name).to_owned();
         let mut config = model.config.clone();
@@ -279,18 +270,8 @@ fn read_layer(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Res
     {
         axis_from_the_end(&mut config, build_config.as_ref());
     }
-    let found = map.get("module").and_then(Value::as_str);
-    let module = match &registered {
-        Some(_) => found.map(str::to_owned),
-        None => match found {
-            Some(other)
-                if !["keras", "tf_keras", "tensorflow"].contains(&other.split('.').next().unwrap_or("")) =>
-            {
-                Some(other.to_owned())
-            }
-            _ => Some("keras.layers".into()),
-        },
-    };
+    let found = map.get("module").and_then(Value::as_str).map(str::to_owned).or(op);
+    let module = if registered.is_some() { found } else { Some("keras.layers".into()) };
     Ok(LayerConfig {
         class_name: class,
         registered_name: registered,
@@ -349,15 +330,13 @@ fn write(cx: &Context<'_>, place: &str, model: &ModelConfig, name: &str) -> Resu
     config.insert("layers".into(), Value::Array(written.collect::<Result<_, _>>()?));
     if functional {
         for (key, list) in [("input_layers", &model.inputs), ("output_layers", &model.outputs)] {
-            let offset = |t: &TensorRef| if keras3 { 0 } else { layers.offset(&t.layer) };
+            let offset =
+                |t: &TensorRef| if keras3 { layers.end_offset(&t.layer) } else { layers.offset(&t.layer) };
+            let mut written = list.iter().map(|t| calls::write_ref(t, offset(t)));
             let value = match model.config.get(key) {
-                Some(Value::Object(named)) => {
-                    let named =
-                        named.keys().zip(list).map(|(k, t)| (k.clone(), calls::write_ref(t, offset(t))));
-                    Value::Object(named.collect())
-                }
+                Some(structure) => ends::write(structure, &mut written),
                 // A list also for one: every version of both libraries reads it.
-                _ => Value::Array(list.iter().map(|t| calls::write_ref(t, offset(t))).collect()),
+                None => written.collect(),
             };
             config.insert(key.into(), value);
         }
@@ -397,17 +376,14 @@ fn write_layer(
     let place = format!("layer `{}` ({})", layer.name, layer.class_name);
     let registered = layer.registered_name.as_deref();
     check_name(cx, &place, &layer.name)?;
-    let module = layer.module.as_deref().unwrap_or_default();
-    let operation = module.starts_with("keras.src.ops") || module.starts_with("keras.ops");
-    if operation && (cx.form == Form::H5 || cx.dialect == Dialect::TfKeras) {
-        let what =
-            format!("the operation {}, which is loaded from Keras 3's `.keras` alone,", layer.class_name);
-        return Err(cx.unsupported(&place, what, "write that"));
-    }
     if cx.dialect == Dialect::Keras3 && calls::OPERATIONS.contains(&layer.class_name.as_str()) {
         let function = layer.config.get("function").and_then(Value::as_str).unwrap_or(&layer.class_name);
         let what = format!("the operation {function}, for which Keras 3 has a layer of another kind,");
         return Err(cx.unsupported(&place, what, "write tf_keras' dialect"));
+    }
+    if cx.dialect == Dialect::TfKeras && identity::is_op(layer.module.as_deref()) {
+        let what = format!("the operation {}, which tf_keras does not have,", layer.class_name);
+        return Err(cx.unsupported(&place, what, "write the Keras 3 dialect"));
     }
     let mut out = match &layer.model {
         Some(model) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Context, Form, compile, dialects, layer};
+use super::{Context, Form, compile, dialects, identity, layer};
 use crate::Error;
 use crate::tree::Dialect;
 
@@ -121,7 +121,10 @@ fn canonical_object(
         // A built-in function is only its name.
         ("function", Value::String(name)) => {
             let registered = map.get("registered_name").and_then(Value::as_str).filter(|r| r.contains('>'));
-            if registered.is_none() {
+            let module = map.get("module").and_then(Value::as_str);
+            // Somebody's function of that name is not Keras'.
+            let known = module.is_none_or(|m| m == "builtins" || identity::part(m).is_some());
+            if registered.is_none() && known {
                 return Ok(if role == Role::Activation {
                     canonical_activation(cx, name)
                 } else {
@@ -131,7 +134,10 @@ fn canonical_object(
         }
         _ => {}
     }
-    let (class, registered) = names(class, map);
+    let identity::Identity { class, registered } = match class {
+        "function" => identity::function(map),
+        _ => identity::of(role, class, map),
+    };
     let class = match (role, class.as_str()) {
         (Role::Initializer, "OrthogonalInitializer") => "Orthogonal".to_owned(),
         (Role::Initializer, "IdentityInitializer") => "Identity".to_owned(),
@@ -175,19 +181,6 @@ fn with_others(object: Value, map: &Map<String, Value>) -> Value {
         }
     }
     Value::Object(object)
-}
-
-/// Class without package, and the registered name of a class of the user's.
-pub(super) fn names(class: &str, map: &Map<String, Value>) -> (String, Option<String>) {
-    let class = class.strip_prefix("Custom>").unwrap_or(class);
-    let registered = map.get("registered_name").and_then(Value::as_str);
-    // Keras gives a registered name to two of its own classes that are not public under their names.
-    let registered =
-        registered.filter(|r| !matches!(*r, "Functional" | "LossScaleOptimizerV3" | "Sequential" | ""));
-    match class.rsplit_once('>') {
-        Some((_, short)) => (short.to_owned(), Some(class.to_owned())),
-        None => (class.to_owned(), registered.map(|r| r.strip_prefix("Custom>").unwrap_or(r).to_owned())),
-    }
 }
 
 /// Arguments that only new versions of Keras 3 know, and that say nothing where they are null.
@@ -291,6 +284,17 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
     if class == "function" && cx.form == Form::H5 {
         // Keras 3 says `function` of every function, and names it in the config.
         let registered = registered.filter(|r| *r != "function");
+        if let Some(module) = map.get("module").and_then(Value::as_str)
+            && registered.is_some_and(|name| !name.contains('>'))
+            && module != "builtins"
+            && identity::part(module).is_none()
+        {
+            let what = format!(
+                "the function {} of the module {module}, which is in no package,",
+                registered.unwrap_or_default()
+            );
+            return Err(cx.unsupported(&place, what, "write `.keras`"));
+        }
         return Ok(registered.map_or_else(|| map.get("config").cloned().unwrap_or_default(), Value::from));
     }
     let config = match map.get("config") {
@@ -330,7 +334,8 @@ pub(super) fn wrap(
     registered: Option<&str>,
     config: Value,
 ) -> Value {
-    if cx.form == Form::H5 && short {
+    // Without its module, a class of no package reads as Keras' own of that name.
+    if cx.form == Form::H5 && short && registered.is_none_or(|name| name.contains('>')) {
         return json!({"class_name": registered.unwrap_or(class), "config": config});
     }
     json!({"module": module, "class_name": class, "config": config, "registered_name": registered})

@@ -6,7 +6,7 @@ use super::graph::{Graph, Id, layer_number};
 use super::read::Checkpoint;
 use crate::Error;
 use crate::format::{optimizer, values};
-use crate::tree::{OptimizerState, Slot, Variable};
+use crate::tree::{Dialect, OptimizerState, Slot, StateData, Variable};
 
 /// Slots that have a list of their own: the list's edge, Keras 3's name of the slot, tf_keras' name.
 pub(super) struct List {
@@ -121,7 +121,16 @@ pub(super) fn read(
     }
     state.slots =
         if graph.child(id, "_variables").is_some() { reader.slots()? } else { reader.legacy_slots()? };
-    reader.check_shapes(&state.slots)?;
+    let unlike = reader.differences(&state.slots);
+    let unknown = || format!("the slots of {class_name} are not known");
+    let known = optimizer::class(class_name).is_some() || !reader.lists_of_class().is_empty();
+    let why = if unlike.is_empty() { (!known).then(unknown) } else { Some(unlike.join("; ")) };
+    if let Some(why) = why {
+        state.data = Some(StateData { why, dialect: Some(Dialect::TfKeras) });
+        if !unlike.is_empty() {
+            state.slots.iter_mut().for_each(|slot| slot.of = None);
+        }
+    }
     Ok(Some(state))
 }
 
@@ -216,8 +225,13 @@ impl Reader<'_> {
         found
     }
 
-    /// The lists that this optimizer may have. A LossScaleOptimizer has those of the one inside, whose class its edges tell.
+    /// The lists that this optimizer may have, averages of weights first.
     fn lists(&self) -> Vec<&'static List> {
+        std::iter::once(&EMA).chain(self.lists_of_class()).collect()
+    }
+
+    /// The lists of its class. A LossScaleOptimizer has those of the one inside, whose class its edges tell.
+    fn lists_of_class(&self) -> &'static [List] {
         let mut class = self.class_name;
         if lists(class).is_empty() {
             let fits =
@@ -227,7 +241,7 @@ impl Reader<'_> {
             let classes = ["Adam", "SGD", "Adamax", "Ftrl", "Adadelta", "Adafactor"];
             class = if rms { "RMSprop" } else { classes.into_iter().find(fits).unwrap_or(class) };
         }
-        std::iter::once(&EMA).chain(lists(class)).collect()
+        lists(class)
     }
 
     /// The order of slots of the class, where the number of slots leaves one possibility.
@@ -303,7 +317,8 @@ impl Reader<'_> {
         found
     }
 
-    fn check_shapes(&self, slots: &[Slot]) -> Result<(), Error> {
+    /// In what slots are not those of the model's variables.
+    fn differences(&self, slots: &[Slot]) -> Vec<String> {
         let mut mismatches = Vec::new();
         for slot in slots {
             let Some(of) = slot.of else { continue };
@@ -325,9 +340,6 @@ impl Reader<'_> {
                 Some(_) => {}
             }
         }
-        if mismatches.is_empty() {
-            return Ok(());
-        }
-        Err(Error::Mismatch { path: self.source.bundle.path().into(), mismatches })
+        mismatches
     }
 }

@@ -151,6 +151,9 @@ impl Completer<'_> {
                     if unsure {
                         self.gaps.push((child.name.clone(), Gap::Order));
                     }
+                    if self.slots.is_empty() && count(child) > 0 {
+                        self.gaps.push((child.name.clone(), Gap::Trained));
+                    }
                 }
             }
             with_weights += usize::from(layers::has_weights(child));

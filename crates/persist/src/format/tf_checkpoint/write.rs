@@ -341,14 +341,15 @@ impl Writer<'_> {
     /// The slots in tf_keras' order.
     fn slots(&self, class: &str, trainable: &[(String, &Variable)]) -> Vec<Slot> {
         let mut slots = self.state.slots.clone();
-        if class == "SGD" && slots.is_empty() && self.state.iteration > 0 {
+        let momenta = self.state.data.is_some() || slots.iter().any(|slot| slot.name == "momentum");
+        if class == "SGD" && !momenta && self.state.iteration > 0 {
             // tf_keras keeps momentum where there is none.
             let zeros = |(of, (_, v)): (usize, &(String, &Variable))| Slot {
                 name: "momentum".into(),
                 of: Some(of),
                 variable: values::zeros_like("momentum", v),
             };
-            slots = trainable.iter().enumerate().map(zeros).collect();
+            slots.extend(trainable.iter().enumerate().map(zeros));
         }
         // The longest layout has all kinds of slots that the class may have.
         let layouts = optimizer::class(class).map_or(&[] as &[_], |c| c.layouts);

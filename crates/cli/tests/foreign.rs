@@ -1,0 +1,99 @@
+//! Models with something in them that the command does not know: what does not need it works, and the words are the command's.
+
+mod common;
+
+use std::path::Path;
+
+use common::{data, fails, json, rhyton, text, works, worst};
+use ndarray::ArrayD;
+use rhyton::datasets::npy::{self, Npz};
+
+/// An array of a case's results, as a file of its own.
+fn array(case: &str, name: &str, folder: &Path) -> (ArrayD<f32>, String) {
+    let mut npz = Npz::open(data(&format!("foreign/{case}.npz"))).unwrap();
+    let array = npz.array::<f32>(name).unwrap();
+    let path = folder.join(format!("{name}.npy"));
+    npy::save(path.as_path(), &array).unwrap();
+    (array, text(&path))
+}
+
+#[test]
+fn predicting_and_evaluating_need_no_optimizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = text(&folder.path().join("p.npy"));
+    for (case, named) in [
+        ("keras3/muon", "unknown optimizer `Muon`: Keras' own, and not in rhyton yet"),
+        ("keras3/other", "unknown optimizer `Mine>Other`: somebody's own"),
+        ("keras3/lossscale", "unknown optimizer `LossScaleOptimizer`"),
+        ("tf_keras/averages", "use_ema"),
+        ("tf_keras/frozen", "8 slot variables in the file"),
+    ] {
+        let model = data(&format!("foreign/{case}.keras"));
+        let (_, inputs) = array(case, "in0", folder.path());
+        let (wanted, _) = array(case, "out0", folder.path());
+        works(&["predict", &model, "--inputs", &inputs, "--output", &out, "--device", "cpu"]);
+        assert!(worst(&npy::load::<f32>(&out).unwrap(), &wanted) < 1e-5, "{case}");
+        let ((_, x), (_, y)) = (array(case, "x", folder.path()), array(case, "y", folder.path()));
+        let (eval, _) = array(case, "eval", folder.path());
+        let of = [model.as_str(), "--inputs", &x, "--targets", &y, "--device", "cpu"];
+        let found = json(&works(&[&["evaluate"], &of[..], &["--json"]].concat()));
+        assert!((found["loss"].as_f64().unwrap() - f64::from(eval[[0]])).abs() < 1e-5, "{case}: {found}");
+        assert!((found["mae"].as_f64().unwrap() - f64::from(eval[[1]])).abs() < 1e-5, "{case}: {found}");
+        let next = text(&folder.path().join("next.keras"));
+        let error = fails(1, &[&["train"], &of[..], &["--output", &next]].concat());
+        assert!(error.contains(named), "{case}: {error}");
+        assert!(!error.contains("register_"), "{case}: {error}");
+        assert!(!Path::new(&next).exists(), "{case}");
+        works(&["convert", &model, &next]);
+        std::fs::remove_file(&next).unwrap();
+        let inspected = json(&works(&["inspect", &model, "--json"]));
+        assert_eq!(inspected["optimizer"]["iteration"], 6, "{case}");
+        assert_eq!(inspected["model"]["parameters"]["total"], 21, "{case}");
+    }
+    let model = data("foreign/keras3/loss.keras");
+    let (_, inputs) = array("keras3/loss", "in0", folder.path());
+    works(&["predict", &model, "--inputs", &inputs, "--output", &out, "--device", "cpu"]);
+    let error = fails(1, &["evaluate", &model, "--inputs", &inputs, "--targets", &inputs, "--device", "cpu"]);
+    assert!(error.contains("unknown loss `Mine>fourth`"), "{error}");
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = text(&folder.path().join("to.h5"));
+    for options in [&[][..], &["--no-optimizer"]] {
+        let from = data("foreign/keras3/muon.keras");
+        let done = rhyton(&[&["convert", &from, &to, "--dialect", "tf-keras"], options].concat());
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        assert!(done.err.contains("the optimizer Muon, which tf_keras does not have"), "{}", done.err);
+    }
+}
+
+#[test]
+fn unknown_classes_are_said_in_words_of_the_command() {
+    for (model, words) in [
+        ("rnn/keras3/model.keras", "Keras' own, and not in rhyton yet"),
+        ("custom/keras3/model.keras", "somebody's own, which a Rust program can register"),
+        ("foreign/keras3/ops.keras", "unknown operations `Add`, `Reshape`: Keras' own"),
+    ] {
+        let error = fails(1, &["plan", &data(model)]);
+        assert!(error.contains(words), "{error}");
+        assert!(
+            error.contains("`rhyton convert` work without") && !error.contains("register_layer"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn inspect_lists_what_has_no_architecture() {
+    let model = data("foreign/keras3/sub.keras");
+    let shown = works(&["inspect", &model]);
+    assert!(shown.contains("`Sub`") && shown.contains("Adam") && shown.contains("mse"), "{shown}");
+    let found = json(&works(&["inspect", &model, "--json", "--variables"]));
+    assert!(found["variables"].as_array().unwrap().len() > 4);
+    assert_eq!(found["compile"]["loss"], "mse");
+    let unknown = json(&works(&["inspect", &data("foreign/keras3/int8.keras"), "--json"]));
+    assert!(unknown["model"]["parameters"]["trainable"].is_null(), "{unknown}");
+    assert_eq!(unknown["model"]["parameters"]["total"], 26);
+}

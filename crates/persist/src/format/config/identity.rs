@@ -1,0 +1,186 @@
+//! Whose class a config names: `module`, `class_name` and `registered_name` together say it, a class's name alone does not.
+
+use serde_json::{Map, Value};
+
+use super::objects::Role;
+use crate::format::optimizer;
+
+/// Packages in whose modules Keras lives, or has lived.
+const PACKAGES: [&str; 4] = ["keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras"];
+
+/// Segments of modules that only say where the source of a version lies.
+const LAYOUT: [&str; 6] = ["src", "api", "_v1", "_v2", "python", "keras"];
+
+/// A class or function in a config.
+pub(super) struct Identity {
+    /// Name without package.
+    pub(super) class: String,
+    /// Name under which a class that is not Keras' own is looked for; `None`: Keras' own.
+    pub(super) registered: Option<String>,
+}
+
+/// Which part of Keras a module is: `layers` of `keras.src.layers.core.dense`, empty for `keras` itself. `None`: it is not
+/// Keras'.
+pub(super) fn part(module: &str) -> Option<&str> {
+    let within = |package: &&str| {
+        module.strip_prefix(*package).filter(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let rest = PACKAGES.iter().find_map(within)?;
+    Some(rest.split('.').find(|part| !part.is_empty() && !LAYOUT.contains(part)).unwrap_or(""))
+}
+
+/// Whether a module is one of Keras' operations, of which several are called as layers are: `keras.src.ops.numpy`.
+pub(crate) fn is_op(module: Option<&str>) -> bool {
+    module.and_then(part) == Some("ops")
+}
+
+/// Whether Keras has, or had, classes of a role in a part of it.
+fn has(role: Role, part: &str) -> bool {
+    let parts: &[&str] = match role {
+        Role::Layer => &[
+            "layers",
+            "models",
+            "engine",
+            "legacy",
+            "_legacy",
+            "experimental",
+            "premade",
+            "premade_models",
+            "feature_column",
+            "utils",
+            "applications",
+        ],
+        Role::Optimizer | Role::Schedule => &[
+            "optimizers",
+            "optimizer_v1",
+            "optimizer_v2",
+            "optimizer_experimental",
+            "mixed_precision",
+            "legacy",
+            "_legacy",
+            "experimental",
+        ],
+        Role::Loss | Role::Metric => {
+            &["losses", "metrics", "engine", "utils", "legacy", "_legacy", "backend", "trainers"]
+        }
+        Role::Activation => &["activations", "layers", "ops", "backend", "nn", "legacy", "_legacy"],
+        Role::Initializer => &["initializers", "backend", "legacy", "_legacy"],
+        Role::Regularizer => &["regularizers", "legacy", "_legacy"],
+        Role::Constraint => &["constraints", "legacy", "_legacy"],
+        Role::Dtype | Role::Other => return true,
+    };
+    part.is_empty() || parts.contains(&part)
+}
+
+/// Reads who an object is.
+pub(super) fn of(role: Role, class: &str, map: &Map<String, Value>) -> Identity {
+    let text = |key: &str| map.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let custom = |registered: &str| Identity {
+        class: short(class).to_owned(),
+        registered: Some(registered.to_owned()),
+    };
+    let own = |class: &str| Identity { class: class.to_owned(), registered: None };
+    // tf_keras registers its own optimizers as users do.
+    if let (Role::Optimizer, Some(name)) = (role, class.strip_prefix("Custom>"))
+        && (optimizer::class(name).is_some() || name == "Adafactor")
+    {
+        return own(name);
+    }
+    if class.contains('>') {
+        return custom(class);
+    }
+    // Keras gives a registered name to some of its own classes that are not public under their names.
+    let registered = text("registered_name")
+        .filter(|r| !matches!(*r, "Functional" | "LossScaleOptimizerV3" | "Sequential"));
+    let registered = match (role, registered) {
+        (Role::Optimizer, Some(name))
+            if name.strip_prefix("Custom>") == Some(class) && text("module").is_some() =>
+        {
+            None
+        }
+        (_, registered) => registered,
+    };
+    let packaged = registered.filter(|name| name.contains('>'));
+    match (map.get("module"), text("module").map(|module| part(module).is_some_and(|part| has(role, part)))) {
+        // The libraries' older files have class and config alone.
+        (None, _) => packaged.map_or_else(|| own(class), custom),
+        (_, Some(true)) => packaged.map_or_else(|| own(class), custom),
+        // Of somebody's module, or of none: what Keras writes of classes that are not its own.
+        _ if text("registered_name").is_some_and(|r| r == "Functional" || r == "Sequential")
+            && text("module").is_none() =>
+        {
+            custom(class)
+        }
+        _ => custom(registered.unwrap_or(class)),
+    }
+}
+
+/// Who a function is that is not known to be Keras'.
+pub(super) fn function(map: &Map<String, Value>) -> Identity {
+    let text = |key: &str| map.get(key).and_then(Value::as_str);
+    let registered = text("registered_name").filter(|name| *name != "function").or(text("config"));
+    Identity { class: "function".into(), registered: registered.map(str::to_owned) }
+}
+
+/// A name without its package.
+fn short(name: &str) -> &str {
+    name.rsplit('>').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn registered(role: Role, module: Value, registered: Value) -> Option<String> {
+        let map = json!({"module": module, "registered_name": registered});
+        of(role, "Dense", map.as_object().unwrap()).registered
+    }
+
+    /// As Keras 3.15 and tf_keras 2.21 decide.
+    #[test]
+    fn a_name_alone_is_not_a_class() {
+        let own = [
+            "keras.layers",
+            "keras.src.layers.core.dense",
+            "keras.layers.core.dense",
+            "tf_keras.layers",
+            "tf_keras.src.layers.core.dense",
+            "tensorflow.keras.layers",
+            "tensorflow.python.keras.layers.core",
+            "keras.api._v2.keras.layers",
+            "keras.engine.input_layer",
+            "keras.src.engine.functional",
+        ];
+        for module in own {
+            assert_eq!(registered(Role::Layer, json!(module), Value::Null), None, "{module}");
+            assert_eq!(registered(Role::Layer, json!(module), json!("Dense")), None, "{module}");
+        }
+        assert_eq!(of(Role::Layer, "Dense", &Map::new()).registered, None);
+        let others =
+            ["someone.layers", "keras_hub.layers", "kerasx.layers", "keras.src.ops.numpy", "keras.losses"];
+        for module in others {
+            assert_eq!(
+                registered(Role::Layer, json!(module), Value::Null).as_deref(),
+                Some("Dense"),
+                "{module}"
+            );
+            assert_eq!(
+                registered(Role::Layer, json!(module), json!("Dense")).as_deref(),
+                Some("Dense"),
+                "{module}"
+            );
+        }
+        assert_eq!(registered(Role::Layer, Value::Null, json!("Dense")).as_deref(), Some("Dense"));
+        assert_eq!(registered(Role::Layer, Value::Null, Value::Null).as_deref(), Some("Dense"));
+        let pack = json!("Other>Dense");
+        assert_eq!(registered(Role::Layer, Value::Null, pack.clone()).as_deref(), Some("Other>Dense"));
+        assert_eq!(registered(Role::Layer, json!("keras.layers"), pack).as_deref(), Some("Other>Dense"));
+        assert_eq!(of(Role::Layer, "Custom>Dense", &Map::new()).registered.as_deref(), Some("Custom>Dense"));
+        assert_eq!(of(Role::Optimizer, "Custom>Adam", &Map::new()).registered, None);
+        assert!(
+            is_op(Some("keras.src.ops.numpy")) && is_op(Some("keras.ops")) && !is_op(Some("keras.layers"))
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! From a state to the variables of a file.
+
+use serde_json::Value;
+
+use super::{ACCUMULATED, EMA, Kind, class};
+use crate::format::{naming, values};
+use crate::tree::{Dialect, OptimizerState, Slot, Variable};
+
+/// The variables to write for a state, in order, named as the dialect names them in an `.h5` file.
+///
+/// `trainable` are the model's trainable variables with paths (`dense/kernel`), `config` the optimizer's config where
+/// there is one.
+pub(crate) fn encode(
+    state: &OptimizerState,
+    dialect: Dialect,
+    config: Option<&Value>,
+    trainable: &[(String, &Variable)],
+) -> Vec<(String, Variable)> {
+    let class_name = state.class_name.as_str();
+    let prefix = naming::snake_case(class_name);
+    let momentum = config.and_then(|c| c.get("momentum")).and_then(Value::as_f64);
+    let mut out = Vec::new();
+    // What is data alone goes by the name that it had.
+    let own_name = |slot: &Slot| state.data.is_some() && !slot.variable.name.is_empty();
+    let path_of = |slot: &Slot, i: usize| match slot.of.and_then(|of| trainable.get(of)) {
+        Some((path, _)) => path.clone(),
+        None => format!("variable_{i}"),
+    };
+    let kind_of = |name: &str| {
+        let scaled = config.and_then(|c| c.pointer("/inner_optimizer/class_name")).and_then(Value::as_str);
+        let known = class(scaled.unwrap_or(class_name)).into_iter().flat_map(|c| c.layouts);
+        let mut kinds = known.copied().flatten().copied().flatten().chain(EMA).chain(ACCUMULATED);
+        kinds.find(|k: &&Kind| k.keras3 == name)
+    };
+    match dialect {
+        Dialect::Keras3 => {
+            let inner = config.and_then(|c| c.pointer("/inner_optimizer/config"));
+            let scaled = class_name.starts_with("LossScaleOptimizer");
+            let config_of_rate = if scaled { inner } else { config };
+            let rate = state.learning_rate.or_else(|| {
+                #[allow(clippy::cast_possible_truncation)]
+                config_of_rate.and_then(|c| c.get("learning_rate")).and_then(Value::as_f64).map(|x| x as f32)
+            });
+            if scaled {
+                let scalar = |name: &str| state.scalars.iter().find(|(n, _)| n == name).map(|(_, x)| *x);
+                let initial =
+                    config.and_then(|c| c.get("initial_scale")).and_then(Value::as_f64).unwrap_or(32_768.0);
+                #[allow(clippy::cast_possible_truncation)]
+                let (steps, initial) = (scalar("step_counter").unwrap_or(0.0) as i64, initial as f32);
+                let scale = scalar("dynamic_scale").unwrap_or(initial);
+                // The outer counters stand still.
+                out.push((format!("{prefix}/iteration"), values::int64("iteration", 0)));
+                out.push((format!("{prefix}/learning_rate"), values::float32("learning_rate", 0.0)));
+                out.push((format!("{prefix}/step_counter"), values::int64("step_counter", steps)));
+                out.push((format!("{prefix}/dynamic_scale"), values::float32("dynamic_scale", scale)));
+            }
+            let prefix = if scaled { "inner" } else { prefix.as_str() };
+            out.push((format!("{prefix}/iteration"), values::int64("iteration", state.iteration)));
+            if let Some(rate) = rate {
+                out.push((format!("{prefix}/learning_rate"), values::float32("learning_rate", rate)));
+            }
+            // tf_keras makes them without momentum too.
+            let idle = |slot: &Slot| class_name == "SGD" && momentum == Some(0.0) && slot.name == "momentum";
+            for (i, slot) in state.slots.iter().enumerate().filter(|(_, slot)| !idle(slot)) {
+                if own_name(slot) {
+                    out.push((slot.variable.name.clone(), slot.variable.clone()));
+                    continue;
+                }
+                let name = if slot.name.is_empty() { format!("slot_{i}") } else { slot.name.clone() };
+                let path = path_of(slot, i).replace('/', "_");
+                out.push((format!("{prefix}/{path}_{name}"), slot.variable.clone()));
+            }
+            if class_name == "Nadam" {
+                let stored = state.scalars.iter().find(|(name, _)| name == "u_product").map(|(_, x)| *x);
+                let product = stored.unwrap_or_else(|| nadam_product(state.iteration, config));
+                out.push((format!("{prefix}/variable"), values::float32("u_product", product)));
+            }
+        }
+        Dialect::TfKeras => {
+            out.push(("iteration:0".into(), values::int64("iteration", state.iteration)));
+            for (i, slot) in state.slots.iter().enumerate() {
+                if own_name(slot) {
+                    out.push((slot.variable.name.clone(), slot.variable.clone()));
+                    continue;
+                }
+                let name = kind_of(&slot.name).map_or_else(|| format!("slot_{i}"), |k| k.tf_keras.into());
+                out.push((format!("{name}/{}:0", path_of(slot, i)), slot.variable.clone()));
+            }
+            let momenta = state.data.is_some() || state.slots.iter().any(|slot| slot.name == "momentum");
+            if class_name == "SGD" && !momenta {
+                for (path, variable) in trainable {
+                    out.push((format!("m/{path}:0"), values::zeros_like("m", variable)));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// How many of the variables that [`encode`] gives belong to the outer optimizer of a scaled one alone.
+pub(crate) fn outer_variables(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::Keras3 => 4,
+        Dialect::TfKeras => 0,
+    }
+}
+
+/// Nadam's running product after `iteration` steps, which tf_keras' files leave out.
+pub(crate) fn nadam_product(iteration: i64, config: Option<&Value>) -> f32 {
+    let beta_1 = config.and_then(|c| c.get("beta_1")).and_then(Value::as_f64).unwrap_or(0.9);
+    let mut product = 1.0f64;
+    for t in 1..=iteration {
+        product *= beta_1 * (1.0 - 0.5 * 0.96f64.powf(t as f64));
+        if product < f64::from(f32::MIN_POSITIVE) {
+            break;
+        }
+    }
+    #[allow(clippy::cast_possible_truncation)]
+    {
+        product as f32
+    }
+}

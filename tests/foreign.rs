@@ -1,0 +1,301 @@
+//! Files of Keras and tf_keras with something in them that is not known here, or known by more than a name: an optimizer, a loss, a setting, a
+//! class of somebody's, an operation. What does not need it works, the rest says what it needs. `make.py` beside the files made them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rhyton::datasets::npy::Npz;
+use rhyton::inspect::inspect;
+use rhyton::persist::convert::ConvertOptions;
+use rhyton::persist::tree::WriteOptions;
+use rhyton::persist::{self, Location};
+use rhyton::prelude::*;
+use rhyton::saving::convert;
+use rhyton::train::Data;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/persist/tests/data/foreign").join(name)
+}
+
+/// Arrays `in0`, `in1`, ... of a case.
+fn arrays(case: &str, prefix: &str) -> Vec<ndarray::ArrayD<f32>> {
+    let mut npz = Npz::open(file(&format!("{case}.npz"))).expect("results");
+    (0..).map_while(|i| npz.array::<f32>(&format!("{prefix}{i}")).ok()).collect()
+}
+
+fn predicts_as_keras(model: &mut Model, case: &str) {
+    let inputs: Vec<Data<'static>> = arrays(case, "in").iter().map(|a| Data::of(a).into_owned()).collect();
+    let got = model.predict(inputs).verbose(0).run_all().unwrap_or_else(|e| panic!("{case}: {e}"));
+    let wanted = arrays(case, "out");
+    assert_eq!(got.len(), wanted.len(), "{case}");
+    for (i, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+        assert_eq!(got.shape(), wanted.shape(), "{case}, output {i}");
+        let worst = got.iter().zip(wanted).map(|(g, w)| (g - w).abs() / (1.0 + w.abs())).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{case}, output {i}: off by {worst}");
+    }
+}
+
+fn on_the_cpu(path: &Path) -> Result<Model, rhyton::Error> {
+    let mut model = load_model(path)?;
+    model.to(&Device::cpu()?)?;
+    Ok(model)
+}
+
+/// Every array of a file by its path, as bytes.
+fn stored(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let stored = persist::open(path, None).and_then(|file| file.weights.stored()).expect("reads");
+    stored
+        .iter()
+        .filter(|s| !s.path.starts_with("metrics/"))
+        .map(|s| (s.path.clone(), s.variable.value.as_ref().expect("a value").read().expect("reads")))
+        .collect()
+}
+
+/// Optimizers that are not known, have settings that cannot be done, or a state that is none of the model's.
+const OPTIMIZERS: [(&str, &str); 8] = [
+    ("keras3/muon", "Muon"),
+    ("keras3/lossscale", "LossScaleOptimizer"),
+    ("keras3/averages", "use_ema"),
+    ("keras3/other", "Mine>Other"),
+    ("keras3/frozen", "8 slot variables"),
+    ("tf_keras/lossscale", "LossScaleOptimizer"),
+    ("tf_keras/averages", "use_ema"),
+    ("tf_keras/frozen", "8 slot variables"),
+];
+
+#[test]
+fn an_optimizer_that_cannot_go_on_blocks_training_alone() {
+    for (case, named) in OPTIMIZERS {
+        let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap_or_else(|e| panic!("{case}: {e}"));
+        predicts_as_keras(&mut model, case);
+        let mut npz = Npz::open(file(&format!("{case}.npz"))).unwrap();
+        let [x, y, eval] = ["x", "y", "eval"].map(|name| npz.array::<f32>(name).unwrap());
+        let logs = model
+            .evaluate(Data::of(&x), Data::of(&y))
+            .verbose(0)
+            .run()
+            .unwrap_or_else(|e| panic!("{case}: {e}"));
+        for ((name, got), wanted) in logs.0.iter().zip(&eval) {
+            assert!((got - f64::from(*wanted)).abs() < 1e-5, "{case}: {name} is {got}, Keras has {wanted}");
+        }
+        assert_eq!(model.iterations(), 6, "{case}");
+        let before = model.get_weights().unwrap();
+        let error = model.fit(Data::of(&x), Data::of(&y)).verbose(0).run().unwrap_err().to_string();
+        assert!(error.contains(named) && error.contains("compile"), "{case}: {error}");
+        assert_eq!(model.get_weights().unwrap(), before, "{case}");
+        model.compile("sgd", "mse", ["mae"]).unwrap();
+        model.fit(Data::of(&x), Data::of(&y)).verbose(0).run().unwrap_or_else(|e| panic!("{case}: {e}"));
+    }
+}
+
+/// What was read of a training is written again, by a model and by a conversion, and nothing of it is lost in the same dialect.
+#[test]
+fn what_cannot_go_on_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for (case, _) in OPTIMIZERS {
+        let from = file(&format!("{case}.keras"));
+        let before = inspect(from.as_path()).unwrap();
+        let wanted = stored(&from);
+        let model = on_the_cpu(&from).unwrap();
+        let dialect = before.dialect;
+        let saved = folder.path().join("saved.keras");
+        let options = SaveOptions { dialect, ..SaveOptions::default() };
+        model.save_with(saved.as_path(), &options).unwrap();
+        let converted = folder.path().join("converted.keras");
+        let options =
+            ConvertOptions { write: WriteOptions { dialect, shards: 0 }, ..ConvertOptions::default() };
+        convert(from.as_path(), converted.as_path(), None, &options).unwrap();
+        for written in [&saved, &converted] {
+            let found = stored(written);
+            for (path, bytes) in &wanted {
+                // What the outer one of a scaled optimizer counts stands still.
+                assert_eq!(found.get(path), Some(bytes), "{case}: {path} of {}", written.display());
+            }
+            let after = inspect(written.as_path()).unwrap();
+            let said = |found: &rhyton::inspect::Inspection| {
+                let compile = found.compile.clone().expect("compiled");
+                (persist::convert::optimizer_class(&compile.optimizer), compile.loss, compile.metrics)
+            };
+            assert_eq!(said(&after), said(&before), "{case}");
+            assert_eq!(
+                after.optimizer.map(|o| (o.iteration, o.slots)),
+                before.optimizer.as_ref().map(|o| (o.iteration, o.slots)),
+                "{case}"
+            );
+        }
+        // In another format and back.
+        let h5 = folder.path().join("model.h5");
+        convert(from.as_path(), h5.as_path(), None, &options).unwrap_or_else(|e| panic!("{case}: {e}"));
+        convert(h5.as_path(), converted.as_path(), None, &options).unwrap_or_else(|e| panic!("{case}: {e}"));
+        assert_eq!(stored(&converted).len(), wanted.len(), "{case}");
+        for (path, bytes) in stored(&converted).iter().filter(|(path, _)| path.starts_with("optimizer/vars"))
+        {
+            assert_eq!(wanted.get(path), Some(bytes), "{case}: {path}");
+        }
+    }
+}
+
+/// In a dialect that has no words for it, a training is left out, and the model is written.
+#[test]
+fn what_the_target_cannot_say_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("other.h5");
+    for case in ["muon", "other", "averages", "frozen"] {
+        let options = ConvertOptions {
+            write: WriteOptions { dialect: Some(Dialect::TfKeras), shards: 0 },
+            ..ConvertOptions::default()
+        };
+        let from = file(&format!("keras3/{case}.keras"));
+        let written = persist::convert::convert(from.as_path(), to.as_path(), None, &options).unwrap();
+        assert_eq!(written.notes.len(), 1, "{case}: {:?}", written.notes);
+        assert!(written.notes[0].contains(if case == "muon" { "Muon" } else { "" }), "{:?}", written.notes);
+        predicts_as_keras(&mut on_the_cpu(&to).unwrap(), &format!("keras3/{case}"));
+        assert!(stored(&to).keys().all(|path| !path.starts_with("optimizer_weights")), "{case}");
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_known_blocks_evaluating_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = file("keras3/loss.keras");
+    let mut model = on_the_cpu(&from).unwrap();
+    predicts_as_keras(&mut model, "keras3/loss");
+    let x = ndarray::Array2::<f32>::ones((4, 3));
+    let error = model.evaluate(Data::of(&x), Data::of(&x)).verbose(0).run().unwrap_err().to_string();
+    assert!(error.contains("Mine>fourth"), "{error}");
+    let again = folder.path().join("again.keras");
+    model.save(again.as_path()).unwrap();
+    assert_eq!(inspect(again.as_path()).unwrap().compile, inspect(from.as_path()).unwrap().compile);
+    assert_eq!(stored(&again).len(), stored(&from).len());
+}
+
+/// `Dense` of somebody's module is not Keras', an operation is not the layer of its name, a layer with another kind of weights is not the
+/// plain one: they are data where that is enough, and errors that name them where they are to be built.
+#[test]
+fn a_name_alone_is_no_class() {
+    let folder = tempfile::tempdir().unwrap();
+    for (case, named) in [
+        ("dense.keras", "unknown layer `Dense`"),
+        ("ops.keras", "unknown operations `Add`, `Reshape`"),
+        ("ops.h5", "unknown operations `Add`, `Reshape`"),
+        ("lora.keras", "lora_rank"),
+        ("int8.keras", "QuantizedDTypePolicy"),
+    ] {
+        let from = file(&format!("keras3/{case}"));
+        let error = load_model(from.as_path()).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(named), "{case}: {error}");
+        let found = inspect(from.as_path()).unwrap();
+        assert!(found.parameters.is_some(), "{case}: {:?}", found.notes);
+        let to = folder.path().join("to.keras");
+        convert(from.as_path(), to.as_path(), None, &ConvertOptions::default()).unwrap();
+        assert_eq!(inspect(to.as_path()).unwrap().compile, found.compile, "{case}");
+        if case.ends_with(".keras") {
+            assert_eq!(stored(&to), stored(&from), "{case}");
+        }
+        let error = load_model(to.as_path()).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(named), "{case}, converted: {error}");
+    }
+    // What these layers save of themselves is not what other formats hold of them.
+    for case in ["lora.keras", "int8.keras"] {
+        let to = folder.path().join("to.h5");
+        let error = convert(file(&format!("keras3/{case}")), to.as_path(), None, &ConvertOptions::default());
+        assert!(error.unwrap_err().to_string().contains("the layer `a` has a setting"), "{case}");
+    }
+    // An `.h5` says whose they are too.
+    for case in ["dense.keras", "ops.keras"] {
+        let to = folder.path().join("to.h5");
+        let options = ConvertOptions {
+            write: WriteOptions { dialect: Some(Dialect::Keras3), shards: 0 },
+            ..ConvertOptions::default()
+        };
+        convert(file(&format!("keras3/{case}")), to.as_path(), None, &options).unwrap();
+        assert!(load_model(to.as_path()).is_err(), "{case}");
+        let back = folder.path().join("back.keras");
+        convert(to.as_path(), back.as_path(), None, &options).unwrap();
+        assert_eq!(stored(&back), stored(&file(&format!("keras3/{case}"))), "{case}");
+    }
+}
+
+/// Nested models at the end of a model, and inputs and outputs in lists and objects, in the order of Keras' `model.inputs`.
+#[test]
+fn ends_of_models_are_those_of_keras() {
+    let folder = tempfile::tempdir().unwrap();
+    for library in ["keras3", "tf_keras"] {
+        for name in ["end_two", "end_mixed", "in_list", "in_dict"] {
+            let case = format!("{library}/{name}");
+            let from = file(&format!("{case}.keras"));
+            predicts_as_keras(&mut on_the_cpu(&from).unwrap_or_else(|e| panic!("{case}: {e}")), &case);
+            for dialect in [Dialect::Keras3, Dialect::TfKeras] {
+                for ending in ["keras", "h5"] {
+                    let to = folder.path().join(format!("to.{ending}"));
+                    let options = ConvertOptions {
+                        write: WriteOptions { dialect: Some(dialect), shards: 0 },
+                        ..ConvertOptions::default()
+                    };
+                    convert(from.as_path(), to.as_path(), None, &options).unwrap();
+                    predicts_as_keras(&mut on_the_cpu(&to).unwrap(), &case);
+                    let (before, after) = [&from, &to]
+                        .map(|path| persist::open(path.as_path(), None).unwrap().model.unwrap())
+                        .into();
+                    assert_eq!((before.inputs, before.outputs), (after.inputs, after.outputs), "{case}");
+                    assert_eq!(before.config.get("input_layers"), after.config.get("input_layers"), "{case}");
+                }
+            }
+            // A model that is saved again from memory.
+            let again = folder.path().join("again.keras");
+            on_the_cpu(&from).unwrap().save(again.as_path()).unwrap();
+            predicts_as_keras(&mut on_the_cpu(&again).unwrap(), &case);
+        }
+    }
+}
+
+#[test]
+fn inspecting_tells_what_is_there() {
+    for library in ["keras3", "tf_keras"] {
+        let found = inspect(file(&format!("{library}/sub.keras"))).unwrap();
+        assert!(found.model.is_none() && found.arrays.len() > 4, "{library}");
+        assert!(found.notes.iter().any(|note| note.contains("`Sub`")), "{:?}", found.notes);
+        assert_eq!(found.compile.unwrap().loss, "mse");
+        assert_eq!(found.optimizer.map(|o| (o.class, o.iteration)), Some(("Adam".into(), 6)));
+        let frozen = inspect(file(&format!("{library}/frozen.keras"))).unwrap();
+        assert_eq!(frozen.parameters, Some((21, Some(5))), "{library}");
+        assert!(frozen.notes.iter().any(|note| note.contains("8 slot variables")), "{:?}", frozen.notes);
+    }
+    let int8 = inspect(file("keras3/int8.keras")).unwrap();
+    assert_eq!(int8.parameters, Some((12 + 4 + 4 + 4 + 1 + 1, None)), "nobody says which are trained");
+    let keras_1 = inspect(file("keras3/keras_1.h5")).unwrap();
+    let found: Vec<&str> = keras_1.arrays.iter().map(|array| array.path.as_str()).collect();
+    assert_eq!(found, ["layer_0/param_0", "layer_0/param_1"]);
+    // The members of a `.keras` as files of a folder.
+    let folder = tempfile::tempdir().unwrap();
+    let archive = file("keras3/muon.keras");
+    unpack(&archive, folder.path());
+    let found = inspect(folder.path()).unwrap();
+    assert_eq!((found.format, found.parameters), ("keras", inspect(archive.as_path()).unwrap().parameters));
+    predicts_as_keras(&mut on_the_cpu(folder.path()).unwrap(), "keras3/muon");
+    let to = folder.path().join("to.keras");
+    convert(folder.path(), to.as_path(), None, &ConvertOptions::default()).unwrap();
+    assert_eq!(stored(&to), stored(&archive));
+}
+
+fn unpack(archive: &Path, folder: &Path) {
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(archive).unwrap()).unwrap();
+    archive.extract(folder).unwrap();
+}
+
+/// Arrays that no architecture describes keep the names of their file.
+#[test]
+fn safetensors_need_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = folder.path().join("w.weights.h5");
+    let options = ConvertOptions { format: Some("weights-h5".into()), ..ConvertOptions::default() };
+    convert(file("keras3/muon.keras"), weights.as_path(), None, &options).unwrap();
+    for from in [weights, file("keras3/sub.keras")] {
+        let to = folder.path().join("w.safetensors");
+        convert(Location::from(from.as_path()), to.as_path(), None, &ConvertOptions::default()).unwrap();
+        let (mut wanted, found) = (stored(&from), stored(&to));
+        wanted.retain(|path, _| !path.starts_with("optimizer/"));
+        assert!(!found.is_empty());
+        assert_eq!(found, wanted);
+    }
+}
