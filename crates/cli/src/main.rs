@@ -15,7 +15,8 @@ use rhyton::Error;
 use rhyton::models::registry::is_of_keras;
 
 fn main() -> ExitCode {
-    quieten_drivers();
+    // Before there are other threads.
+    rhyton::device::gpu::quieten();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(refusal) => return refused(&refusal),
@@ -44,17 +45,6 @@ fn main() -> ExitCode {
             let wrong = matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
             complain(&with_causes(&error), if wrong { 2 } else { 1 })
         }
-    }
-}
-
-/// Keeps a layer of Mesa's from looking for a Wayland desktop where there is none: it would say so on the standard error of every
-/// command that uses a GPU. All it does is to put the desktop's GPU first, and the library sorts GPUs itself.
-#[allow(unsafe_code)]
-fn quieten_drivers() {
-    let desktop = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|d| std::path::Path::new(&d).is_absolute());
-    if !desktop && std::env::var_os("NODEVICE_SELECT").is_none() {
-        // SAFETY: called first in `main`, before there is another thread that could read the environment.
-        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }
 

@@ -87,6 +87,7 @@ fn rank(kind: &str) -> usize {
 
 /// All adapters of Vulkan, Metal and DX12: discrete, integrated, virtual, others, software.
 pub fn list() -> Vec<Adapter> {
+    super::quieten();
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     let descriptor = wgpu::InstanceDescriptor {
         backends,

@@ -12,6 +12,7 @@ pub mod adapters;
 mod context;
 mod memory;
 mod pipelines;
+mod quiet;
 mod read;
 mod ready;
 mod replay;
@@ -33,6 +34,7 @@ use crate::plan::Plan;
 use adapters::Adapter;
 use context::{Context, ready};
 use memory::GpuMemory;
+pub use quiet::quieten;
 pub use replay::GpuReplay;
 
 /// A GPU through wgpu.
