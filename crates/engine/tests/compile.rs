@@ -140,6 +140,17 @@ fn losses_metrics_and_weights_by_output_name() {
     assert!(error.contains("`price` is named twice"), "{error}");
 }
 
+/// Two outputs of one layer have one name: which is meant, nobody can say.
+#[test]
+fn a_name_of_two_outputs_is_refused() {
+    let (a, b) = (input([2]), input([2]));
+    let shared = Dense::new(1).name("twice").shared();
+    let mut model = Model::new([&a, &b], [shared.clone().on(&a), shared.on(&b)]).unwrap();
+    let error = model.compile("sgd", [("twice", "mse")], ()).unwrap_err().to_string();
+    assert!(error.contains("several outputs are named `twice`; give a list"), "{error}");
+    model.compile("sgd", ["mse", "mae"], ()).unwrap();
+}
+
 /// A Sequential whose input is not known yet has the name of its last layer for its output.
 #[test]
 fn names_of_outputs_before_the_model_is_built() {

@@ -114,6 +114,11 @@ fn in_order<T>(what: &str, given: Vec<(String, T)>, names: &[String]) -> Result<
             let what = format!("{what}: the model has no output `{name}`; it has {}{guess}", listed(names));
             return Err(Error::Argument { what });
         };
+        if names.iter().filter(|n| **n == name).count() > 1 {
+            let what =
+                format!("{what}: several outputs are named `{name}`; give a list, one for each output");
+            return Err(Error::Argument { what });
+        }
         if placed[place].replace(thing).is_some() {
             let what = format!("{what}: output `{name}` is named twice");
             return Err(Error::Argument { what });
