@@ -37,6 +37,46 @@ impl Layer for Halving {
     }
 }
 
+/// Every name of the prelude, looked for beside ndarray's: one that both have would not compile.
+#[allow(unused_imports)]
+mod every_name {
+    use super::{
+        Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, Apply, Average,
+        AveragePooling2D, BatchNormalization, BinaryAccuracy, BinaryCrossentropy, Builder, CallContext,
+        Callback, CallbackResult, CategoricalAccuracy, CategoricalCrossentropy, CheckpointManager,
+        CompileOptions, Concatenate, Control, Conv2D, CustomObjects, DataFormat, Dense, Device, Dialect,
+        Dropout, ELU, EarlyStopping, Error, Examples, Flatten, Ftrl, GaussianDropout, GaussianNoise,
+        GlobalAveragePooling2D, GlobalMaxPooling2D, History, HistoryLogger, Huber, Identity, InputLayer,
+        LambdaCallback, Layer, LayerExt, LayerNormalization, LayerRef, LeakyReLU, LearningRateScheduler,
+        Lion, LoadOptions, Location, Logs, Loss, MaxPooling2D, Maximum, MeanAbsoluteError, MeanSquaredError,
+        Metric, Minimum, Model, ModelCheckpoint, Multiply, Nadam, NameModel, PReLU, Padding, Permute,
+        RMSprop, ReLU, RepeatVector, Rescaling, Reshape, SGD, SaveLoad, SaveOptions, Sequential, Softmax,
+        SparseCategoricalAccuracy, SparseCategoricalCrossentropy, StopWhen, Subtract, Tensor, TensorShape,
+        UnitNormalization, Variable, callbacks, custom_object_scope, datasets, input, latest_checkpoint,
+        layers, load_model, load_model_with, losses, metrics, register_layer, schedules, set_random_seed,
+    };
+}
+
+#[test]
+fn every_name_of_the_prelude_is_above() {
+    let (prelude, here) = (include_str!("../src/prelude.rs"), include_str!("api.rs"));
+    let list =
+        here.split("mod every_name {").nth(1).and_then(|rest| rest.split('}').next()).expect("the list");
+    let known: Vec<&str> = list.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    for statement in prelude.split("pub use ").skip(1) {
+        let statement = statement.split(';').next().unwrap_or_default();
+        let names = statement.split('{').nth(1).unwrap_or(statement).trim_end_matches('}');
+        for name in names.split(',').map(str::trim).filter(|n| !n.is_empty() && !n.ends_with(['*', '}'])) {
+            let name = name.rsplit(" as ").next().unwrap_or(name);
+            let name = name.rsplit("::").next().unwrap_or(name);
+            assert!(name == "self" || known.contains(&name), "{name} is not in the list");
+        }
+    }
+    for class in rhyton::layers::LAYERS {
+        assert!(known.contains(&class.name), "{} is not in the list", class.name);
+    }
+}
+
 /// Names of ndarray that a program with both globs uses, and those of the prelude: an ambiguous one does not compile.
 #[test]
 fn the_prelude_stands_beside_ndarray() {

@@ -184,7 +184,7 @@ fn mistyped_names_are_guessed() {
     for (error, guess) in [
         (wrong(Dense::new(2).activation("rleu")), "`relu`"),
         (wrong(Dense::new(2).kernel_initializer("glorot_unifrom")), "`glorot_uniform`"),
-        (wrong(Dense::new(2).kernel_regularizer("l12")), "`l1l2`"),
+        (wrong(Dense::new(2).kernel_regularizer("l1l3")), "`l1l2`"),
     ] {
         assert!(error.contains(&format!("did you mean {guess}?")), "{error}");
     }

@@ -94,19 +94,8 @@ mod tests {
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
-        let known = [
-            "relu",
-            "selu",
-            "elu",
-            "mse",
-            "mae",
-            "adam",
-            "MaxPooling2D",
-            "same",
-            "valid",
-            "Accuracy",
-            "accuracy",
-        ];
+        let known =
+            ["relu", "selu", "elu", "mse", "adam", "MaxPooling2D", "same", "valid", "Accuracy", "accuracy"];
         for (typed, meant) in [
             ("rleu", Some("relu")),
             ("msee", Some("mse")),
