@@ -11,6 +11,7 @@ mod debug;
 pub mod activations;
 pub mod autograd;
 pub mod callbacks;
+mod config;
 pub mod device;
 pub mod export;
 pub mod graph;

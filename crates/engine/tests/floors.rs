@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["debug", "types", "names"],
     &["words"],
-    &["random", "export"],
+    &["random", "export", "config"],
     &["graph"],
     &["ops"],
     &["autograd", "oracle", "activations", "initializers", "regularizers"],

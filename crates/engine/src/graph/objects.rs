@@ -168,7 +168,9 @@ impl<T: ?Sized> Serialize for Named<T> {
 
 impl<'de, T: ?Sized> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Named { spec: Value::deserialize(deserializer)?, object: None })
+        let spec = Value::deserialize(deserializer)?;
+        Spec::of(&spec).map_err(serde::de::Error::custom)?;
+        Ok(Named { spec, object: None })
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{spec, unfit};
 use crate::Error;
 use crate::graph::Initializer;
+use crate::ops::Numbers;
 
 /// All 0.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -33,17 +34,23 @@ impl Initializer for Ones {
     }
 }
 
-/// All the same number.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// All the same number; or lists of numbers, which broadcast over the last axes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Constant {
-    value: f64,
+    value: Numbers,
+}
+
+impl Default for Constant {
+    fn default() -> Self {
+        Constant::new(0.0)
+    }
 }
 
 impl Constant {
-    /// Of this number.
-    pub fn new(value: f64) -> Self {
-        Constant { value }
+    /// Of this number, or of these.
+    pub fn new(value: impl Into<Numbers>) -> Self {
+        Constant { value: value.into() }
     }
 }
 
@@ -52,7 +59,11 @@ impl Initializer for Constant {
         spec("Constant", self)
     }
     fn init(&self, shape: &[usize], _seed: u64) -> Result<Vec<f32>, Error> {
-        Ok(vec![self.value as f32; shape.iter().product()])
+        let values = self.value.broadcast(shape).ok_or_else(|| {
+            let what = format!("value {:?} does not broadcast to the shape {shape:?}", self.value.parts().0);
+            Error::Argument { what: format!("Constant: {what}") }
+        })?;
+        Ok(values.into_iter().map(|v| v as f32).collect())
     }
 }
 

@@ -9,6 +9,7 @@ mod variance;
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -21,8 +22,8 @@ pub use variance::{
     VarianceScaling,
 };
 
-use crate::Error;
 use crate::graph::{Initializer, serialized};
+use crate::{Error, config};
 
 /// Makes an initializer from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Initializer>, Error>;
@@ -55,14 +56,12 @@ pub static INITIALIZERS: &[Class] = &[
     Class { names: &["Identity", "identity", "IdentityInitializer"], make: make::<Identity> },
 ];
 
-fn make<I: Initializer + DeserializeOwned + 'static>(
+fn make<I: Initializer + DeserializeOwned + Serialize + 'static>(
     config: Map<String, Value>,
 ) -> Result<Arc<dyn Initializer>, Error> {
-    let read = serde_json::from_value::<I>(Value::Object(config));
-    read.map(|i| Arc::new(i) as Arc<dyn Initializer>).map_err(|e| {
-        let class = std::any::type_name::<I>();
-        Error::Config { object: class.rsplit("::").next().unwrap_or(class).into(), what: e.to_string() }
-    })
+    // Old versions of Keras 2 repeat the layer's type.
+    let idle = |key: &str, _: &Value| key == "dtype";
+    Ok(Arc::new(config::read::<I>(config::class_of::<I>(), &config, idle)?))
 }
 
 /// The serialized form of an initializer of Keras.

@@ -14,6 +14,9 @@ use crate::graph::{
 use crate::words::Word;
 
 /// activation(x ∗ kernel + bias) over images `(batch, height, width, channels)`: as Keras', a cross-correlation.
+///
+/// With the channels first, and an output as wide as there are filters, the bias goes to the columns, as Keras 3 has it on TensorFlow; in a
+/// model that was loaded from a file of Keras 2 it goes to the channels there too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Conv2D {
     filters: usize,
@@ -214,15 +217,21 @@ impl Layer for Conv2D {
         Ok(())
     }
 
-    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+    fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
+        let mut along_width = false;
         let y = channels_last(*self.data_format, x, |x| {
             let shape = x.shape();
             let input = [shape.get(1), shape.get(2)].map(|n| n.copied().unwrap_or(1));
             let (size, strides) = (self.kernel_size.0, self.strides.0);
             let windows = windows(*self.padding, input, size, strides, self.dilation_rate.0);
             let y = x.conv2d(&self.kernel, windows, self.groups);
-            if self.use_bias { y + &self.bias } else { y }
+            // Keras 3 on TensorFlow looks for the bias' axis by its length, the last one first: with the channels first and as many filters
+            // as pixels in a row, it adds a bias to each column. Keras 2 does not.
+            along_width = *self.data_format == DataFormat::ChannelsFirst
+                && !cx.layer_is_keras2()
+                && y.shape().get(2) == Some(&self.filters);
+            if self.use_bias && !along_width { y + &self.bias } else { y }
         });
-        self.activation.apply(y)
+        self.activation.apply(if self.use_bias && along_width { y + &self.bias } else { y })
     }
 }

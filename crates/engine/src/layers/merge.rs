@@ -115,7 +115,13 @@ impl Layer for Concatenate {
 
     fn build_all(&mut self, _builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         count(Self::CLASS, inputs.len(), 1..=usize::MAX)?;
-        inputs.iter().try_for_each(|s| axis(self.axis, s.rank()).map(drop))
+        for shape in inputs {
+            if axis(self.axis, shape.rank())? == 0 {
+                let what = format!("axis {} is that of the batch, which cannot be joined", self.axis);
+                return Err(Error::Argument { what });
+            }
+        }
+        Ok(())
     }
 
     fn integers(&self, _cx: &CallContext) -> Integers {

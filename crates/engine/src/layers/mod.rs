@@ -37,8 +37,8 @@ use serde_json::{Map, Value};
 pub use flatten::DataFormat;
 pub use windows::{Padding, Size2D};
 
-use crate::Error;
 use crate::graph::{DynLayer, Layer};
+use crate::{Error, config};
 
 /// Makes a layer from its own part of a config.
 pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
@@ -105,17 +105,9 @@ const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'st
 pub(crate) fn make<L: Layer + DeserializeOwned>(
     config: Map<String, Value>,
 ) -> Result<Box<dyn DynLayer>, Error> {
-    let wrong = |what: String| Error::Config { object: L::CLASS.into(), what };
-    let layer =
-        serde_json::from_value::<L>(Value::Object(config.clone())).map_err(|e| wrong(e.to_string()))?;
-    let kept = layer.config();
-    for (key, value) in &config {
-        let lost = key != "dtype" && kept.get(key).is_none_or(Value::is_null);
-        if lost && !matches!(value, Value::Null | Value::Bool(false)) {
-            let shown: String = value.to_string().chars().take(80).collect();
-            return Err(wrong(format!("{key} = {shown} is not supported")));
-        }
-    }
+    let layer: L = config::parse(L::CLASS, &config)?;
+    let idle = |key: &str, value: &Value| key == "dtype" || *value == Value::Bool(false);
+    config::check_heeded(L::CLASS, &config, &layer, <L as Layer>::config, idle)?;
     Ok(Box::new(layer))
 }
 
@@ -131,7 +123,7 @@ impl<'de> Deserialize<'de> for Unset {
 
 /// One axis or several, as configs have them; negative ones count from the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number, or a list of them")]
 pub enum Axes {
     /// One.
     One(isize),

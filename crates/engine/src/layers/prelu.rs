@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dense::zeros;
-use super::{Unset, axis};
+use super::{Axes, Unset, axis};
 use crate::Error;
 use crate::graph::{
     Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor, Variable,
@@ -19,7 +19,7 @@ pub struct PReLU {
     #[serde(default)]
     alpha_constraint: Unset,
     #[serde(default)]
-    shared_axes: Option<Vec<isize>>,
+    shared_axes: Option<Axes>,
     #[serde(skip)]
     alpha: Variable,
 }
@@ -62,7 +62,7 @@ impl PReLU {
     /// Axes, counted with the batch, that share an alpha.
     #[must_use]
     pub fn shared_axes(mut self, axes: impl Into<Vec<isize>>) -> Self {
-        self.shared_axes = Some(axes.into());
+        self.shared_axes = Some(Axes::Many(axes.into()));
         self
     }
 }
@@ -77,8 +77,12 @@ impl Layer for PReLU {
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
-        let shared = self.shared_axes.iter().flatten().map(|a| axis(*a, input.rank()));
-        let shared = shared.collect::<Result<Vec<_>, _>>()?;
+        // Keras looks axis a up at place a - 1 of the shape without the batch, where -1 is the last.
+        let place = |a: &isize| axis(a.saturating_sub(1), input.rank().saturating_sub(1)).map(|i| i + 1);
+        let shared = self.shared_axes.iter().flat_map(|s| s.list()).map(place);
+        let shared = shared
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| Error::Argument { what: format!("shared_axes: {e}") })?;
         let length = |i: usize| if shared.contains(&i) { Ok(1) } else { input.known(i as isize) };
         let shape = (1..input.rank()).map(length).collect::<Result<Vec<_>, _>>()?;
         self.alpha = builder.add_weight("alpha", shape, self.alpha_initializer.clone(), true)?;

@@ -3,19 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{CallContext, Layer, Tensor};
+use crate::ops::Numbers;
 
-/// x · scale + offset.
+/// x · scale + offset; each a number, or lists of them that broadcast over the last axes (one for each channel, say).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rescaling {
-    scale: f64,
-    #[serde(default)]
-    offset: f64,
+    scale: Numbers,
+    #[serde(default = "zero")]
+    offset: Numbers,
+}
+
+fn zero() -> Numbers {
+    Numbers::from(0.0)
 }
 
 impl Rescaling {
-    /// By this factor.
-    pub fn new(scale: f64) -> Self {
-        Rescaling { scale, offset: 0.0 }
+    /// By this factor, or these: `1.0 / 255.0`, `[0.5, 0.25, 2.0]`.
+    pub fn new(scale: impl Into<Numbers>) -> Self {
+        Rescaling { scale: scale.into(), offset: zero() }
     }
 }
 
@@ -23,8 +28,8 @@ builders! {
 impl Rescaling {
     /// Added after scaling.
     #[must_use]
-    pub fn offset(mut self, offset: f64) -> Self {
-        self.offset = offset;
+    pub fn offset(mut self, offset: impl Into<Numbers>) -> Self {
+        self.offset = offset.into();
         self
     }
 }
@@ -34,6 +39,6 @@ impl Layer for Rescaling {
     const CLASS: &'static str = "Rescaling";
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
-        x.to_f32() * self.scale + self.offset
+        x.to_f32() * self.scale.tensor() + self.offset.tensor()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -11,8 +12,8 @@ use super::{
     MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson, Reduction,
     SparseCategoricalCrossentropy, SquaredHinge, Tversky,
 };
-use crate::Error;
 use crate::graph::{Tensor, serialized_custom_function};
+use crate::{Error, config};
 
 /// Makes a loss from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Loss>, Error>;
@@ -60,19 +61,27 @@ pub static LOSSES: &[Class] = &[
     row::<Tversky>("Tversky", &["tversky"]),
 ];
 
-const fn row<L: Loss + DeserializeOwned + 'static>(
+const fn row<L: Loss + DeserializeOwned + Serialize + 'static>(
     class: &'static str,
     functions: &'static [&'static str],
 ) -> Class {
     Class { class, functions, make: make::<L> }
 }
 
-fn make<L: Loss + DeserializeOwned + 'static>(config: Map<String, Value>) -> Result<Arc<dyn Loss>, Error> {
-    let read = serde_json::from_value::<L>(Value::Object(config));
-    read.map(|l| Arc::new(l) as Arc<dyn Loss>).map_err(|e| {
-        let class = std::any::type_name::<L>();
-        Error::Config { object: class.rsplit("::").next().unwrap_or(class).into(), what: e.to_string() }
-    })
+fn make<L: Loss + DeserializeOwned + Serialize + 'static>(
+    config: Map<String, Value>,
+) -> Result<Arc<dyn Loss>, Error> {
+    let class = config::class_of::<L>();
+    // Keras 2 repeats the class as its function; losses are computed in float32.
+    let function = |name: &Value| {
+        LOSSES.iter().any(|c| c.class == class && name.as_str().is_some_and(|n| c.functions.contains(&n)))
+    };
+    let idle = |key: &str, value: &Value| match key {
+        "fn" => function(value),
+        "dtype" => value == "float32",
+        _ => false,
+    };
+    Ok(Arc::new(config::read::<L>(class, &config, idle)?))
 }
 
 /// A loss that a config names by its function: it is written by that name again.
@@ -114,6 +123,10 @@ pub fn builtin(name: &str, config: &Map<String, Value>) -> Result<Option<Arc<dyn
         return (class.make)(config.clone()).map(Some);
     }
     let Some(class) = LOSSES.iter().find(|c| c.functions.contains(&name)) else { return Ok(None) };
+    // A function is written by its name alone.
+    if let Some((key, value)) = config.iter().find(|(_, v)| !v.is_null()) {
+        return Err(config::unsupported(name, key, value));
+    }
     Ok(Some(renamed(name, (class.make)(Map::new())?)))
 }
 

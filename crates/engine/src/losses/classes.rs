@@ -3,7 +3,9 @@
 use super::EPSILON;
 use super::class::loss;
 use super::shape::{same_shape, sigmoid_logits, softmax_logits, squeeze_labels};
-use crate::graph::Tensor;
+use crate::Error;
+use crate::graph::{Tensor, fail};
+use crate::ops::Numbers;
 
 /// Probabilities kept off 0 and 1, as Keras keeps them before it takes logarithms.
 fn clipped(p: Tensor) -> Tensor {
@@ -31,7 +33,15 @@ loss!(
         /// Targets with this number count for nothing.
         ignore_class: Option<i64> = None,
     }
+    not saved {
+        /// Axis of the classes: the last, as in Keras. Its files do not hold it.
+        axis: isize = -1,
+    }
     |s, t, p| {
+        if s.axis != -1 && usize::try_from(s.axis).ok() != p.rank().checked_sub(1) {
+            let what = format!("SparseCategoricalCrossentropy: axis = {} is not supported, only the last is", s.axis);
+            fail(Error::Argument { what });
+        }
         let labels = squeeze_labels(t, p);
         let labels = match s.ignore_class {
             // They get some class, so that no row is out of range.
@@ -140,8 +150,8 @@ loss!(
         label_smoothing: f64 = 0.0,
         /// Axis of the classes.
         axis: isize = -1,
-        /// Factor.
-        alpha: f64 = 0.25,
+        /// Factor, or one for each class.
+        alpha: Numbers = Numbers::from(0.25),
         /// How much less easy examples count: the power of 1 - p.
         gamma: f64 = 2.0,
     }
@@ -150,6 +160,6 @@ loss!(
         let t = smooth(t, s.label_smoothing, t.shape().last().copied().unwrap_or(1) as f64);
         let p = if s.from_logits { crate::activations::softmax(p, s.axis) } else { p };
         let p = clipped(p / p.sum_keep(&[s.axis]));
-        (-(t * p.log()) * (1.0 - p).pow(s.gamma) * s.alpha).sum(&[s.axis])
+        (-(t * p.log()) * (1.0 - p).pow(s.gamma) * s.alpha.tensor()).sum(&[s.axis])
     }
 );

@@ -41,9 +41,9 @@ pub enum Reduction {
     SumOverBatchSize,
     /// Sum over all elements.
     Sum,
-    /// Sum of weighted elements divided by the sum of weights.
+    /// Sum of weighted elements divided by the sum of the weights (as they are given: one for each example, say).
     MeanWithSampleWeight,
-    /// The per-example values themselves; training takes their mean.
+    /// The per-example values themselves: their mean is shown, and training follows the gradient of their sum, as Keras does.
     None,
 }
 

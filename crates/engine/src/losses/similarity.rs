@@ -39,17 +39,17 @@ loss!(
     CosineSimilarity "cosine_similarity" {}
     not saved {
         /// Axis of the vectors. Keras' files do not hold it.
-        axis: isize = -1,
+        axis: Axes = Axes::One(-1),
     }
     |s, t, p| {
-        let (t, p) = same_rank(t, p);
-        -(normalize(t, &[s.axis], EPSILON) * normalize(p, &[s.axis], EPSILON)).sum(&[s.axis])
+        let ((t, p), axes) = (same_rank(t, p), s.axis.list());
+        -(normalize(t, axes, EPSILON) * normalize(p, axes, EPSILON)).sum(axes)
     }
 );
 
 /// Axes of a config: none (all), one or several.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected null, a whole number, or a list of them")]
 #[allow(missing_docs)]
 pub enum Axes {
     All(Option<()>),

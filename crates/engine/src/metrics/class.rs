@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -13,9 +14,9 @@ use super::{
     SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, SquaredHinge, Sum, TopKCategoricalAccuracy,
     TrueNegatives, TruePositives,
 };
-use crate::Error;
 use crate::graph::{Tensor, serialized_custom_function};
 use crate::losses::{TargetKind, is_crossentropy, kind_of_targets};
+use crate::{Error, config};
 
 /// Makes a metric from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Metric>, Error>;
@@ -62,21 +63,17 @@ pub static METRICS: &[Class] = &[
     row::<TruePositives>("TruePositives", &[]),
 ];
 
-const fn row<M: Metric + DeserializeOwned + 'static>(
+const fn row<M: Metric + DeserializeOwned + Serialize + 'static>(
     class: &'static str,
     aliases: &'static [&'static str],
 ) -> Class {
     Class { class, aliases, make: make::<M> }
 }
 
-fn make<M: Metric + DeserializeOwned + 'static>(
+fn make<M: Metric + DeserializeOwned + Serialize + 'static>(
     config: Map<String, Value>,
 ) -> Result<Arc<dyn Metric>, Error> {
-    let read = serde_json::from_value::<M>(Value::Object(config));
-    read.map(|m| Arc::new(m) as Arc<dyn Metric>).map_err(|e| {
-        let class = std::any::type_name::<M>();
-        Error::Config { object: class.rsplit("::").next().unwrap_or(class).into(), what: e.to_string() }
-    })
+    Ok(Arc::new(config::read::<M>(config::class_of::<M>(), &config, |_, _| false)?))
 }
 
 /// A metric that a config names by a string: it is called, and written, by that name.

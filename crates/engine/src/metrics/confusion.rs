@@ -8,6 +8,7 @@ use super::class::metric;
 use crate::Error;
 use crate::graph::{Tensor, fail};
 use crate::losses::same_rank;
+use crate::ops::count_up;
 
 /// The threshold of a config: null for 0.5, a number, or a list of one.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -37,22 +38,28 @@ impl From<f64> for Threshold {
 }
 
 impl Threshold {
-    fn get(&self) -> f64 {
-        self.0.as_f64().or_else(|| self.0.get(0).and_then(Value::as_f64)).unwrap_or(0.5)
+    fn get(&self) -> Option<f64> {
+        self.0.as_f64().or_else(|| self.0.get(0).and_then(Value::as_f64))
     }
 }
 
-/// A setting that must be null.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Unset;
+/// What is not among the k largest: below every threshold.
+const LEFT_OUT: f64 = -1e10;
 
-impl<'de> Deserialize<'de> for Unset {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Null => Ok(Unset),
-            other => Err(serde::de::Error::custom(format!("top_k = {other} is not supported"))),
-        }
+/// Predictions with all but the k largest of each row left out; of equal ones the first count, as TensorFlow sorts them.
+fn largest(p: Tensor, k: usize) -> Tensor {
+    let shape = p.shape();
+    let (n, lead) = (shape.last().copied().unwrap_or(0), &shape[..shape.len().saturating_sub(1)]);
+    if k == 0 || k > n {
+        fail(Error::Argument { what: format!("top_k is {k}, but must be between 1 and the {n} classes") });
+        return p;
     }
+    let with = |tail: [usize; 2]| [lead, &tail].concat();
+    let (one, other) = (p.reshape(with([n, 1])), p.reshape(with([1, n])));
+    let places = count_up(n);
+    let earlier = places.reshape([1, n]).less(places.reshape([n, 1]));
+    let before = one.less(other) + one.equal(other) * earlier;
+    before.sum(&[-1]).less(k as f64).select(p, LEFT_OUT)
 }
 
 /// Sums over all examples of those with this target and this prediction: (yes, yes), (no, yes), (yes, no), (no, no) as `kinds`
@@ -62,10 +69,14 @@ fn counts(
     y_true: Tensor,
     y_pred: Tensor,
     weight: Option<Tensor>,
-    threshold: f64,
-    class: Option<usize>,
+    thresholds: &Threshold,
+    [top_k, class]: [Option<usize>; 2],
 ) -> Vec<Sum> {
     let (mut t, mut p) = same_rank(y_true, y_pred);
+    if let Some(k) = top_k {
+        p = largest(p, k);
+    }
+    let threshold = thresholds.get().unwrap_or(if top_k.is_some() { LEFT_OUT } else { 0.5 });
     if let Some(class) = class {
         let (last, classes) = (p.rank().saturating_sub(1), p.shape().last().copied().unwrap_or(0));
         if class >= classes || t.shape() != p.shape() {
@@ -106,7 +117,7 @@ macro_rules! count {
                 1
             }
             fn sums(&self, y_true: Tensor, y_pred: Tensor, weight: Option<Tensor>) -> Vec<Sum> {
-                counts(&[($target, $predicted)], y_true, y_pred, weight, self.thresholds.get(), None)
+                counts(&[($target, $predicted)], y_true, y_pred, weight, &self.thresholds, [None, None])
             }
             fn result(&self, sums: &[f64]) -> f64 {
                 sums.first().copied().unwrap_or(0.0)
@@ -131,17 +142,17 @@ macro_rules! ratio {
         metric!(
             $(#[$doc])*
             $class $name {
-                /// Predictions above it count as 1; 0.5 by default.
+                /// Predictions above it count as 1; 0.5 by default, with `top_k` any.
                 thresholds: Threshold = Threshold::default(),
-                /// Not supported.
-                top_k: Unset = Unset,
+                /// Counts the k largest predictions of each row alone as 1.
+                top_k: Option<usize> = None,
                 /// Looks at this class alone.
                 class_id: Option<usize> = None,
             }
             |s, t, p| p,
             fn sums(&self, y_true: Tensor, y_pred: Tensor, weight: Option<Tensor>) -> Vec<Sum> {
                 let kinds = [(true, true), ($target, $predicted)];
-                counts(&kinds, y_true, y_pred, weight, self.thresholds.get(), self.class_id)
+                counts(&kinds, y_true, y_pred, weight, &self.thresholds, [self.top_k, self.class_id])
             }
             fn result(&self, sums: &[f64]) -> f64 {
                 match sums {

@@ -55,9 +55,9 @@ metric!(
     CosineSimilarity "cosine_similarity" {}
     not saved {
         /// Axis of the vectors. Keras' files do not hold it.
-        axis: isize = -1,
+        axis: losses::Axes = losses::Axes::One(-1),
     }
-    |s, t, p| -losses::CosineSimilarity::new().axis(s.axis).values(t, p)
+    |s, t, p| -losses::CosineSimilarity::new().axis(s.axis.clone()).values(t, p)
 );
 
 metric!(
@@ -116,5 +116,6 @@ impl SparseCategoricalCrossentropy {
         losses::SparseCategoricalCrossentropy::new()
             .from_logits(self.from_logits)
             .ignore_class(self.ignore_class)
+            .axis(self.axis)
     }
 }

@@ -8,7 +8,7 @@ mod of_keras;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use custom::{
     CustomObjects, custom_object_scope, register, register_activation, register_initializer, register_layer,
@@ -18,6 +18,7 @@ pub use custom::{
 
 pub use of_keras::is_of_keras;
 
+use crate::config::Config;
 use crate::graph::{
     Activation, CallContext, Initializer, LayerRef, LayerSettings, Regularizer, Resolver, Shape, Spec,
     Tensor, fail,
@@ -31,7 +32,7 @@ use crate::optimizers::schedules::SCHEDULES;
 use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
 use crate::regularizers::REGULARIZERS;
 use crate::types::Policy;
-use crate::{Error, activations, losses, metrics};
+use crate::{Error, activations, config, losses, metrics};
 
 /// The process-wide registry, with the scopes of the thread that asks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,7 +109,11 @@ impl Resolver for Registry {
         }
         let name = keras_name(&spec).unwrap_or_default();
         if let Some(builtin) = activations::builtin(name) {
-            return Ok(Some(Arc::new(builtin)));
+            // A function is named; arguments are what layers have.
+            return match spec.config.iter().find(|(_, v)| !v.is_null()) {
+                Some((key, value)) => Err(config::unsupported(name, key, value)),
+                None => Ok(Some(Arc::new(builtin))),
+            };
         }
         if ["ReLU", "LeakyReLU", "ELU", "Softmax"].contains(&name) {
             let layer = layer(name, None, &spec.config)?;
@@ -217,7 +222,7 @@ pub fn layer(
                 own.shift_remove("dtype");
             }
             own.shift_remove("batch_input_shape");
-            ((class.make)(own), None)
+            ((class.make)(own).map_err(|e| in_words_of(config, class.renamed, e)), None)
         }
     };
     if let Some(Err(what)) = dtype.as_ref().map(Policy::of) {
@@ -245,6 +250,14 @@ fn is_quantized(policy: &Value) -> bool {
     let named = policy.get("config").and_then(|config| config.get("name"));
     let name = policy.as_str().or(named.and_then(Value::as_str));
     !policy.is_null() && name.is_none_or(|name| name.contains("_from_"))
+}
+
+/// An error about a key that the config has another name for, under that name.
+fn in_words_of(config: &Config, renamed: &[(&str, &str)], error: Error) -> Error {
+    let Error::Config { object, what } = error else { return error };
+    let other = renamed.iter().find(|(there, here)| config.contains_key(*there) && what.starts_with(here));
+    let what = other.map_or(what.clone(), |(there, here)| what.replacen(here, there, 1));
+    Error::Config { object, what }
 }
 
 /// Adds the layer's name to an error about its config.
@@ -393,18 +406,53 @@ pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
         let what = "found null, expected an optimizer".into();
         return Err(Error::Config { object: "an optimizer".into(), what });
     };
-    let rate = spec.config.get("learning_rate").map(learning_rate).transpose()?.flatten();
+    let rate = |config: &Config| match config.get("learning_rate") {
+        None | Some(Value::Null) => Ok(None),
+        Some(rate) if rate.is_number() || rate.get("class_name").is_some() => learning_rate(rate),
+        Some(other) => Err(Error::Config {
+            object: spec.name.clone(),
+            what: format!("learning_rate: found {other}, expected a number or a schedule"),
+        }),
+    };
     if let Some(make) = custom::find(&spec.name, |c| &c.optimizers) {
+        let rate = rate(&spec.config)?;
         return make(spec.config, rate);
     }
     // tf_keras registers its own as users do: `Custom>Adam`, in `.h5`.
     let name = spec.name.strip_prefix("Custom>").unwrap_or(&spec.name);
     let known = |c: &&crate::optimizers::Class| c.names.iter().any(|n| n.eq_ignore_ascii_case(name));
-    if let Some(class) = OPTIMIZERS.iter().find(known).filter(|_| !spec.custom) {
-        return (class.make)(spec.config, rate);
+    let class = OPTIMIZERS.iter().find(known).filter(|_| !spec.custom);
+    let Some(class) = class else {
+        let packaged = custom::find_packaged(&spec.name, |c| &c.optimizers);
+        let (_, make) = packaged.ok_or_else(|| unknown("optimizer", &spec.name))?;
+        let rate = rate(&spec.config)?;
+        return make(spec.config, rate);
+    };
+    let modern = modern(name, spec.config.clone())?;
+    let rate = rate(&modern)?;
+    (class.make)(modern, rate)
+}
+
+/// The config of an optimizer of Keras 2's older form in today's words: `lr` is the learning rate, and `decay` makes it a schedule.
+///
+/// # Errors
+/// A decay of something else than a constant rate.
+fn modern(name: &str, mut given: Config) -> Result<Config, Error> {
+    if let Some(rate) = given.shift_remove("lr") {
+        given.entry("learning_rate").or_insert(rate);
     }
-    let packaged = custom::find_packaged(&spec.name, |c| &c.optimizers);
-    packaged.ok_or_else(|| unknown("optimizer", &spec.name))?.1(spec.config, rate)
+    let decay = given.shift_remove("decay").filter(|d| !d.is_null() && d.as_f64() != Some(0.0));
+    let Some(decay) = decay else { return Ok(given) };
+    match given.get("learning_rate") {
+        // Nadam's is the decay of its momentum, which is another one today.
+        Some(rate) if name != "Nadam" && rate.is_number() && decay.is_number() => {
+            let inner = json!({"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay});
+            let schedule = json!({"class_name": "InverseTimeDecay", "config": inner});
+            given.insert("learning_rate".into(), schedule);
+            Ok(given)
+        }
+        _ => Err(config::unsupported(name, "decay", &decay)),
+    }
 }
 
 /// A learning rate from what a config says: a number, or a schedule. `None` for null.

@@ -6,6 +6,7 @@
 mod argmax;
 pub mod cases;
 mod concat;
+mod constant;
 mod conv;
 mod cross_entropy;
 mod matmul;
@@ -18,6 +19,8 @@ mod slice;
 mod softmax;
 mod transpose;
 
+pub use constant::Numbers;
+pub(crate) use constant::count_up;
 pub use conv::Windows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};

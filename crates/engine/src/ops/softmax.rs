@@ -95,8 +95,11 @@ impl Tensor {
         self.softmax_op(false)
     }
 
-    /// What softmax was taken of, where this tensor is the result of it.
+    /// What softmax was taken of, where this tensor is the result of it, along any axis.
     pub(crate) fn softmax_input(self) -> Option<Tensor> {
+        if let Some((moved, order)) = self.transpose_input() {
+            return moved.softmax_input().map(|x| x.transpose(&order));
+        }
         let edge = self.edge()?;
         let input = with_open(|g| match &g.nodes[edge.node].kind {
             Kind::Op(op) if op.as_any().downcast_ref::<Softmax>().is_some_and(|s| !s.log) => {

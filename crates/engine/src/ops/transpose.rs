@@ -7,7 +7,7 @@ use rhyton_kernels::table::STRIDED_COPY;
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Exporter, Source};
-use crate::graph::{Backward, OpDef, Real, Tensor, View, op_node};
+use crate::graph::{Backward, Kind, OpDef, Real, Tensor, View, op_node, tensor_of, with_open};
 use crate::types::TensorType;
 
 /// Output axis `i` is input axis `order[i]`.
@@ -75,6 +75,19 @@ impl OpDef for Transpose {
 }
 
 impl Tensor {
+    /// What was transposed, and the order, where this tensor is the result of it.
+    pub(super) fn transpose_input(self) -> Option<(Tensor, Vec<usize>)> {
+        let edge = self.edge()?;
+        let found = with_open(|g| match &g.nodes[edge.node].kind {
+            Kind::Op(op) => {
+                let order = op.as_any().downcast_ref::<Transpose>()?.order.clone();
+                g.nodes[edge.node].inputs.first().map(|input| (*input, order))
+            }
+            _ => None,
+        });
+        found.flatten().map(|(input, order)| (tensor_of(input), order))
+    }
+
     /// Axes in another order: output axis `i` is axis `order[i]`.
     pub fn transpose(self, order: &[usize]) -> Tensor {
         let op = Transpose { order: order.to_vec() };

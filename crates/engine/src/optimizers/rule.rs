@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::apply::clipped;
 use super::{Applied, LearningRate, Optimizer, SlotInfo, Update};
-use crate::Error;
 use crate::graph::{Expr, IntoTensor, Tensor, assign, serialized, serialized_custom};
 use crate::ops::pointwise_many;
+use crate::{Error, config};
 
 /// Settings that every optimizer has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -224,7 +224,7 @@ fn used_columns(update: &Update) -> usize {
 
 /// Reads a config; what it does not say is as the class has it by default.
 pub(crate) fn make<R: Rule + Default + DeserializeOwned>(
-    config: Map<String, Value>,
+    given: Map<String, Value>,
     rate: Option<LearningRate>,
 ) -> Result<Box<dyn Optimizer>, Error> {
     let default = R::default();
@@ -232,9 +232,10 @@ pub(crate) fn make<R: Rule + Default + DeserializeOwned>(
         Ok(Value::Object(map)) => map,
         _ => Map::new(),
     };
-    whole.extend(config);
-    let mut rule = serde_json::from_value::<R>(Value::Object(whole))
-        .map_err(|e| Error::Config { object: R::CLASS.into(), what: e.to_string() })?;
+    whole.extend(given);
+    // The rate is given beside the config; how a step is compiled changes no number.
+    let idle = |key: &str, _: &Value| ["learning_rate", "jit_compile", "is_legacy_optimizer"].contains(&key);
+    let mut rule = config::read::<R>(R::CLASS, &whole, idle)?;
     rule.common_mut().learning_rate = rate.unwrap_or_else(|| default.common().learning_rate.clone());
     Optimizer::check(&rule)?;
     Ok(Box::new(rule))

@@ -3,11 +3,12 @@
 use std::f64::consts::PI;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::LearningRateSchedule;
-use crate::Error;
+use crate::{Error, config};
 
 /// Makes a schedule from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn LearningRateSchedule>, Error>;
@@ -36,14 +37,13 @@ trait Checked {
     fn check(&self) -> Result<(), String>;
 }
 
-fn make<S: LearningRateSchedule + Checked + DeserializeOwned + 'static>(
+fn make<S: LearningRateSchedule + Checked + DeserializeOwned + Serialize + 'static>(
     config: Map<String, Value>,
 ) -> Result<Arc<dyn LearningRateSchedule>, Error> {
-    let read = serde_json::from_value::<S>(Value::Object(config)).map_err(|e| e.to_string());
-    read.and_then(|s| s.check().map(|()| Arc::new(s) as Arc<dyn LearningRateSchedule>)).map_err(|what| {
-        let class = std::any::type_name::<S>();
-        Error::Config { object: class.rsplit("::").next().unwrap_or(class).into(), what }
-    })
+    let class = config::class_of::<S>();
+    let schedule = config::read::<S>(class, &config, |_, _| false)?;
+    schedule.check().map_err(|what| Error::Config { object: class.into(), what })?;
+    Ok(Arc::new(schedule))
 }
 
 /// Makes a schedule's struct: arguments that must be given, then those with defaults; the steps that must be positive.

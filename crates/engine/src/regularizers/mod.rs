@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Error;
 use crate::graph::{IntoTensor, Regularizer, Tensor, fail, serialized};
+use crate::{Error, config};
 
 /// Makes a regularizer from a config.
 pub type Make = fn(Map<String, Value>) -> Result<Arc<dyn Regularizer>, Error>;
@@ -32,14 +32,10 @@ pub static REGULARIZERS: &[Class] = &[
     },
 ];
 
-fn make<R: Regularizer + DeserializeOwned + 'static>(
+fn make<R: Regularizer + DeserializeOwned + Serialize + 'static>(
     config: Map<String, Value>,
 ) -> Result<Arc<dyn Regularizer>, Error> {
-    let read = serde_json::from_value::<R>(Value::Object(config));
-    read.map(|r| Arc::new(r) as Arc<dyn Regularizer>).map_err(|e| {
-        let class = std::any::type_name::<R>();
-        Error::Config { object: class.rsplit("::").next().unwrap_or(class).into(), what: e.to_string() }
-    })
+    Ok(Arc::new(config::read::<R>(config::class_of::<R>(), &config, |_, _| false)?))
 }
 
 fn spec(class: &str, config: &impl Serialize) -> Value {

@@ -48,18 +48,19 @@ fn call(root: &LayerRef, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
     root.layer().call_all(xs, cx)
 }
 
-/// Adds the losses and the sums of the metrics; gives the total loss.
+/// Adds the losses and the sums of the metrics; gives the total loss, and how many times its gradient counts.
 fn losses_and_sums(
     root: &LayerRef,
     compiled: &Compiled,
     types: &StepTypes,
     cx: &CallContext,
     sums: &Variable,
-) -> Tensor {
+) -> (Tensor, f64) {
     let (xs, ys, weights) = inputs(types);
     let outputs = call(root, &xs, cx);
     let batch = types.x.first().and_then(|t| t.shape.first()).copied().unwrap_or(1) as f64;
     let mut total: Option<Tensor> = None;
+    let mut times = 1.0_f64;
     let mut entries = Vec::new();
     let mut per_output = Vec::new();
     for slot in &compiled.losses {
@@ -67,7 +68,12 @@ fn losses_and_sums(
         let weight = weights.get(slot.output).or(weights.first()).copied();
         let (y, out) = together(*y, *out, slot.loss.takes_class_numbers());
         let mask = slot.loss.mask(y, out);
-        let value = reduced(slot.loss.reduction(), slot.loss.call(y, out), weight, mask);
+        let values = slot.loss.call(y, out);
+        let value = reduced(slot.loss.reduction(), values, weight, mask);
+        if slot.loss.reduction() == Reduction::None {
+            // The gradient of a list is that of its sum; what is one number is added to each of the list.
+            times = times.max(values.ty().len() as f64);
+        }
         if compiled.losses.len() > 1 {
             per_output.push(Entry { tensor: Some(value), scale: batch });
             per_output.push(Entry { tensor: None, scale: batch });
@@ -93,7 +99,7 @@ fn losses_and_sums(
         entries.extend(made.into_iter().map(|Sum { tensor, scale }| Entry { tensor, scale }));
     }
     assign(sums, packed_sums(&entries) + sums);
-    total
+    (total, times)
 }
 
 /// Targets and predictions with the same number of axes, as Keras brings them together before a function of the user's sees them: else
@@ -106,19 +112,29 @@ fn together(y_true: Tensor, y_pred: Tensor, class_numbers: bool) -> (Tensor, Ten
 fn reduced(reduction: Reduction, values: Tensor, weight: Option<Tensor>, mask: Option<Tensor>) -> Tensor {
     let mut weight = weight.map(|w| fit_weight(w, values));
     if let Some(mask) = mask {
-        // Keras makes the mask a weight whose mean is 1.
+        // For a mean over all, Keras makes the mask a weight whose mean is 1.
         let whole = mask.ty().len() as f64;
-        let scaled = mask * (whole / (mask.sum(&[]) + 1e-7));
-        weight = Some(weight.map_or(scaled, |w| w * scaled));
+        let mask = match reduction {
+            Reduction::SumOverBatchSize => mask * quotient(whole, mask.sum(&[])),
+            _ => mask,
+        };
+        weight = Some(weight.map_or(mask, |w| w * mask));
     }
     let weighted = weight.map_or(values, |w| values * w);
     match (reduction, weight) {
         (Reduction::Sum, _) => weighted.sum(&[]),
         (Reduction::MeanWithSampleWeight, Some(w)) => {
-            weighted.sum(&[]) / (w.broadcast_to(&values.shape()).sum(&[]) + 1e-7)
+            // The weights as they are given, not as often as they count.
+            quotient(weighted.sum(&[]), w.sum(&[]))
         }
         _ => weighted.mean(&[]),
     }
+}
+
+/// a / b, and 0 where b is.
+fn quotient(a: impl IntoTensor, b: Tensor) -> Tensor {
+    let none = b.equal(0.0);
+    none.select(0.0, a.into_tensor() / none.select(1.0, b))
 }
 
 /// Weights per example, made to broadcast along the other axes of the losses.
@@ -141,7 +157,8 @@ pub fn training(
     let (graph, ()) = trace(|| {
         let mut cx = CallContext::new(true);
         cx.no_dropout = no_dropout;
-        let total = losses_and_sums(root, compiled, types, &cx, &compiled.sums[0]);
+        let (total, times) = losses_and_sums(root, compiled, types, &cx, &compiled.sums[0]);
+        let total = if times == 1.0 { total } else { total * times };
         let parameters: Vec<Tensor> = trainable.iter().map(IntoTensor::into_tensor).collect();
         let found = gradients(total, &parameters)?;
         let mut applied = Vec::new();
@@ -160,7 +177,8 @@ pub fn training(
 /// One evaluation step.
 pub fn evaluation(root: &LayerRef, compiled: &Compiled, types: &StepTypes) -> Result<Graph, Error> {
     let (graph, _) = trace(|| {
-        Ok(losses_and_sums(root, compiled, types, &CallContext::new(false), &compiled.sums[1]).ty())
+        let (total, _) = losses_and_sums(root, compiled, types, &CallContext::new(false), &compiled.sums[1]);
+        Ok(total.ty())
     })?;
     Ok(graph)
 }

@@ -5,6 +5,7 @@ mod common;
 mod compile;
 mod configs;
 mod integers;
+mod keys;
 mod layers;
 mod losses;
 mod metrics;

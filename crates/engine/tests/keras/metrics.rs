@@ -73,13 +73,9 @@ fn accuracy_goes_by_the_shapes() {
 
 #[test]
 fn what_is_not_supported_says_so() {
-    for (config, words) in [
-        (json!({"thresholds": [0.2, 0.5]}), "[0.2,0.5]"),
-        (json!({"top_k": 3}), "top_k = 3 is not supported"),
-    ] {
-        let error = metrics::builtin("Precision", config.as_object().unwrap()).err().unwrap().to_string();
-        assert!(error.contains(words), "{error}");
-    }
+    let several = json!({"thresholds": [0.2, 0.5]});
+    let error = metrics::builtin("Precision", several.as_object().unwrap()).err().unwrap().to_string();
+    assert!(error.contains("[0.2,0.5]"), "{error}");
     let far = metrics::Recall::new().class_id(usize::MAX);
     let inputs = [Input::f32(&[1, 2], &[0.0, 1.0]), Input::f32(&[1, 2], &[0.0, 1.0])];
     let error = run(&inputs, |x| far.sums(x[0], x[1], None).iter().map(total).collect()).unwrap_err();

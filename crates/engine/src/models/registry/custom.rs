@@ -48,8 +48,7 @@ impl fmt::Debug for CustomObjects {
 }
 
 fn read<T: DeserializeOwned>(name: &str, config: Config) -> Result<T, Error> {
-    serde_json::from_value(Value::Object(config))
-        .map_err(|e| Error::Config { object: name.into(), what: e.to_string() })
+    crate::config::parse(name, &config)
 }
 
 /// An object of a user's class, written as registered.

@@ -1,0 +1,127 @@
+//! What has no numbers to compare: keys that are refused, and keys that are tested elsewhere or change none.
+
+use rhyton_engine::activations::ACTIVATIONS;
+use rhyton_engine::initializers::INITIALIZERS;
+use rhyton_engine::layers::LAYERS;
+use rhyton_engine::losses::LOSSES;
+use rhyton_engine::metrics::METRICS;
+use rhyton_engine::optimizers::OPTIMIZERS;
+use rhyton_engine::optimizers::schedules::SCHEDULES;
+use rhyton_engine::regularizers::REGULARIZERS;
+
+/// Every class that the engine has, by group.
+pub fn classes() -> Vec<(&'static str, Vec<String>)> {
+    let names = |list: Vec<&str>| list.into_iter().map(String::from).collect();
+    vec![
+        ("layers", names(LAYERS.iter().map(|c| c.name).collect())),
+        ("losses", names(LOSSES.iter().map(|c| c.class).collect())),
+        ("metrics", names(METRICS.iter().map(|c| c.class).collect())),
+        ("optimizers", names(OPTIMIZERS.iter().map(|c| c.names[0]).collect())),
+        ("schedules", names(SCHEDULES.iter().map(|c| c.name).collect())),
+        ("initializers", names(INITIALIZERS.iter().map(|c| c.names[0]).collect())),
+        ("regularizers", names(REGULARIZERS.iter().map(|c| c.names[0]).collect())),
+        ("activations", names(ACTIVATIONS.iter().map(|f| f.name).collect())),
+    ]
+}
+
+/// (group, class, key, and why no number of this table's cases depends on it); `*` for all classes, the key "" for a class without cases.
+type Line = (&'static str, &'static str, &'static str, &'static str);
+
+/// Group, class, key, and a value (JSON) that is not supported: the error must name the key.
+pub const REFUSED: &[Line] = &[
+    ("layers", "Dense", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
+    ("layers", "Conv2D", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
+    ("layers", "Dense", "kernel_constraint", CONSTRAINT),
+    ("layers", "Dense", "bias_constraint", CONSTRAINT),
+    ("layers", "Conv2D", "kernel_constraint", CONSTRAINT),
+    ("layers", "Conv2D", "bias_constraint", CONSTRAINT),
+    ("layers", "PReLU", "alpha_constraint", CONSTRAINT),
+    ("layers", "LayerNormalization", "beta_constraint", CONSTRAINT),
+    ("layers", "LayerNormalization", "gamma_constraint", CONSTRAINT),
+    ("layers", "BatchNormalization", "beta_constraint", CONSTRAINT),
+    ("layers", "BatchNormalization", "gamma_constraint", CONSTRAINT),
+    ("layers", "BatchNormalization", "renorm", "true"),
+    ("layers", "BatchNormalization", "renorm_clipping", r#"{"rmax": 2.0}"#),
+    ("layers", "Dense", "lora_rank", "2"),
+    ("layers", "Dense", "lora_alpha", "2"),
+    ("layers", "Dense", "quantization_config", r#"{"mode": "int8"}"#),
+    ("layers", "Softmax", "robust_masking", "true"),
+    ("layers", "Concatenate", "axis", "0"),
+    ("optimizers", "*", "use_ema", "true"),
+    ("optimizers", "*", "loss_scale_factor", "8.0"),
+    ("optimizers", "*", "gradient_accumulation_steps", "2"),
+    ("optimizers", "Adam", "adaptive_epsilon", "true"),
+    ("losses", "SparseCategoricalCrossentropy", "axis", "1"),
+    ("metrics", "SparseCategoricalCrossentropy", "axis", "1"),
+    ("metrics", "SparseTopKCategoricalAccuracy", "from_sorted_ids", "true"),
+];
+
+const CONSTRAINT: &str =
+    r#"{"module": "keras.constraints", "class_name": "NonNeg", "config": {}, "registered_name": null}"#;
+
+/// Keys that are tested elsewhere, or that no number depends on.
+pub const ELSEWHERE: &[Line] = &[
+    ("layers", "InputLayer", "", "every model of this table begins with one"),
+    ("layers", "InputLayer", "shape", "an argument; files have batch_shape"),
+    ("layers", "InputLayer", "input_shape", "an argument; files have batch_shape"),
+    ("layers", "InputLayer", "batch_size", "an argument; files have batch_shape"),
+    ("layers", "InputLayer", "batch_shape", "types::inputs_of_a_fixed_batch"),
+    ("layers", "InputLayer", "batch_input_shape", "types::inputs_of_a_fixed_batch"),
+    ("layers", "InputLayer", "input_tensor", "an argument; no file has it"),
+    ("layers", "InputLayer", "type_spec", "an argument; no file has it"),
+    (
+        "layers",
+        "InputLayer",
+        "sparse",
+        "how Keras takes data; here all are dense, and the numbers are the same",
+    ),
+    (
+        "layers",
+        "InputLayer",
+        "ragged",
+        "how Keras takes data; here all are dense, and the numbers are the same",
+    ),
+    ("layers", "InputLayer", "optional", "whether None may be given, which no data here can be"),
+    ("layers", "Dropout", "", "random: types::random_layers"),
+    ("layers", "Dropout", "rate", "random: types::random_layers"),
+    ("layers", "Dropout", "noise_shape", "random: types::random_layers"),
+    ("layers", "Dropout", "seed", "another seed, other draws; the draws follow the model's seed"),
+    ("layers", "GaussianNoise", "", "random: types::random_layers"),
+    ("layers", "GaussianNoise", "stddev", "random: types::random_layers"),
+    ("layers", "GaussianNoise", "seed", "another seed, other draws; the draws follow the model's seed"),
+    ("layers", "GaussianDropout", "", "random: types::random_layers"),
+    ("layers", "GaussianDropout", "rate", "random: types::random_layers"),
+    ("layers", "GaussianDropout", "seed", "another seed, other draws; the draws follow the model's seed"),
+    ("layers", "BatchNormalization", "synchronized", "over several devices; there is one"),
+    (
+        "layers",
+        "BatchNormalization",
+        "renorm_momentum",
+        "without renorm, which is refused, it has no meaning",
+    ),
+    ("optimizers", "*", "ema_momentum", "without use_ema, which is refused, it has no meaning"),
+    ("optimizers", "*", "ema_overwrite_frequency", "without use_ema, which is refused, it has no meaning"),
+    ("optimizers", "*", "is_legacy_optimizer", "training::older_optimizers"),
+    ("initializers", "*", "seed", "initializers::tests: the same seed, the same numbers"),
+    (
+        "losses",
+        "*",
+        "fn",
+        "Keras 2's name of the class' own function; another is refused: types::functions_of_losses",
+    ),
+];
+
+fn find(lines: &'static [Line], group: &str, class: &str, key: &str) -> Option<&'static str> {
+    let of = |l: &&Line| l.0 == group && (l.1 == "*" || l.1 == class) && l.2 == key;
+    lines.iter().find(of).map(|l| l.3)
+}
+
+/// A value of this key that is not supported.
+pub fn refused(group: &str, class: &str, key: &str) -> Option<&'static str> {
+    find(REFUSED, group, class, key)
+}
+
+/// Why this key has no case.
+pub fn elsewhere(group: &str, class: &str, key: &str) -> Option<&'static str> {
+    find(ELSEWHERE, group, class, key)
+}
