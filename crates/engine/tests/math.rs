@@ -47,10 +47,8 @@ fn error(func: &Func, at: &[f32], got: f64) -> f64 {
     let small: Vec<usize> = (0..at.len()).filter(|k| at[*k].is_subnormal()).collect();
     let choices = (0..1 << small.len()).map(|chosen: usize| {
         let mut at: Vec<f64> = at.iter().map(|x| f64::from(*x)).collect();
-        for (bit, k) in small.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1) {
-            let _ = bit;
-            at[*k] *= 0.0;
-        }
+        let zeros = small.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1);
+        zeros.for_each(|(_, k)| at[*k] *= 0.0);
         ulps(got, (func.host)(&at))
     });
     choices.fold(f64::INFINITY, f64::min)
@@ -73,9 +71,9 @@ fn edges() -> Vec<f32> {
         0.41421,
         0.5,
         0.56,
-        0.7071,
+        std::f32::consts::FRAC_1_SQRT_2,
         1.0,
-        1.41421,
+        std::f32::consts::SQRT_2,
         1.5,
         2.0,
         3.0,
