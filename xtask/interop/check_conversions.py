@@ -35,7 +35,7 @@ HALF = ["float16", "bfloat16", "policies"]
 NAMES = {"keras": "keras", "h5": "h5", "saved_model": "saved-model"}
 
 CHOSEN = ["embedding", "recurrent", "states", "attention", "convolutions_1d", "convolutions_2d", "normalizations", "noise", "merges", "categories",
-          "strings", "text", "operators", "shared", "frozen", "compiled", "slashes", "float16"]
+          "strings", "text", "operators", "nested", "listed", "shared", "frozen", "compiled", "slashes", "float16"]
 
 # What may be refused, as "sample library source -> library target", and words of the refusal.
 REFUSALS = [
@@ -53,7 +53,6 @@ REFUSALS = [
     (r"(of_keras3|grouped_attention) keras3 \w+ -> tf_keras .*", ""),
     (r"lora keras3 \w+ -> .* (h5|keras|saved_model)", ""),
     (r"(quantized|grouped_attention|spectral|distributed|custom|of_tf_keras|images) .*", ""),
-    (r"(nested|ends_in_model|listed) keras3 .*", ""),
 ]
 
 
