@@ -308,10 +308,13 @@ pub(super) fn put_optimizer(
     let compiled = model.compiled_mut()?;
     compiled.build_slots(&trainable);
     let mine = compiled.ordered_slots(&trainable);
-    let mut pairs = Vec::new();
+    let (mut pairs, mut beside) = (Vec::new(), None);
     // A model that was never trained has none; files with more (tf_keras' SGD without momentum) lose nothing.
     for (name, of, slot) in mine.iter().filter(|_| !state.slots.is_empty()) {
-        let Some(found) = state.slots.iter().find(|s| s.name == *name && s.of == Some(*of)) else {
+        let called = |name: &str| state.slots.iter().find(|s| s.name == name && s.of == Some(*of));
+        // A slot without a name is what the optimizer has beside those that the file calls by theirs.
+        let unnamed = || called("").filter(|_| *beside.get_or_insert(name) == name);
+        let Some(found) = called(name).or_else(unnamed) else {
             let class = compiled.optimizer.class_name();
             return Ok(Some(format!("it has no `{name}` of the variable {of}, which {class} has")));
         };

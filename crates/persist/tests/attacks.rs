@@ -268,7 +268,7 @@ fn hostile_configs_are_errors() {
         "[]",
         "{}",
         r#"{"class_name": 1}"#,
-        r#"{"class_name": "MyModel", "config": {}}"#,
+        r#"{"class_name": "MyModel", "config": {"layers": []}}"#,
         r#"{"class_name": "Sequential", "config": null}"#,
         r#"{"class_name": "Sequential", "config": {"layers": {}}}"#,
         r#"{"class_name": "Sequential", "config": {"layers": [1]}}"#,
@@ -286,6 +286,12 @@ fn hostile_configs_are_errors() {
         let error = open(&path, None).err();
         assert!(error.is_some(), "{}", config.chars().take(200).collect::<String>());
     }
+    // A subclassed model has arrays and no architecture.
+    let subclassed = br#"{"class_name": "MyModel", "config": {}}"#;
+    let members: [(&str, &[u8]); 2] = [("config.json", subclassed), ("model.weights.h5", &weights)];
+    zip(&path, &members, CompressionMethod::Stored);
+    let found = open(&path, None).unwrap();
+    assert!(found.model.is_none() && found.no_model.unwrap().to_string().contains("`MyModel`"));
     // Code is data: kept, never run.
     let lambda = r#"{"class_name": "Sequential", "config": {"name": "m", "layers": [{"class_name": "Lambda", "config":
         {"name": "l", "function": {"class_name": "__lambda__", "config": {"code": "4wEAAAA="}}}}]}}"#;

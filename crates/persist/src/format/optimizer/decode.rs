@@ -125,9 +125,9 @@ pub(crate) fn decode(
     let mut all: Vec<Places> = std::iter::once(first).chain(fitting).collect();
     let first = differences(&all[0], &rest, trainable);
     all.retain(|places| differences(places, &rest, trainable).is_empty());
-    let places = match all.as_slice() {
+    let (places, told) = match all.as_slice() {
         [] => return Ok(Some(as_data(state, rest, first.join("; ")))),
-        [one] => one,
+        [one] => (one, true),
         // RMSprop with two slots: momentum, or the centered average; the config or the names tell.
         several => {
             let centered = config.and_then(|c| c.get("centered")).and_then(Value::as_bool);
@@ -139,21 +139,17 @@ pub(crate) fn decode(
             let has_average =
                 |places: &Places| places.iter().any(|(kind, _)| kind.keras3 == "average_gradient");
             let told = centered.or(named).and_then(|c| several.iter().find(|l| has_average(l) == c));
-            match (told, known.name) {
-                (Some(told), _) => told,
-                (None, "RMSprop") => {
-                    let why =
-                        "the file does not say whether its second slots are momenta or averages of gradients";
-                    return Ok(Some(as_data(state, rest, why.into())));
-                }
-                (None, _) => &several[0],
-            }
+            (told.unwrap_or(&several[0]), told.is_some())
         }
     };
-    let slots = places.iter().zip(rest).map(|((kind, of), found)| Slot {
-        name: kind.keras3.into(),
-        of: Some(*of),
-        variable: Variable { name: kind.keras3.into(), ..found.variable },
+    // Where nothing tells, a slot is called what all say that it is, or not at all: the model's own settings decide.
+    let sure = |place: usize, kind: &Kind| {
+        let same = |other: &Places| other.get(place).is_some_and(|(k, _)| *k == kind);
+        told || all.iter().all(same)
+    };
+    let slots = places.iter().zip(rest).enumerate().map(|(place, ((kind, of), found))| {
+        let name = if sure(place, kind) { kind.keras3 } else { "" };
+        Slot { name: name.into(), of: Some(*of), variable: Variable { name: name.into(), ..found.variable } }
     });
     state.slots = slots.collect();
     if legacy {
