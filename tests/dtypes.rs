@@ -64,7 +64,7 @@ fn unknown_dtypes_are_refused_by_name() {
         json!({"class_name": "DTypePolicy", "config": {"name": "int4_x"}}),
         json!(7),
     ] {
-        let error = dense(&dtype).err().expect("refused").to_string();
+        let error = dense(&dtype).expect_err("refused").to_string();
         assert!(error.contains("dtype") && error.contains("Dense"), "{error}");
     }
 }
@@ -104,5 +104,5 @@ fn integer_outputs_in_npy() {
     npy::save_as(&path, &(-&numbers), DType::Whole(Integer::I64)).expect("writes");
     assert_eq!(npy::load::<i64>(&path).expect("reads"), numbers.mapv(|v| -(v as i64)));
     npy::save_as(&path, &numbers, DType::Whole(Integer::Bool)).expect("writes");
-    assert_eq!(npy::load::<bool>(&path).expect("reads")[[0, 1]], true);
+    assert!(npy::load::<bool>(&path).expect("reads")[[0, 1]]);
 }

@@ -174,9 +174,9 @@ fn a_refusal_is_told_at_once_with_the_servers_words() {
     let file = format!("dav/{folder}/m.keras");
     said(model.save(wrong(&file)).expect_err("refused"), &["401", "as the user `tester`", &folder]);
     said(model.save(dav.nobody_at(&file)).expect_err("refused"), &["401", "~/.netrc (machine 127.0.0.1"]);
-    said(load_model(dav.nobody_at(&file)).err().expect("refused"), &["401"]);
-    said(load_model(dav.at(&file)).err().expect("not there"), &["404"]);
-    said(load_model(dav.at(&format!("dav/{folder}"))).err().expect("no model"), &["no saved_model.pb"]);
+    said(load_model(dav.nobody_at(&file)).expect_err("refused"), &["401"]);
+    said(load_model(dav.at(&file)).expect_err("not there"), &["404"]);
+    said(load_model(dav.at(&format!("dav/{folder}"))).expect_err("no model"), &["no saved_model.pb"]);
     let forbidden = dav.at(&format!("forbidden/{folder}/m.keras"));
     said(model.save(&forbidden).expect_err("forbidden"), &["403 Forbidden", "You don't have permission"]);
     let full = dav.at(&format!("full/{folder}/m.keras"));
@@ -199,10 +199,7 @@ fn a_refusal_is_told_at_once_with_the_servers_words() {
         model.save(untrusted).expect_err("unknown"),
         &["certificate of 127.0.0.1:", "cannot be trusted", "--insecure"],
     );
-    said(
-        load_model("ftp://tester:no!@127.0.0.1/m.keras").err().expect("unknown"),
-        &["ftp://...", "https://"],
-    );
+    said(load_model("ftp://tester:no!@127.0.0.1/m.keras").expect_err("unknown"), &["ftp://...", "https://"]);
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert_eq!(dav.names(&folder), ["m.keras"]);
 }
@@ -294,7 +291,7 @@ fn secrets_are_in_no_log() {
     let signed = dav.at(&format!("dav/{folder}/m.keras?signature=s3cr3t"));
     trained().save(&signed).expect("saves");
     load_model(&signed).expect("loads");
-    load_model(dav.at(&format!("dav/{folder}/none.keras?signature=s3cr3t"))).err().expect("not there");
+    load_model(dav.at(&format!("dav/{folder}/none.keras?signature=s3cr3t"))).expect_err("not there");
     let logged = LOGGED.take().expect("something");
     // The heads of requests are in it, whole.
     assert!(logged.contains("authorization:.veiled-"), "{logged}");

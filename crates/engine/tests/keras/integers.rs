@@ -258,7 +258,7 @@ fn refusals_say_what_to_do() {
         None,
         serde_json::json!({"name": "d", "units": 2, "dtype": "int32"}).as_object().expect("a map"),
     );
-    let error = fits(dense.expect("reads"), DType::F32).err().expect("refused").to_string();
+    let error = fits(dense.expect("reads"), DType::F32).expect_err("refused").to_string();
     assert!(error.contains("layer d") && error.contains("int32"), "{error}");
     for unknown in [
         serde_json::json!("foo"),
@@ -270,7 +270,7 @@ fn refusals_say_what_to_do() {
         ] {
             let mut config = config.as_object().expect("a map").clone();
             config.insert("dtype".into(), unknown.clone());
-            let error = registry::layer(class, None, &config).err().expect("refused").to_string();
+            let error = registry::layer(class, None, &config).expect_err("refused").to_string();
             assert!(error.contains("foo"), "{error}");
         }
     }
