@@ -162,7 +162,8 @@ fn errors_of_models_and_data() {
     assert!(message.contains("--inputs") && message.contains('2'), "{message}");
     let message = fails(2, &["predict", &model, "--inputs", &inputs, "--output", &out]);
     assert!(message.contains("--output"), "{message}");
-    let message = fails(1, &["predict", &model, "--inputs", &model, "--output", &out]);
+    let message =
+        fails(1, &["predict", &model, "--inputs", &format!("{model},{model}"), "--output", &path("p.npz")]);
     assert!(message.contains("model.keras") && message.contains("NumPy"), "{message}");
     let unknown = data("custom/keras3/model.keras");
     let message = fails(1, &["predict", &unknown, "--inputs", &one, "--output", &out]);

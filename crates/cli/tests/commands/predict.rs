@@ -124,7 +124,7 @@ fn names_that_are_not_there() {
         (path("other.npz"), "-".into(), "has a"),
         (both.clone(), path("p.npy"), "cls, reg"),
         (both.clone(), path("p.txt"), ".npz"),
-        (both.clone(), format!("-,{}", path("p.npy")), "stands alone"),
+        (both.clone(), format!("{},-", path("p.npy")), "stands alone"),
         (both.clone(), format!("what={},reg={}", path("p.npy"), path("q.npy")), "no `what`"),
     ] {
         let message =
