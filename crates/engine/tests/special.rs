@@ -45,7 +45,7 @@ fn differences(
     for device in common::devices() {
         let got = values_on(device, graph, out, given, what);
         let bad: Vec<usize> = (0..got.len())
-            .filter(|i| !same(got[*i], wanted[*i], tolerance) && !(spreads && got[*i].is_nan()))
+            .filter(|i| !same(got[*i], wanted[*i], tolerance) && (!spreads || !got[*i].is_nan()))
             .collect();
         if let Some(i) = bad.first() {
             let more = bad.len() - 1;
@@ -134,7 +134,8 @@ fn definitions_have_tensorflows_special_values() {
 #[test]
 fn ops_on_special_values() {
     let mut wrong = Vec::new();
-    let patterns: [(&str, fn(usize, f64) -> f64); 6] = [
+    type Pattern = (&'static str, fn(usize, f64) -> f64);
+    let patterns: [Pattern; 6] = [
         ("NaN first", |i, v| if i == 0 { NAN } else { v }),
         ("some NaN", |i, v| if i % 7 == 3 { NAN } else { v }),
         ("some inf", |i, v| if i % 11 == 2 { INF } else { v }),

@@ -64,7 +64,7 @@ pub enum Command {
     /// Print the loss and the metrics on data
     Evaluate(Evaluate),
     /// Train a model: go on from the state of its optimizer, or compile it first
-    Train(Train),
+    Train(Box<Train>),
     /// Copy a file or a folder, from or to a server too
     Copy(Copy),
     /// List what is in a folder, of a server too

@@ -39,11 +39,12 @@ impl Saver {
 
     /// Whether the format can hold the model, as far as that can be known of one that no data have built yet.
     pub fn check(&self, model: &Model, path: &Location, format: &Format) -> Result<(), Failure> {
-        Ok(match (model.is_built(), format.whole_model) {
-            (false, _) => (),
+        match (model.is_built(), format.whole_model) {
+            (false, _) => {}
             (true, true) => model.check_save(path, &self.options(format))?,
             (true, false) => model.check_save_weights(path, &self.options(format))?,
-        })
+        }
+        Ok(())
     }
 
     /// Saves what cannot go where it should: under its name in the current folder or that of temporary files, or as `.keras`, or weights alone.

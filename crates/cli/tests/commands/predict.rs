@@ -102,7 +102,8 @@ fn a_model_is_evaluated_by_another_loss() {
         ["evaluate", &model, "--device", "cpu", "--inputs", &inputs, "--targets", &targets, "--json"];
     let found = json(&works(&[&common[..], &["--loss", "mae", "--metrics", "mae"]].concat()));
     assert_eq!(found.as_object().unwrap().keys().count(), 2);
-    let (loss, mae) = (found["loss"].as_f64().unwrap(), found.as_object().unwrap().values().last().unwrap());
+    let (loss, mae) =
+        (found["loss"].as_f64().unwrap(), found.as_object().unwrap().values().next_back().unwrap());
     assert!((loss - mae.as_f64().unwrap()).abs() < 1e-6, "{found}");
 }
 

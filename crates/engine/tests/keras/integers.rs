@@ -115,7 +115,9 @@ fn every_layer_as_keras_or_an_error() {
 #[test]
 fn data_are_cast_as_keras_casts_them() {
     let nan = f64::NAN;
-    let cases: &[(&str, &str, &[f64], Option<&[f64]>)] = &[
+    // Type of the input, type and values of the data, and what Keras makes of them, if anything.
+    type Case<'a> = (&'a str, &'a str, &'a [f64], Option<&'a [f64]>);
+    let cases: &[Case] = &[
         ("int32", "float32", &[1.7, -1.7, 0.5, 0.0], Some(&[1.0, -1.0, 0.0, 0.0])),
         ("int32", "bool", &[1.0, 0.0, 1.0, 1.0], Some(&[1.0, 0.0, 1.0, 1.0])),
         ("int32", "uint8", &[200.0, 255.0, 1.0, 0.0], Some(&[200.0, 255.0, 1.0, 0.0])),
@@ -248,8 +250,7 @@ fn refusals_say_what_to_do() {
         .fit(x.clone(), array("float32", &[2, 4], &[1.0; 8]))
         .verbose(0)
         .run()
-        .err()
-        .expect("refused")
+        .expect_err("refused")
         .to_string();
     assert!(error.contains("layer drops") && error.contains("Rescaling(1.0)"), "{error}");
 
