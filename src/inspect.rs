@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 pub use layers::LayerFacts;
 use rhyton_persist::tree::{CompileConfig, Dialect, Gap, Stored};
-use rhyton_persist::{Location, convert};
+use rhyton_persist::{Error as FileError, Location, convert};
 
 use crate::Error;
 
@@ -78,6 +78,8 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
         found.notes.extend(crate::saving::warnings::of_policies(config));
         let whole = match convert::whole(path, &file, None) {
             Ok(whole) => Some(whole),
+            // Damage is no matter of taste.
+            Err(error @ (FileError::Format { .. } | FileError::Io { .. })) => return Err(error.into()),
             Err(error) => {
                 found.notes.push(error.to_string());
                 None

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rhyton_persist::shown::{brief, line};
+
 /// Why a data set could not be loaded. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,7 +69,7 @@ pub enum DatasetError {
         expected: &'static str,
     },
     /// The file is damaged, or not what its name says.
-    #[error("{}: {place}: found {found}, expected {expected}", path.display())]
+    #[error("{}", line(&format!("{}: {}: found {}, expected {}", path.display(), brief(place), brief(found), brief(expected))))]
     Format {
         /// The file.
         path: PathBuf,

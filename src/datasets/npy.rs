@@ -19,7 +19,8 @@ use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use rhyton_engine::train::{Data, IntoData};
 use rhyton_engine::types::{DType, Integer};
 use rhyton_persist::Location;
-use rhyton_persist::limits::ZIP_RATIO;
+use rhyton_persist::limits::DEFLATE_RATIO;
+use rhyton_persist::shown::list;
 use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
@@ -282,12 +283,12 @@ impl Npz {
         let names = self.names();
         let mut member = self.archive.by_name(name).map_err(|e| match e {
             zip::result::ZipError::FileNotFound => {
-                ("no such array".into(), format!("one of {}", names.join(", ")))
+                ("no such array".into(), format!("one of {}", list(&names, ", ")))
             }
             other => (other.to_string(), "a stored or deflated member".into()),
         })?;
         let size = member.size();
-        if size > member.compressed_size().saturating_mul(ZIP_RATIO) {
+        if size > member.compressed_size().saturating_mul(DEFLATE_RATIO) {
             return Err((
                 format!("{size} bytes packed to {}", member.compressed_size()),
                 "a possible size".into(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use rhyton_persist::shown;
 use serde_json::{Value, json};
 
 use super::{Inspection, LayerFacts, bytes_of, dialect_name};
@@ -12,7 +13,7 @@ impl Inspection {
         let head = |text: &str| if bold { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
         let mut out = String::new();
         let mut fact = |name: &str, value: &str| {
-            let _ = writeln!(out, "{} {value}", head(&format!("{name:14}")));
+            let _ = writeln!(out, "{} {}", head(&format!("{name:14}")), shown::line(value));
         };
         fact("file", &self.path.display().to_string());
         fact("format", self.format);
@@ -121,6 +122,8 @@ fn config_lines(layers: &[LayerFacts], out: &mut String) {
 }
 
 fn rows(out: &mut String, head: &dyn Fn(&str) -> String, heads: &[&str], cells: Vec<Vec<String>>) {
+    let shown = |row: Vec<String>| row.iter().map(|cell| shown::brief(cell).into_owned()).collect();
+    let cells: Vec<Vec<String>> = cells.into_iter().map(shown).collect();
     let width = |i: usize| {
         let all = cells.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count());
         all.chain(heads.get(i).map(|h| h.len())).max().unwrap_or(0)

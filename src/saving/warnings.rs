@@ -12,7 +12,7 @@ pub(super) fn warn(text: &str) {
     static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.get_or_insert_default().insert(text.into()) {
-        eprintln!("Warning: {text}");
+        eprintln!("Warning: {}", rhyton_persist::shown::line(text));
     }
 }
 

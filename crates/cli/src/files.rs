@@ -1,12 +1,13 @@
 //! `inspect`, `convert`, `copy` and `ls`: files alone, no device.
 
 use rhyton::persist::convert::ConvertOptions;
+use rhyton::persist::shown;
 use rhyton::persist::tree::{Dialect, WriteOptions};
 use rhyton::storage;
 use serde_json::{Value, json};
 
 use crate::arguments::{self, Servers};
-use crate::{Failure, print, print_json, styled};
+use crate::{Failure, print, print_json, say, styled};
 
 pub fn inspect(arguments: &arguments::Inspect, servers: &Servers) -> Result<(), Failure> {
     let found = rhyton::inspect::inspect(servers.reach(&arguments.path))?;
@@ -29,18 +30,12 @@ pub fn convert(arguments: &arguments::Convert, servers: &Servers) -> Result<(), 
     let (from, to) = (servers.reach(&arguments.input), servers.reach(&arguments.output));
     let model = arguments.model.as_ref().map(|model| servers.reach(model));
     let format = rhyton::saving::convert(from.whole(), &to, model.as_ref(), &options)?;
-    print(&format!("{to}: {format}\n"))
+    say(&format!("{to}: {format}"))
 }
 
 pub fn copy(arguments: &arguments::Copy, servers: &Servers) -> Result<(), Failure> {
     let copied = storage::copy(servers.reach(&arguments.from), servers.reach(&arguments.to))?;
-    print(&format!("{copied}\n"))
-}
-
-/// A name that does nothing to a terminal.
-fn plain(name: &str) -> String {
-    let letter = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    name.chars().map(letter).collect()
+    say(&copied.to_string())
 }
 
 pub fn ls(arguments: &arguments::Ls, servers: &Servers) -> Result<(), Failure> {
@@ -54,7 +49,7 @@ pub fn ls(arguments: &arguments::Ls, servers: &Servers) -> Result<(), Failure> {
     let line = |e: &storage::Entry| {
         let time = e.modified.map_or(String::new(), storage::date);
         let mark = if e.is_folder { "/" } else { "" };
-        format!("{:>width$}  {time:19}  {}{mark}\n", size(e), plain(&e.name))
+        format!("{:>width$}  {time:19}  {}{mark}\n", size(e), shown::plain(&e.name))
     };
     print(&entries.iter().map(line).collect::<String>())
 }

@@ -13,6 +13,7 @@ use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use rhyton::Error;
 use rhyton::models::registry::is_of_keras;
+use rhyton::persist::shown;
 
 fn main() -> ExitCode {
     // Before there are other threads.
@@ -142,13 +143,13 @@ fn without_secrets(text: &str) -> String {
 
 /// Says something on the standard error that is no error.
 fn note(what: &str) {
-    let _ = writeln!(std::io::stderr(), "{what}");
+    let _ = writeln!(std::io::stderr(), "{}", shown::line(what));
 }
 
 fn complain(what: &str, code: u8) -> ExitCode {
     let head = if styled(&std::io::stderr()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     // Where nobody hears, the exit code says it.
-    let _ = writeln!(std::io::stderr(), "{head} {what}");
+    let _ = writeln!(std::io::stderr(), "{head} {}", shown::line(what));
     ExitCode::from(code)
 }
 
@@ -174,9 +175,14 @@ fn completions(arguments: &arguments::Completions) -> Result<(), Failure> {
     print(&String::from_utf8_lossy(&script))
 }
 
+/// Prints a line to the standard output, which may have names of files in it.
+fn say(text: &str) -> Result<(), Failure> {
+    print(&format!("{}\n", shown::plain(text)))
+}
+
 /// Prints JSON for programs.
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
-    print(&format!("{value:#}\n"))
+    print(&format!("{}\n", shown::json(&format!("{value:#}"))))
 }
 
 #[cfg(test)]

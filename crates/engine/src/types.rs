@@ -63,15 +63,20 @@ pub struct TensorType {
     pub shape: Vec<usize>,
 }
 
+/// Number of elements of a shape; the largest number where there is none for it.
+pub(crate) fn elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |n, size| n.saturating_mul(*size))
+}
+
 impl TensorType {
     /// An f32 tensor.
     pub fn f32(shape: impl Into<Vec<usize>>) -> Self {
         TensorType { dtype: DType::F32, shape: shape.into() }
     }
 
-    /// Number of elements.
+    /// Number of elements; the largest number where a file asks for more than any machine has.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        elements(&self.shape)
     }
 
     /// Whether it has no elements.

@@ -2,19 +2,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod shown;
 mod words;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+use shown::line;
+
 pub use words::{did_you_mean, nearest, one_of};
 
-/// What can go wrong. A message says what was wrong, where, what was found, and what would be right.
+/// What can go wrong. A message is one line, whatever the file holds whose names are in it (see [`shown`]), and says what was wrong, where, what was found, and what would be right.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A layer or op was given shapes or types that do not fit.
-    #[error("{}{what}", place(layer))]
+    #[error("{}", line(&format!("{}{what}", place(layer))))]
     Shape {
         /// Path of the layer; empty where there is none.
         layer: String,
@@ -22,13 +25,13 @@ pub enum Error {
         what: String,
     },
     /// An argument of a layer, optimizer or call is out of its range.
-    #[error("{what}")]
+    #[error("{}", line(what))]
     Argument {
         /// What was given and what would be right.
         what: String,
     },
     /// A class or function name that nobody registered.
-    #[error("unknown {kind} `{name}`; {advice}")]
+    #[error("{}", line(&format!("unknown {kind} `{name}`; {advice}")))]
     Unknown {
         /// `layer`, `activation`, `loss` ...
         kind: &'static str,
@@ -38,7 +41,7 @@ pub enum Error {
         advice: String,
     },
     /// A config does not describe the object that it should.
-    #[error("config of {object}: {what}")]
+    #[error("{}", line(&format!("config of {object}: {what}")))]
     Config {
         /// Class and name.
         object: String,
@@ -46,19 +49,19 @@ pub enum Error {
         what: String,
     },
     /// The training data are not what the model takes.
-    #[error("{what}")]
+    #[error("{}", line(what))]
     Data {
         /// What, with the first position.
         what: String,
     },
     /// The model is not in the state that the call needs.
-    #[error("{what}")]
+    #[error("{}", line(what))]
     State {
         /// What to do first.
         what: String,
     },
     /// The device failed or is gone.
-    #[error("device {device}: {what}")]
+    #[error("{}", line(&format!("device {device}: {what}")))]
     Device {
         /// Its name.
         device: String,
@@ -66,7 +69,7 @@ pub enum Error {
         what: String,
     },
     /// An op has no gradient where one is needed.
-    #[error("{op} has no gradient (in {layer})")]
+    #[error("{}", line(&format!("{op} has no gradient (in {layer})")))]
     NoGradient {
         /// The op.
         op: String,
@@ -74,7 +77,7 @@ pub enum Error {
         layer: String,
     },
     /// A callback failed.
-    #[error("callback {callback}: {source}")]
+    #[error("{}", line(&format!("callback {callback}: {source}")))]
     Callback {
         /// Its name.
         callback: String,

@@ -176,11 +176,11 @@ fn anywhere_from(folder: &Location, path: &str) -> Location {
 }
 
 fn leads_out(folder: &Location, path: &str, advice: &str) -> Error {
-    Error::Unsupported {
+    Error::Format {
         path: folder.join(FILE_NAME).as_path().into(),
         place: "the path of a checkpoint".into(),
-        what: format!("{path:?}, which leads out of the folder,"),
-        advice: advice.into(),
+        found: format!("{path:?}, which leads out of the folder of this file"),
+        expected: format!("a path inside it{advice}"),
     }
 }
 
@@ -197,7 +197,7 @@ pub fn remove(prefix: impl Into<Location>) -> Result<(), Error> {
 /// Removes the files of a checkpoint that the state file of a folder names.
 ///
 /// # Errors
-/// [`Error::Unsupported`] where the path leads out of the folder: nothing is removed. [`Error::Io`].
+/// [`Error::Format`] where the path leads out of the folder: nothing is removed. [`Error::Io`].
 pub fn remove_from(folder: impl Into<Location>, path: &str) -> Result<(), Error> {
     let folder = folder.into();
     match prefix_inside(&folder, path) {

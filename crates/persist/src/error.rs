@@ -1,13 +1,15 @@
 //! The crate's error, grouped by whose fault it is.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// What can go wrong with a model file.
+use crate::shown::{brief, line, list};
+
+/// What can go wrong with a model file. It is shown on one line, whatever the file holds: see [`crate::shown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The system refused: retry, free space, or fix permissions.
-    #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// `read`, `write`, `rename` ...
         action: &'static str,
@@ -17,7 +19,6 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Saved, and every reader sees the new file; but the system could not say that a power failure would not undo it.
-    #[error("{} is saved, but may not survive a power failure: {source}", path.display())]
     Durability {
         /// The file.
         path: PathBuf,
@@ -25,7 +26,6 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file is damaged, or not what its name says.
-    #[error("{}: {place}: found {found}, expected {expected}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,6 @@ pub enum Error {
         expected: String,
     },
     /// The file is sound, but holds something that Rhyton does not read.
-    #[error("{}: {place}: {what} is not supported{advice}", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -49,7 +48,6 @@ pub enum Error {
         advice: String,
     },
     /// The file's variables are not those of the model. The first entry is the first difference.
-    #[error("{}: the file does not fit the model: {}", path.display(), mismatches.join("; "))]
     Mismatch {
         /// The file.
         path: PathBuf,
@@ -57,11 +55,36 @@ pub enum Error {
         mismatches: Vec<String>,
     },
     /// The caller asked for something that cannot be.
-    #[error("{what}; {advice}")]
     Usage {
         /// What is wrong.
         what: String,
         /// What to do.
         advice: String,
     },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = |path: &Path| line(&path.display().to_string()).into_owned();
+        let text = match self {
+            Self::Io { action, path: file, source } => format!("cannot {action} {}: {source}", path(file)),
+            Self::Durability { path: file, source } => {
+                format!("{} is saved, but may not survive a power failure: {source}", path(file))
+            }
+            Self::Format { path: file, place, found, expected } => {
+                let (place, found) = (brief(place), brief(found));
+                format!("{}: {place}: found {found}, expected {}", path(file), brief(expected))
+            }
+            Self::Unsupported { path: file, place, what, advice } => {
+                let (place, what) = (brief(place), brief(what));
+                format!("{}: {place}: {what} is not supported{}", path(file), brief(advice))
+            }
+            Self::Mismatch { path: file, mismatches } => {
+                format!("{}: the file does not fit the model: {}", path(file), list(mismatches, "; "))
+            }
+            // What is wrong may be the message of another error.
+            Self::Usage { what, advice } => format!("{}; {}", line(what), line(advice)),
+        };
+        f.write_str(&line(&text))
+    }
 }

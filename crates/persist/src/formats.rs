@@ -8,7 +8,7 @@ use crate::format::config::{self, Form};
 use crate::format::{keras_h5, keras_v3, optimizer, safetensors, saved_model, tf_checkpoint, weights_h5};
 use crate::storage::{self, Session};
 use crate::tree::{Dialect, Gap, SavedFile, Tree, WriteOptions};
-use crate::{Error, Location};
+use crate::{Error, Location, checkpoint_state};
 
 /// One row of the table.
 pub struct Format {
@@ -194,6 +194,9 @@ pub fn open(path: impl Into<Location>, format: Option<&str>) -> Result<SavedFile
             ("the beginning of the file", format!("the bytes {head:02x?}"))
         }
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::IsADirectory => {
+            if let Some(error) = of_checkpoints(&location)? {
+                return Err(error);
+            }
             ("the folder", "no saved_model.pb".into())
         }
         // Without a file under that very name the system's own message is the right one.
@@ -205,6 +208,19 @@ pub fn open(path: impl Into<Location>, format: Option<&str>) -> Result<SavedFile
         found,
         expected: format!("one of the formats {} (of a TensorFlow checkpoint, its prefix)", names()),
     })
+}
+
+/// What to say of a folder of TensorFlow checkpoints, which is no checkpoint itself; `None` for other folders.
+fn of_checkpoints(folder: &Location) -> Result<Option<Error>, Error> {
+    let Some(state) = checkpoint_state::read(folder.clone())? else { return Ok(None) };
+    let (found, expected) = match checkpoint_state::latest_checkpoint(folder.clone())? {
+        Some(newest) => ("checkpoints".into(), format!("the prefix of one; the newest is {newest}")),
+        None => {
+            let found = format!("a state file that names the checkpoint {:?}", state.model_checkpoint_path);
+            (found, "that checkpoint, or another, in it".into())
+        }
+    };
+    Ok(Some(Error::Format { path: folder.as_path().into(), place: "the folder".into(), found, expected }))
 }
 
 /// Writes a model file.

@@ -30,6 +30,8 @@ pub use checkpoint_state::latest_checkpoint;
 pub use convert::convert;
 pub use error::Error;
 pub use formats::{open, write};
+/// How text of files is shown to people.
+pub use rhyton_error::shown;
 pub use storage::Location;
 
 impl From<Error> for rhyton_error::Error {

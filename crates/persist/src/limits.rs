@@ -2,11 +2,29 @@
 //! declared size is compared with what is really stored before anything is allocated, and what cannot be compared
 //! has a limit here.
 
+// --- Packed bytes --------------------------------------------------------------------------------------------------
+
+/// Unpacked size over packed size, of what is larger than [`UNPACKED_BYTES`]. Weights pack to two thirds; deflate can pack zeros to a thousandth,
+/// which is how a small file asks for any amount of memory. Keras has the same limit.
+pub const UNPACKED_RATIO: u64 = 100;
+
+/// What may be unpacked at any ratio that deflate allows.
+pub const UNPACKED_BYTES: u64 = 32 << 20;
+
+/// Unpacked size over packed size: deflate itself cannot pass 1032.
+pub const DEFLATE_RATIO: u64 = 1_032;
+
 // --- JSON and text -------------------------------------------------------------------------------------------------
 
 /// Bytes of one JSON text (config, metadata, attribute). The largest real config met is 2 MB (a model of a thousand
-/// layers); serde_json needs some ten times the text in memory.
+/// layers).
 pub const JSON_BYTES: u64 = 64 << 20;
+
+/// Values of one JSON text, each of which needs some hundred bytes of memory. The model of a thousand layers has 100,000.
+pub const JSON_VALUES: usize = 1 << 20;
+
+/// What a JSON text may be unpacked to at any ratio: see [`UNPACKED_RATIO`].
+pub const JSON_UNPACKED_BYTES: u64 = 1 << 20;
 
 /// Models inside models, and lists inside the arguments of a call. Real ones: five. The walk over them is recursive.
 pub const MODEL_DEPTH: usize = 32;
@@ -16,11 +34,8 @@ pub const MODEL_DEPTH: usize = 32;
 /// Members of an archive. Keras writes three, and one per asset.
 pub const ZIP_MEMBERS: usize = 65_536;
 
-/// Unpacked size of one deflated member: it is unpacked into memory, which a stored member never is.
-pub const ZIP_DEFLATED_BYTES: u64 = 4 << 30;
-
-/// Unpacked size over packed size: deflate itself cannot pass 1032.
-pub const ZIP_RATIO: u64 = 1_032;
+/// Size of a deflated member that is unpacked into memory; a larger one goes to a file without a name.
+pub const ZIP_MEMORY_BYTES: u64 = 16 << 20;
 
 // --- HDF5 ----------------------------------------------------------------------------------------------------------
 
@@ -34,15 +49,15 @@ pub const HDF5_OBJECTS: usize = 1 << 20;
 /// Dimensions of an array: HDF5's own limit.
 pub const HDF5_RANK: usize = 32;
 
-/// Unpacked size over packed size of a chunked dataset: as for zip.
-pub const HDF5_RATIO: u64 = 1_032;
-
 /// Pieces of a list that was cut for HDF5's 64 KiB per attribute.
 pub const HDF5_PIECES: usize = 10_000;
 
 /// Bytes that one look at a group may read: its links, its headers, its attributes. Strings of variable length may
-/// all point at the same bytes, so that a small file could ask for any amount of memory.
-pub const HDF5_LOOK_BYTES: u64 = 256 << 20;
+/// all point at the same bytes, so that a small file could ask for any amount of memory. A look reads what it needs some times over.
+#[must_use]
+pub fn hdf5_look_bytes(file: u64) -> u64 {
+    file.saturating_mul(8).saturating_add(32 << 20).min(256 << 20)
+}
 
 // --- TensorFlow checkpoint -----------------------------------------------------------------------------------------
 
@@ -65,9 +80,12 @@ pub const SAFETENSORS_HEADER_BYTES: u64 = 100_000_000;
 
 // --- SavedModel ----------------------------------------------------------------------------------------------------
 
-/// Bytes of `keras_metadata.pb`, and of a `saved_model.pb` that is read (one of TensorFlow up to 2.4, or of no Keras model). Taken
-/// apart they need up to a hundred times as much memory. A large model's `saved_model.pb` has 10 MB.
-pub const SAVED_MODEL_BYTES: u64 = 32 << 20;
+/// Bytes of `keras_metadata.pb`, and of a `saved_model.pb` that is taken apart whole. That needs up to a hundred times as much memory. A large
+/// model's `saved_model.pb` has 10 MB.
+pub const SAVED_MODEL_DECODED_BYTES: u64 = 32 << 20;
+
+/// Bytes of a `saved_model.pb`, of which only the objects are taken apart where it is larger than that.
+pub const SAVED_MODEL_BYTES: u64 = 512 << 20;
 
 // --- Storage -------------------------------------------------------------------------------------------------------
 

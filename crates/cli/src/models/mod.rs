@@ -7,6 +7,7 @@ mod stop;
 mod train;
 
 use rhyton::datasets::arrays::{self, Source};
+use rhyton::persist::shown;
 use rhyton::plan::Caps;
 use rhyton::prelude::*;
 use rhyton::saving::checkpoint_at;
@@ -17,7 +18,7 @@ pub use predict::predict;
 pub use train::train;
 
 use crate::arguments::{self, Compile, Run, Servers};
-use crate::{Failure, print, print_json};
+use crate::{Failure, print, print_json, say};
 
 fn device(name: Option<&str>) -> Result<Device, Failure> {
     Ok(match name {
@@ -88,7 +89,7 @@ pub fn evaluate(arguments: &arguments::Evaluate, servers: &Servers) -> Result<()
             logs.0.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
         return print_json(&values.into());
     }
-    print(&format!("{logs}\n"))
+    say(&logs.to_string())
 }
 
 /// Inputs and targets, the first two of a list.
@@ -106,5 +107,5 @@ pub fn plan(arguments: &arguments::Plan, servers: &Servers) -> Result<(), Failur
     } else {
         model.plan_prediction(arguments.batch_size, &caps)?
     };
-    print(&plan.report())
+    print(&plan.report().lines().map(|line| format!("{}\n", shown::plain(line))).collect::<String>())
 }

@@ -4,7 +4,7 @@ use rhyton::datasets::{arrays, csv};
 
 use super::{data, device, model, sources};
 use crate::arguments::{self, Servers};
-use crate::{Failure, print};
+use crate::{Failure, print, say};
 
 pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), Failure> {
     let run = &arguments.run;
@@ -36,7 +36,7 @@ pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), 
     let targets = sources(&arguments.output, &names, servers);
     let typed: Vec<_> = predictions.into_iter().zip(model.output_dtypes()).collect();
     for (path, dtype, shape) in arrays::save(&targets, &names, &typed, "--output")? {
-        print(&format!("{path}: {} {shape:?}\n", dtype.name()))?;
+        say(&format!("{path}: {} {shape:?}", dtype.name()))?;
     }
     Ok(())
 }

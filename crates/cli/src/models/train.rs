@@ -10,7 +10,7 @@ use super::save::{Saver, target, without_fields};
 use super::stop::Stop;
 use super::{compile, data, device, model, pair};
 use crate::arguments::{self, Servers, Watch};
-use crate::{Failure, note, print};
+use crate::{Failure, note, say};
 
 pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Failure> {
     let (run, watch) = (&arguments.run, &arguments.watch);
@@ -120,7 +120,7 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
         return Err(error);
     }
     if !arguments.quiet {
-        print(&format!("{path}: step {steps}\n"))?;
+        say(&format!("{path}: step {steps}"))?;
     }
     trained?;
     stopped.map_or(Ok(()), |code| Err(Failure::Stopped(code)))

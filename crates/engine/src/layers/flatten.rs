@@ -63,6 +63,6 @@ impl Layer for Flatten {
         } else {
             x
         };
-        x.reshape([batch, rest.iter().product()])
+        x.reshape([batch, crate::types::elements(rest)])
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::graph::{Builder, CallContext, Integers, Layer, Shape, Tensor};
+use crate::types::elements;
 
 /// Gives each example another shape.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,8 +45,9 @@ impl Layer for Reshape {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         let shape = x.shape();
         let batch = shape.first().copied().unwrap_or(1);
-        let each: usize = shape.iter().skip(1).product();
-        let known: usize = self.target_shape.iter().filter_map(|d| usize::try_from(*d).ok()).product();
+        let each = elements(shape.get(1..).unwrap_or_default());
+        let known =
+            elements(&self.target_shape.iter().filter_map(|d| usize::try_from(*d).ok()).collect::<Vec<_>>());
         let open = each.checked_div(known).unwrap_or(0);
         let axes = self.target_shape.iter().map(|d| usize::try_from(*d).unwrap_or(open));
         x.reshape(std::iter::once(batch).chain(axes).collect::<Vec<_>>())

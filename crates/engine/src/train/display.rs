@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::history::Logs;
 use crate::Error;
+use rhyton_error::shown::plain;
 
 /// Refuses what `batch_size` and `verbose` cannot be.
 pub(super) fn check_options(batch: usize, verbose: u8) -> Result<(), Error> {
@@ -165,6 +166,7 @@ impl Display {
     }
 
     fn draw(&mut self, text: &str) {
+        let text = &plain(text);
         let mut out = std::io::stdout().lock();
         let width = text.chars().count();
         let gap = " ".repeat(self.drawn.saturating_sub(width));
@@ -176,7 +178,7 @@ impl Display {
 
     fn line(&mut self, text: &str) {
         let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{text}");
+        let _ = writeln!(out, "{}", plain(text));
         self.drawn = 0;
     }
 }

@@ -6,6 +6,7 @@ use super::model::Model;
 use crate::graph::{LayerRef, Variable};
 use crate::models::{Network, NetworkKind};
 use crate::types::Shape;
+use rhyton_error::shown::plain;
 
 impl Model {
     /// Prints the table of layers.
@@ -25,7 +26,7 @@ fn table(name: &str, network: &Network, variables: Vec<(Variable, bool)>) -> Str
     // Column ends as Keras 2 sets them: shares of the line's length.
     let (ends, width): (&[usize], usize) =
         if functional { (&[32, 53, 65, 98], 98) } else { (&[29, 55, 65], 65) };
-    let mut out = format!("Model: \"{name}\"\n{}\n", "_".repeat(width));
+    let mut out = format!("Model: \"{}\"\n{}\n", plain(name), "_".repeat(width));
     let mut heads = vec!["Layer (type)", "Output Shape", "Param #"];
     if functional {
         heads.push("Connected to");
@@ -35,10 +36,10 @@ fn table(name: &str, network: &Network, variables: Vec<(Variable, bool)>) -> Str
     if !network.is_built() {
         out += "This model has not been built: call build(), fit() or predict() first.\n";
     }
-    let shown: Vec<&LayerRef> =
+    let listed: Vec<&LayerRef> =
         if functional { network.layers.iter().collect() } else { network.real_layers().collect() };
-    for layer in shown {
-        let title = format!("{} ({})", layer.name(), layer.class_name());
+    for layer in listed {
+        let title = format!("{} ({})", plain(&layer.name()), layer.class_name());
         let params: usize = layer.variables().iter().map(|(v, _)| v.len()).sum();
         let mut cells =
             vec![wrap(&title, ends[0] - 1), vec![output_shape(network, layer)], vec![params.to_string()]];
@@ -81,7 +82,10 @@ fn connections(network: &Network, layer: &LayerRef) -> Vec<String> {
             let source = network.calls.get(*from).and_then(|c| network.layers.get(c.layer));
             let before =
                 network.calls[..*from].iter().filter(|c| c.layer == network.calls[*from].layer).count();
-            lines.push(format!("'{}[{before}][{tensor}]'", source.map(LayerRef::name).unwrap_or_default()));
+            lines.push(format!(
+                "'{}[{before}][{tensor}]'",
+                plain(&source.map(LayerRef::name).unwrap_or_default())
+            ));
         }
     }
     match lines.len() {

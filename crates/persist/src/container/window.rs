@@ -44,10 +44,15 @@ impl Window {
             .map_err(failed);
         }
         let path = location.as_path();
-        let mut file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
+        // Before it is opened: a pipe would wait for who writes into it.
+        let kind = std::fs::metadata(path).map_err(failed)?;
+        if kind.is_dir() {
             return Err(failed(std::io::ErrorKind::IsADirectory.into()));
         }
+        if !kind.is_file() {
+            return Err(failed(std::io::Error::other("this is a pipe or a device, and no file")));
+        }
+        let mut file = File::open(path).map_err(failed)?;
         let len = file.seek(SeekFrom::End(0)).map_err(failed)?;
         Ok(Self::over(Backing::File(Mutex::new(file)), path, len))
     }
@@ -87,6 +92,36 @@ impl Window {
     pub(crate) fn memory(path: Arc<Path>, bytes: Vec<u8>) -> Self {
         let len = bytes.len() as u64;
         Self { backing: Arc::new(Backing::Memory(bytes)), path, start: 0, len }
+    }
+
+    /// Bytes that were unpacked from the file at `path` into a file without a name.
+    pub(crate) fn unpacked(path: Arc<Path>, file: File, len: u64) -> Self {
+        Self { backing: Arc::new(Backing::File(Mutex::new(file))), path, start: 0, len }
+    }
+
+    /// Whether reading all of it asks nothing of a server.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match &*self.backing {
+            Backing::Remote(file) => {
+                file.lock().unwrap_or_else(PoisonError::into_inner).has(self.start, self.len)
+            }
+            Backing::File(_) | Backing::Memory(_) => true,
+        }
+    }
+
+    /// The CRC-32 of all of it.
+    pub(crate) fn crc32(&self) -> std::io::Result<u32> {
+        let mut sum = flate2::Crc::new();
+        let mut buffer = vec![0; 256 << 10];
+        let mut at = 0;
+        while at < self.len {
+            let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
+            let Some(part) = buffer.get_mut(..left.min(256 << 10)) else { break };
+            self.read_at(at, part)?;
+            sum.update(part);
+            at = at.saturating_add(part.len() as u64);
+        }
+        Ok(sum.sum())
     }
 
     /// The file that messages name.

@@ -1,15 +1,20 @@
 //! Zip archives, as Keras writes and reads them. The only file that names the crate `zip`.
 //!
-//! Members are looked up by exact name. A stored member is not read but handed out as a window of the file.
+//! Members are looked up by exact name. A stored member is handed out as a window of the file, after its checksum was compared; where its bytes are
+//! on a server and were not fetched (a look, and no load), that is left out.
+//!
+//! The directory and the headers before the members must agree, so that every program sees the same archive.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
+use super::json;
 use super::window::Window;
 use crate::tree::ByteSource as _;
 use crate::{Error, limits};
@@ -48,7 +53,23 @@ struct Member {
     stored: bool,
     packed: u64,
     size: u64,
+    crc32: u32,
 }
+
+impl Member {
+    /// What a member of this size would be that is too small on the disk for it.
+    fn bomb(&self, floor: u64) -> Option<(String, String)> {
+        let most = self.packed.saturating_mul(limits::UNPACKED_RATIO).max(floor);
+        (self.size > most).then(|| {
+            let found = format!("{} bytes packed into {}", self.size, self.packed);
+            (found, format!("{most} at most; pack it with `store`, as Keras does"))
+        })
+    }
+}
+
+/// Bytes of the last record of an archive, without the comment that may follow.
+const END: u64 = 22;
+const END_MAGIC: &[u8] = b"PK\x05\x06";
 
 /// An archive whose directory was read and checked.
 pub(crate) struct Archive {
@@ -74,6 +95,7 @@ impl Archive {
                 &format!("{} at most", limits::ZIP_MEMBERS),
             ));
         }
+        check_end(&window, archive.comment(), archive.offset())?;
         if archive.has_duplicate_names() {
             return Err(format_error(&path, "zip directory", "two members of one name", "one of each name"));
         }
@@ -85,6 +107,8 @@ impl Archive {
                 "bytes of their own for each",
             ));
         }
+        // Some programs go by the directory, some by what stands before each member.
+        archive.validate_header_consistency().map_err(damaged)?;
         let mut members = BTreeMap::new();
         for index in 0..archive.len() {
             let entry = archive.by_index_data(index).map_err(damaged)?;
@@ -112,12 +136,13 @@ impl Archive {
                 });
             }
             let (packed, size) = (entry.compressed_size(), entry.size());
-            let most = if stored { packed } else { packed.saturating_mul(limits::ZIP_RATIO) };
+            let most = if stored { packed } else { packed.saturating_mul(limits::DEFLATE_RATIO) };
             if size > most || packed > window.size() || (stored && size != packed) {
                 let found = format!("{size} bytes out of {packed} stored");
                 return Err(format_error(&path, &name, &found, &format!("at most {most}")));
             }
-            let double = members.insert(name.clone(), Member { index, stored, packed, size });
+            let member = Member { index, stored, packed, size, crc32: entry.crc32() };
+            let double = members.insert(name.clone(), member);
             if double.is_some() {
                 return Err(format_error(&path, &name, "two members of one name", "one of each name"));
             }
@@ -135,27 +160,48 @@ impl Archive {
             let file = self.archive.by_index_raw(member.index).map_err(damaged)?;
             let part = file.data_start().and_then(|start| self.window.slice(start, member.packed));
             let outside = || format_error(&path, name, "a member outside the file", "one inside");
-            return part.ok_or_else(outside).map(Some);
+            let part = part.ok_or_else(outside)?;
+            if part.is_at_hand() {
+                let found = part.crc32().map_err(|source| part.failed(source))?;
+                if found != member.crc32 {
+                    let expected = format!("{:08x}, as the archive says; the file is damaged", member.crc32);
+                    let found = format!("bytes whose CRC-32 is {found:08x}");
+                    return Err(format_error(&path, name, &found, &expected));
+                }
+            }
+            return Ok(Some(part));
         }
-        if member.size > limits::ZIP_DEFLATED_BYTES {
-            return Err(Error::Unsupported {
-                path: path.to_path_buf(),
-                place: name.into(),
-                what: format!("a packed member of {} bytes", member.size),
-                advice: "; pack it with `store`, as Keras does".into(),
-            });
+        if let Some((found, expected)) = member.bomb(limits::UNPACKED_BYTES) {
+            return Err(format_error(&path, name, &found, &expected));
         }
-        let file = self.archive.by_index(member.index).map_err(damaged)?;
+        let packed = self.archive.by_index(member.index).map_err(damaged)?;
+        // One more than declared, so that a longer stream is seen. The crate compares the checksum at the end of the stream.
+        let mut packed = packed.take(member.size.saturating_add(1));
+        let failed = |e: std::io::Error| format_error(&path, name, &e.to_string(), "a sound member");
         let mut bytes = Vec::new();
-        // One more than declared, so that a longer stream is seen. The buffer grows with what really comes.
-        file.take(member.size.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|e| format_error(&path, name, &e.to_string(), "a sound member"))?;
-        if bytes.len() as u64 != member.size {
-            let found = format!("{} bytes or more", bytes.len());
+        packed.by_ref().take(limits::ZIP_MEMORY_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+        let mut size = bytes.len() as u64;
+        let window = if size < limits::ZIP_MEMORY_BYTES {
+            Window::memory(path.clone(), bytes)
+        } else {
+            let here = |source| Error::Io { action: "unpack", path: path.to_path_buf(), source };
+            let mut file = tempfile::tempfile().map_err(here)?;
+            file.write_all(&bytes).map_err(here)?;
+            drop(bytes);
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                let n = packed.read(&mut buffer).map_err(failed)?;
+                let Some(part) = buffer.get(..n).filter(|part| !part.is_empty()) else { break };
+                file.write_all(part).map_err(here)?;
+                size = size.saturating_add(n as u64);
+            }
+            Window::unpacked(path.clone(), file, size)
+        };
+        if size != member.size {
+            let found = format!("{size} bytes or more");
             return Err(format_error(&path, name, &found, &format!("the declared {}", member.size)));
         }
-        Ok(Some(Window::memory(path.clone(), bytes)))
+        Ok(Some(window))
     }
 
     /// Names of all members below a folder.
@@ -164,17 +210,44 @@ impl Archive {
         files.cloned().collect()
     }
 
-    /// A member as text, for JSON.
-    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Error> {
+    /// The value of a member that is JSON; `None` where there is none of that name.
+    pub(crate) fn json(&mut self, name: &str) -> Result<Option<Value>, Error> {
         let path = self.window.path().clone();
-        let Some(window) = self.member(name)? else { return Ok(None) };
-        if window.size() > limits::JSON_BYTES {
-            let found = format!("{} bytes of text", window.size());
+        let Some(member) = self.members.get(name) else { return Ok(None) };
+        if let Some((found, expected)) = member.bomb(limits::JSON_UNPACKED_BYTES) {
+            return Err(format_error(&path, name, &found, &expected));
+        }
+        if member.size > limits::JSON_BYTES {
+            let found = format!("{} bytes of text", member.size);
             return Err(format_error(&path, name, &found, &format!("{} at most", limits::JSON_BYTES)));
         }
-        let text = String::from_utf8(window.read()?);
-        text.map(Some).map_err(|e| format_error(&path, name, &e.to_string(), "UTF-8"))
+        let Some(window) = self.member(name)? else { return Ok(None) };
+        json::parse(&path, name, &window.read()?).map(Some)
     }
+}
+
+/// Refuses what lets two programs see two archives in one file: something before it or after it, and a comment that looks like its end.
+fn check_end(window: &Window, comment: &[u8], offset: u64) -> Result<(), Error> {
+    let bad = |found: &str| format_error(window.path(), "the end of the archive", found, "the archive alone");
+    if offset != 0 {
+        return Err(bad("an archive behind other bytes"));
+    }
+    let mut end = [0; END as usize];
+    let at = window.size().checked_sub(END.saturating_add(comment.len() as u64));
+    let Some(at) = at.filter(|at| window.read_at(*at, &mut end).is_ok() && end.starts_with(END_MAGIC)) else {
+        return Err(bad("bytes behind it"));
+    };
+    let [.., s0, s1, s2, s3, o0, o1, o2, o3, _, _] = end;
+    let (size, start) = (u32::from_le_bytes([s0, s1, s2, s3]), u32::from_le_bytes([o0, o1, o2, o3]));
+    // Numbers that are too large for it are in records of their own, between the directory and this one.
+    let elsewhere = size == u32::MAX || start == u32::MAX;
+    if !elsewhere && u64::from(start).saturating_add(size.into()) != at {
+        return Err(bad("a directory that does not end where the archive does"));
+    }
+    if comment.windows(END_MAGIC.len()).any(|part| part == END_MAGIC) {
+        return Err(bad("a second end in its comment"));
+    }
+    Ok(())
 }
 
 fn check_name(path: &Path, name: &str) -> Result<(), Error> {

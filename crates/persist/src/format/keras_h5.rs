@@ -4,6 +4,7 @@
 //! by order, of layers with weights and of their weights. Optimizer state is in `optimizer_weights`. What Keras has no
 //! place for is in the attribute `resume` of a group `rhyton`, which Keras ignores.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
     let file = Hdf5::open(Window::open(location)?)?;
     let resume = resume::read(&file)?;
     let Some(model_config) = file.text("", "model_config")? else {
-        let version = file.text("", "keras_version")?;
+        let version = config::check_version(path, "the root", file.text("", "keras_version")?)?;
         let dialect = version.as_deref().and_then(config::dialect_of_version);
         let weights = Box::new(Weights { file, group: "", model: None, optimizer_config: None, dialect });
         return Ok(SavedFile {
@@ -56,6 +57,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         Some(version) => Some(version),
         None => file.text("model_weights", "keras_version")?,
     };
+    let version = config::check_version(path, "the root", version)?;
     let json = resume::json(&file, "attribute model_config", &model_config)?;
     let dialect = version.as_deref().and_then(config::dialect_of_version);
     let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(&json));
@@ -238,8 +240,16 @@ impl Weights {
         let names =
             names.ok_or_else(|| self.error(group, "no attribute weight_names", "the names of its arrays"))?;
         let mut out = Vec::new();
+        let mut seen = HashSet::new();
         for name in names {
             let path = format!("{group}/{name}");
+            if !seen.insert(name.clone()) {
+                return Err(self.error(
+                    group,
+                    &format!("the array {name} twice in weight_names"),
+                    "each once",
+                ));
+            }
             let array = self.file.array(&path)?.ok_or_else(|| self.error(&path, "nothing", "an array"))?;
             let trainable = true;
             let variable = Variable {

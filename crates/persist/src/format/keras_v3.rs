@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::config::{self, Context, Form};
 use super::{resume, weights_h5};
 use crate::container::hdf5::{Hdf5, Node};
+use crate::container::json;
 use crate::container::window::Window;
 use crate::container::zip::{Archive, Writer};
 use crate::tree::{
@@ -40,13 +41,9 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
         found: found.into(),
         expected: expected.into(),
     };
-    let mut parsed = |name: &str| -> Result<Option<Value>, Error> {
-        let Some(text) = archive.text(name)? else { return Ok(None) };
-        serde_json::from_str(&text).map(Some).map_err(|e| error(name, &e.to_string(), "JSON"))
-    };
     // Keras reads files without it, and an empty one.
-    let metadata = parsed(METADATA)?.unwrap_or_default();
-    let json = parsed(CONFIG)?.ok_or_else(|| error(CONFIG, "no such member", "the architecture"))?;
+    let metadata = archive.json(METADATA)?.unwrap_or_default();
+    let json = archive.json(CONFIG)?.ok_or_else(|| error(CONFIG, "no such member", "the architecture"))?;
     let weights = archive.member(WEIGHTS)?.ok_or_else(|| error(WEIGHTS, "no such member", "the weights"))?;
     let mut assets = Vec::new();
     for name in archive.below(ASSETS) {
@@ -68,16 +65,15 @@ fn read_folder(location: &Location) -> Result<SavedFile, Error> {
     let parsed = |name: &str| -> Result<Value, Error> {
         let member = location.join(name);
         let file = Window::open(&member)?;
-        let error = |found: &str, expected: &str| Error::Format {
-            path: member.as_path().into(),
-            place: "the whole".into(),
-            found: found.into(),
-            expected: expected.into(),
-        };
         if file.size() > limits::JSON_BYTES {
-            return Err(error(&format!("{} bytes of text", file.size()), "a smaller file"));
+            return Err(Error::Format {
+                path: member.as_path().into(),
+                place: "the whole".into(),
+                found: format!("{} bytes of text", file.size()),
+                expected: format!("{} at most", limits::JSON_BYTES),
+            });
         }
-        serde_json::from_slice(&file.read()?).map_err(|e| error(&e.to_string(), "JSON"))
+        json::parse(member.as_path(), "the whole", &file.read()?)
     };
     let metadata = if location.join(METADATA).is_file() { parsed(METADATA)? } else { Value::Null };
     let mut assets = Vec::new();
@@ -124,7 +120,7 @@ fn of_parts(
     weights: Window,
     assets: Vec<Asset>,
 ) -> Result<SavedFile, Error> {
-    let version = metadata.get("keras_version").and_then(Value::as_str).map(str::to_owned);
+    let version = config::keras_version(path, METADATA, metadata)?;
     let dialect = version.as_deref().and_then(config::dialect_of_version);
     let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(json));
     let context = Context::new(path, dialect, Form::Keras);

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use crate::Error;
 use crate::container::hdf5::{Attribute, Hdf5, Node};
+use crate::container::json;
 use crate::tree::Tree;
-use crate::{Error, limits};
 
 const GROUP: &str = "rhyton";
 const ATTRIBUTE: &str = "resume";
@@ -24,17 +25,5 @@ pub(crate) fn read(file: &Hdf5) -> Result<Option<Value>, Error> {
 
 /// Parses the JSON of an attribute.
 pub(crate) fn json(file: &Hdf5, place: &str, text: &str) -> Result<Value, Error> {
-    let error = |found: String, expected: String| Error::Format {
-        path: file.path().into(),
-        place: place.into(),
-        found,
-        expected,
-    };
-    if text.len() as u64 > limits::JSON_BYTES {
-        return Err(error(
-            format!("{} bytes of text", text.len()),
-            format!("{} at most", limits::JSON_BYTES),
-        ));
-    }
-    serde_json::from_str(text).map_err(|e| error(e.to_string(), "JSON".into()))
+    json::parse(file.path(), place, text.as_bytes())
 }

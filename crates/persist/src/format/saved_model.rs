@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use self::objects::Objects;
 use super::config::{self, Context, Form};
 use super::tf_checkpoint::{self, Checkpoint};
 use crate::container::window::Window;
@@ -85,9 +86,10 @@ struct Description {
 
 fn describe(folder: &Location) -> Result<Description, Error> {
     let file = folder.join(METADATA);
-    let found = match bytes(&file)? {
-        Some(bytes) => metadata::read(file.as_path(), &bytes)?,
-        None => objects::metadata(folder)?,
+    let objects = Objects::read(folder)?;
+    let found = match bytes(&file, limits::SAVED_MODEL_DECODED_BYTES)? {
+        Some(bytes) => metadata::read(file.as_path(), &bytes, &objects)?,
+        None => objects.metadata()?,
     };
     let context = Context::new(folder.as_path(), Dialect::TfKeras, Form::H5);
     let model = config::read_model(&context, &found.model)?;
@@ -95,19 +97,19 @@ fn describe(folder: &Location) -> Result<Description, Error> {
     Ok(Description { version: found.version, model: Some(model), compile })
 }
 
-/// A file of the directory; `None` where it is not there.
-fn bytes(location: &Location) -> Result<Option<Vec<u8>>, Error> {
+/// A file of the directory, of so many bytes at most; `None` where it is not there.
+fn bytes(location: &Location, most: u64) -> Result<Option<Vec<u8>>, Error> {
     let file = match Window::open(location) {
         Ok(file) => file,
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
         Err(other) => return Err(other),
     };
-    if file.size() > limits::SAVED_MODEL_BYTES {
+    if file.size() > most {
         return Err(Error::Format {
             path: location.as_path().into(),
             place: "the whole".into(),
-            found: format!("more than {} bytes", limits::SAVED_MODEL_BYTES),
-            expected: "a smaller file".into(),
+            found: format!("{} bytes", file.size()),
+            expected: format!("{most} at most"),
         });
     }
     file.read().map(Some)

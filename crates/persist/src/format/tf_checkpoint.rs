@@ -20,6 +20,7 @@ mod write;
 use serde_json::Value;
 
 use crate::container::bundle::{self, Bundle, data_type};
+use crate::container::json;
 use crate::container::sstable;
 use crate::container::window::Window;
 use crate::tree::{DType, Dialect, SavedFile, Tree, WriteOptions};
@@ -78,20 +79,10 @@ pub(super) fn open(prefix: &Location) -> Result<(Checkpoint, Option<Value>), Err
         None => None,
     };
     let resume = match bundle.string(RESUME, limits::JSON_BYTES)? {
-        Some(text) => Some(resume(&bundle, &text)?),
+        Some(text) => Some(json::parse(bundle.path(), &format!("tensor {RESUME}"), &text)?),
         None => None,
     };
     Ok((Checkpoint { bundle, graph }, resume))
-}
-
-fn resume(bundle: &Bundle, text: &[u8]) -> Result<Value, Error> {
-    let bad = |found: String| Error::Format {
-        path: bundle.path().into(),
-        place: format!("tensor {RESUME}"),
-        found,
-        expected: "JSON".into(),
-    };
-    serde_json::from_slice(text).map_err(|e| bad(e.to_string()))
 }
 
 /// Writes a checkpoint and then the state file `checkpoint` beside it.

@@ -25,6 +25,18 @@ pub(crate) const NAME: &str = "weights-h5";
 /// Opens a `.weights.h5`.
 pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
     let file = Hdf5::open(Window::open(location)?)?;
+    // A whole model in the other layout, which lost what says so.
+    if file.text("", "model_config")?.is_none()
+        && file.has_group("model_weights")?
+        && !file.has_group("layers")?
+    {
+        return Err(Error::Format {
+            path: location.as_path().into(),
+            place: "the root".into(),
+            found: "a group model_weights without an attribute model_config".into(),
+            expected: "the architecture in that attribute".into(),
+        });
+    }
     let resume = resume::read(&file)?;
     Ok(SavedFile {
         format: NAME,

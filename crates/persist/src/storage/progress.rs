@@ -24,7 +24,7 @@ impl Meter {
                     bar.set_style(style.progress_chars("=> "));
                 }
                 bar.set_prefix(action);
-                bar.set_message(name.to_owned());
+                bar.set_message(crate::shown::brief(name).into_owned());
                 bar
             });
             Self { bar }
@@ -60,7 +60,7 @@ impl Meter {
 pub(crate) fn notice(text: &str) {
     #[cfg(feature = "progress")]
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        eprintln!("{text}");
+        eprintln!("{}", crate::shown::line(text));
     }
 }
 

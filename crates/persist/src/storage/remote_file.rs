@@ -63,6 +63,11 @@ impl RemoteFile {
         self.size
     }
 
+    /// Whether a range is here.
+    pub(crate) fn has(&self, offset: u64, len: u64) -> bool {
+        offset.checked_add(len).is_some_and(|end| self.have.missing(offset, end).is_none())
+    }
+
     /// Fetches all that is not here yet.
     pub(crate) fn fetch_all(&mut self) -> io::Result<()> {
         self.fetch(0, self.size, true)

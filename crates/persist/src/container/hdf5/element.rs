@@ -44,6 +44,11 @@ pub(super) fn from_stored(datatype: &Datatype) -> Option<(DType, bool)> {
     }
 }
 
+/// Whether a type is that of strings, of fixed or of variable length.
+pub(super) fn is_text(datatype: &Datatype) -> bool {
+    matches!(datatype, Datatype::String { .. } | Datatype::VariableLength { is_string: true, .. })
+}
+
 fn big(order: &DatatypeByteOrder) -> Option<bool> {
     match order {
         DatatypeByteOrder::LittleEndian => Some(false),

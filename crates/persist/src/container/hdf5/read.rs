@@ -1,6 +1,6 @@
 //! Reading.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -51,6 +51,14 @@ struct Inner {
     /// Also what makes one caller at a time spend the budget.
     groups: Mutex<HashMap<String, Arc<Looked>>>,
     objects: AtomicUsize,
+    /// Bytes that the arrays say they have in the file, by their paths.
+    claimed: Mutex<Claimed>,
+}
+
+#[derive(Default)]
+struct Claimed {
+    paths: HashSet<String>,
+    bytes: u64,
 }
 
 /// An open file. Groups are looked at when asked for, arrays read when asked for.
@@ -75,11 +83,11 @@ pub(crate) struct Array {
 impl Hdf5 {
     /// Opens a file; reads its first block only.
     pub(crate) fn open(window: Window) -> Result<Self, Error> {
-        let left = Arc::new(AtomicU64::new(limits::HDF5_LOOK_BYTES));
+        let left = Arc::new(AtomicU64::new(limits::hdf5_look_bytes(window.size())));
         let source = Budgeted { window: window.clone(), left: left.clone() };
         let file = guard(window.path(), "/", || File::from_source(source))?;
-        let (groups, objects) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { inner: Arc::new(Inner { window, file, left, groups, objects }) })
+        let (groups, objects, claimed) = (Mutex::default(), AtomicUsize::new(0), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { window, file, left, groups, objects, claimed }) })
     }
 
     /// The file that messages name.
@@ -136,6 +144,10 @@ impl Hdf5 {
             // What Keras writes for an empty list: float64 of shape (0,).
             Some(AttrValue::F64Array(values)) if values.is_empty() => Ok(Some(Vec::new())),
             Some(value) => match value.as_strings() {
+                // The crate puts this character in the place of bytes that are no UTF-8.
+                Some(strings) if strings.iter().any(|s| s.contains('\u{fffd}')) => {
+                    Err(self.error(&place(), "a string in no UTF-8", "UTF-8"))
+                }
                 Some(strings) => Ok(Some(strings.to_vec())),
                 None => Err(self.error(&place(), value.type_name(), "a string")),
             },
@@ -153,7 +165,7 @@ impl Hdf5 {
         let Some(dataset) = looked.datasets.get(name) else { return Ok(None) };
         // Held while the budget is spent.
         let _one = self.inner.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        self.inner.left.store(limits::HDF5_LOOK_BYTES, Ordering::Relaxed);
+        self.inner.left.store(limits::hdf5_look_bytes(self.inner.window.size()), Ordering::Relaxed);
         self.checked(path, dataset).map(Some)
     }
 
@@ -190,6 +202,7 @@ impl Hdf5 {
         let layout = guard(file, path, || dataset.layout())?;
         let value: Bytes = match layout {
             Layout::Contiguous { address: Some(address), size } if size == bytes => {
+                self.claim(path, bytes)?;
                 let window = self.inner.window.slice(address, bytes);
                 let window =
                     window.ok_or_else(|| too_short(self.inner.window.size().saturating_sub(address)))?;
@@ -223,6 +236,20 @@ impl Hdf5 {
     fn deferred(&self, path: &str, dataset: &Dataset, len: u64, big_endian: bool, dtype: DType) -> Bytes {
         let raw = Deferred { file: self.inner.clone(), path: path.into(), dataset: dataset.clone(), len };
         if big_endian { Arc::new(Swapped { bytes: raw, width: dtype.size() }) } else { Arc::new(raw) }
+    }
+
+    /// Refuses arrays that have more bytes together than the file: a small one could ask for any amount of memory, by arrays that share their bytes.
+    fn claim(&self, path: &str, bytes: u64) -> Result<(), Error> {
+        let mut claimed = self.inner.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        if claimed.paths.insert(path.into()) {
+            claimed.bytes = claimed.bytes.saturating_add(bytes);
+        }
+        if claimed.bytes > self.inner.window.size() {
+            let found = format!("arrays that share bytes, {} with this one", claimed.bytes);
+            let expected = format!("bytes of its own for each, in a file of {}", self.inner.window.size());
+            return Err(self.error(&format!("array /{path}"), &found, &expected));
+        }
+        Ok(())
     }
 
     /// Refuses a chunked array whose chunks could not hold what its shape says.
@@ -262,8 +289,16 @@ impl Hdf5 {
             let found = format!("{} chunks stored", stored.len());
             return Err(damaged(&found, &format!("{chunks} for the shape {shape:?}")));
         }
+        let total = stored.iter().fold(0, |n: u64, chunk| n.saturating_add(chunk.storage_size));
+        self.claim(path, total)?;
+        let whole = unpacked.saturating_mul(chunks);
+        let most = total.saturating_mul(limits::UNPACKED_RATIO).max(limits::UNPACKED_BYTES);
+        if whole > most && !filters.is_empty() {
+            let found = format!("{whole} bytes packed into {total}");
+            return Err(damaged(&found, &format!("{most} at most; write the array without compression")));
+        }
         for chunk in stored {
-            let most = if filters.is_empty() { 1 } else { limits::HDF5_RATIO };
+            let most = if filters.is_empty() { 1 } else { limits::DEFLATE_RATIO };
             let inside =
                 chunk.address.checked_add(chunk.storage_size).is_some_and(|e| e <= self.inner.window.size());
             if !inside || unpacked > chunk.storage_size.saturating_mul(most) {
@@ -306,11 +341,19 @@ impl Hdf5 {
             return Ok(Some(looked.clone()));
         }
         let Some(group) = group() else { return Ok(None) };
-        self.inner.left.store(limits::HDF5_LOOK_BYTES, Ordering::Relaxed);
+        self.inner.left.store(limits::hdf5_look_bytes(self.inner.window.size()), Ordering::Relaxed);
         let file = self.inner.window.path();
         let attributes = guard(file, path, || group.attrs())?;
         let all = guard(file, path, || group.attr_datatypes())?;
-        let unreadable = all.into_keys().filter(|name| !attributes.contains_key(name)).collect();
+        let mut unreadable = Vec::new();
+        for (name, datatype) in all.into_iter().filter(|(name, _)| !attributes.contains_key(name)) {
+            // All texts are Keras', or of who damaged them.
+            if element::is_text(&datatype) {
+                let place = format!("attribute {name} of group /{path}");
+                return Err(self.error(&place, "a string that cannot be decoded", "a string"));
+            }
+            unreadable.push(name);
+        }
         let looked = Looked {
             attributes,
             unreadable,
@@ -318,7 +361,9 @@ impl Hdf5 {
             datasets: guard(file, path, || group.iter_datasets().map(Iterator::collect))?,
         };
         // Names are joined into paths: one that is none would lead back, or elsewhere.
-        let odd = |name: &&String| matches!(name.as_str(), "" | "." | "..") || name.contains('/');
+        let odd = |name: &&String| {
+            matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\u{fffd}', '\0'])
+        };
         if let Some(name) = looked.groups.keys().chain(looked.datasets.keys()).find(odd) {
             return Err(self.error(&format!("group /{path}"), &format!("the name {name:?}"), "a name"));
         }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics;
 use super::objects::{self, Role};
-use super::{Context, Form, as_found, identity};
+use super::{Context, Form, as_found, identity, kinds};
 use crate::Error;
 use crate::format::naming::snake_case;
 use crate::format::optimizer;
@@ -80,6 +80,7 @@ pub(crate) fn read_compile(
         return Ok(None);
     }
     let map = cx.map(place, value)?;
+    kinds::check_compile(cx, place, map)?;
     let optimizer = map.get("optimizer_config").or_else(|| map.get("optimizer"));
     let Some(optimizer) = optimizer.filter(|o| !o.is_null()) else { return Ok(None) };
     // The one class whose default learning rate differs between the libraries.

@@ -11,6 +11,7 @@ mod compile;
 mod dialects;
 mod ends;
 mod identity;
+mod kinds;
 mod layer;
 mod metrics;
 mod model;
@@ -89,6 +90,47 @@ impl Context<'_> {
     fn text<'v>(&self, place: &str, map: &'v Map<String, Value>, key: &str) -> Result<&'v str, Error> {
         let value = map.get(key).ok_or_else(|| self.error(place, &format!("no `{key}`"), "a string"))?;
         value.as_str().ok_or_else(|| self.error(&format!("{place}.{key}"), kind_of(value), "a string"))
+    }
+}
+
+/// The version of Keras in what a file says of itself; `None` where it says none.
+pub(crate) fn keras_version(path: &Path, place: &str, metadata: &Value) -> Result<Option<String>, Error> {
+    let bad = |place: String, value: &Value, expected: &str| Error::Format {
+        path: path.into(),
+        place,
+        found: kind_of(value).into(),
+        expected: expected.into(),
+    };
+    match metadata {
+        Value::Null => Ok(None),
+        Value::Object(map) => match map.get("keras_version") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(version)) => check_version(path, place, Some(version.clone())),
+            Some(other) => Err(bad(format!("{place}, keras_version"), other, "a string")),
+        },
+        other => Err(bad(place.into(), other, "an object")),
+    }
+}
+
+/// Checks that a version is one: `3.15.1`, `2.4.3-tf`.
+pub(crate) fn check_version(
+    path: &Path,
+    place: &str,
+    version: Option<String>,
+) -> Result<Option<String>, Error> {
+    let number = |part: Option<&str>| part.is_some_and(|p| p.starts_with(|c: char| c.is_ascii_digit()));
+    let is_one = |version: &str| {
+        let mut parts = version.trim().split('.');
+        number(parts.next()) && number(parts.next())
+    };
+    match version {
+        Some(version) if !is_one(&version) => Err(Error::Format {
+            path: path.into(),
+            place: format!("{place}, keras_version"),
+            found: format!("{version:?}"),
+            expected: "a version, such as `3.15.1`".into(),
+        }),
+        version => Ok(version),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The architecture of a model.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 
 use super::objects::{self, Role};
-use super::{Context, Form, as_found, calls, ends, identity, layer, ops};
+use super::{Context, Form, as_found, calls, ends, identity, kinds, layer, ops};
 use crate::tree::{Dialect, Found, LayerConfig, ModelConfig, ModelKind, TensorRef};
 use crate::{Error, limits};
 
@@ -80,8 +82,14 @@ fn read(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Result<Mo
         }
         model.layers.push(read_layer(cx, &place, value, depth)?);
     }
+    let mut names = HashSet::new();
+    if let Some(double) = model.layers.iter().find(|layer| !names.insert(layer.name.as_str())) {
+        let found = format!("two layers called `{}`", double.name);
+        return Err(cx.error(&format!("{place}.config.layers"), &found, "a name of its own for each"));
+    }
     for key in ["trainable", "dtype", "build_input_shape"] {
         if let Some(value) = rest.get(key).filter(|v| !v.is_null()) {
+            kinds::check_key(cx, &format!("{place}.config"), "Model", key, value)?;
             let place = format!("{place}.config.{key}");
             model.config.insert(key.into(), objects::canonical(cx, &place, Role::of(key), value)?);
         }
@@ -145,11 +153,11 @@ fn count_from_zero(dialect: Dialect, model: &mut ModelConfig) {
 
 /// Every reference must lead to a call that is there.
 fn check_references(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Result<(), Error> {
-    let known = |tensor: &TensorRef| {
-        model.layers.iter().any(|l| {
-            l.name == tensor.layer && (l.class_name == "InputLayer" || tensor.node < l.calls.len().max(1))
-        })
-    };
+    let calls =
+        |l: &LayerConfig| if l.class_name == "InputLayer" { usize::MAX } else { l.calls.len().max(1) };
+    let layers: HashMap<&str, usize> = model.layers.iter().map(|l| (l.name.as_str(), calls(l))).collect();
+    let known =
+        |tensor: &TensorRef| layers.get(tensor.layer.as_str()).is_some_and(|calls| tensor.node < *calls);
     let mut bad = None;
     for layer in &model.layers {
         for call in &layer.calls {
@@ -166,12 +174,62 @@ fn check_references(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Resul
         }
     }
     match bad {
-        None => Ok(()),
+        None => check_order(cx, place, model),
         Some((place, tensor)) => {
             let found = format!("a tensor of call {} of `{}`", tensor.node, tensor.layer);
             Err(cx.error(&place, &found, "a call of one of the model's layers"))
         }
     }
+}
+
+/// The calls of a model must have an order: a call that waits for itself has no value.
+fn check_order(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Result<(), Error> {
+    // Calls by their number, those of a layer one after the other.
+    let mut first = HashMap::new();
+    let mut owners = Vec::new();
+    for layer in &model.layers {
+        first.insert(layer.name.as_str(), owners.len());
+        owners.extend(std::iter::repeat_n(layer.name.as_str(), layer.calls.len().max(1)));
+    }
+    let mut waits = vec![0usize; owners.len()];
+    let mut next: Vec<Vec<usize>> = vec![Vec::new(); owners.len()];
+    for layer in model.layers.iter().filter(|l| l.class_name != "InputLayer") {
+        let Some(start) = first.get(layer.name.as_str()) else { continue };
+        for (i, call) in layer.calls.iter().enumerate() {
+            calls::visit(&mut call.clone(), &mut |tensor| {
+                let from = first.get(tensor.layer.as_str()).and_then(|first| first.checked_add(tensor.node));
+                // Who counts the calls of an input means its only one.
+                let input = from.is_none_or(|from| owners.get(from) != Some(&tensor.layer.as_str()));
+                if let (Some(from), false) = (from, input) {
+                    if let Some(list) = next.get_mut(from) {
+                        list.push(start + i);
+                    }
+                    if let Some(n) = waits.get_mut(start + i) {
+                        *n += 1;
+                    }
+                }
+            });
+        }
+    }
+    let mut ready: Vec<usize> = (0..owners.len()).filter(|i| waits.get(*i) == Some(&0)).collect();
+    let mut done = 0;
+    while let Some(call) = ready.pop() {
+        done += 1;
+        for later in next.get_mut(call).map(std::mem::take).unwrap_or_default() {
+            if let Some(n) = waits.get_mut(later) {
+                *n -= 1;
+                if *n == 0 {
+                    ready.push(later);
+                }
+            }
+        }
+    }
+    if done == owners.len() {
+        return Ok(());
+    }
+    let stuck = waits.iter().position(|n| *n > 0).and_then(|i| owners.get(i)).unwrap_or(&"");
+    let place = format!("{place}, layer `{stuck}`");
+    Err(cx.error(&place, "a call whose inputs wait for its own output", "calls in an order"))
 }
 
 /// The input layer that older files of Sequential models leave out.
@@ -203,11 +261,13 @@ fn implied_input(cx: &Context<'_>, place: &str, first: &Value) -> Result<Option<
         "sparse": false,
         "name": name,
     });
+    let config = config.as_object().cloned().unwrap_or_default();
+    kinds::check(cx, &format!("{place} (InputLayer)"), "InputLayer", &config, 0)?;
     Ok(Some(LayerConfig {
         class_name: "InputLayer".into(),
         module: Some("keras.layers".into()),
         name,
-        config: config.as_object().cloned().unwrap_or_default(),
+        config,
         ..LayerConfig::default()
     }))
 }
@@ -226,6 +286,9 @@ fn read_layer(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Res
         Some(_) => identity::Identity { class: class.to_owned(), registered: Some(class.to_owned()) },
         None => identity::of(Role::Layer, class, map),
     };
+    if registered.is_none() {
+        kinds::check_build(cx, place, map.get("build_config"))?;
+    }
     let mut build_config = map.get("build_config").filter(|b| b.is_object()).cloned();
     if registered.is_none() && is_model(&class, config) {
         let model = read(cx, place, value, depth + 1)?;
@@ -256,6 +319,9 @@ fn read_layer(cx: &Context<'_>, place: &str, value: &Value, depth: usize) -> Res
     };
     let name = own_name.ok_or_else(|| cx.error(&place, "a layer without a name", "`name`"))?.to_owned();
     config.insert("name".into(), name.as_str().into());
+    if registered.is_none() {
+        kinds::check(cx, &place, &class, &config, 0)?;
+    }
     if class == "MultiHeadAttention" && cx.dialect == Dialect::TfKeras {
         build_config = layer::attention_shapes(&config).or(build_config);
         for key in ["query_shape", "key_shape", "value_shape"] {

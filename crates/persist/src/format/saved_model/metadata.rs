@@ -1,22 +1,33 @@
 //! `keras_metadata.pb`: the JSON of every Keras object, by its path of edges from the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use prost::Message;
 use serde_json::{Map, Value, json};
 
 use super::Metadata;
+use super::objects::Objects;
 use crate::Error;
+use crate::container::json;
 use crate::container::protobuf::SavedMetadata;
+use crate::format::config;
 
 /// Path of the model.
 pub(super) const ROOT: &str = "root";
 
-/// Reads the file.
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Metadata, Error> {
+/// Reads the file beside a `saved_model.pb` with these objects.
+pub(super) fn read(path: &Path, bytes: &[u8], objects: &Objects) -> Result<Metadata, Error> {
     let decoded = SavedMetadata::decode(bytes)
         .map_err(|e| bad(path, "the whole", &e.to_string(), "serialized metadata of Keras objects"))?;
+    let mut seen = BTreeSet::new();
+    for node in &decoded.nodes {
+        objects.check(path, node)?;
+        if !seen.insert(node.node_id) {
+            let place = format!("the metadata of `{}`", node.node_path);
+            return Err(bad(path, &place, &format!("object {} twice", node.node_id), "each object once"));
+        }
+    }
     let nodes = decoded.nodes.into_iter().map(|node| (node.node_path, node.metadata));
     of_objects(path, nodes.collect())
 }
@@ -26,8 +37,7 @@ pub(super) fn of_objects(path: &Path, objects: Vec<(String, String)>) -> Result<
     let mut root = None;
     let mut layers = Layers::default();
     for (place, text) in objects {
-        let json: Value =
-            serde_json::from_str(&text).map_err(|e| bad(path, &place, &e.to_string(), "JSON"))?;
+        let json = json::parse(path, &place, text.as_bytes())?;
         if place == ROOT {
             root = Some(json);
         } else if let (Some((parent, _)), Some(name)) =
@@ -37,10 +47,10 @@ pub(super) fn of_objects(path: &Path, objects: Vec<(String, String)>) -> Result<
             layers.0.entry(parent.into()).or_default().insert(name.into(), (place.clone(), shape));
         }
     }
+    let version = config::keras_version(path, ROOT, root.as_ref().unwrap_or(&Value::Null))?;
     let Some(Value::Object(mut root)) = root else {
         return Err(bad(path, ROOT, "no metadata of the model", "an object"));
     };
-    let version = root.get("keras_version").and_then(Value::as_str).map(str::to_owned);
     let mut take = |key: &str| plain(root.remove(key).unwrap_or_default());
     let (class, mut config, training) = (take("class_name"), take("config"), take("training_config"));
     layers.add_shapes(ROOT, &mut config);

@@ -1,35 +1,126 @@
-//! `saved_model.pb` where there is no `keras_metadata.pb`: the metadata of TensorFlow up to 2.4, or what the directory is instead.
+//! `saved_model.pb`: its objects, which `keras_metadata.pb` must agree with; where there is none, the metadata of TensorFlow up to 2.4, or
+//! what the directory is instead.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 
 use super::metadata::{self, ROOT, bad};
 use super::{GRAPH, Metadata};
-use crate::container::protobuf::{SavedModelObjects, SavedObject, SavedUserObject, saved_object::Kind};
-use crate::{Error, Location};
+use crate::container::protobuf::{
+    KerasObject, SavedModel, SavedModelObjects, SavedObject, SavedUserObject, saved_object::Kind,
+};
+use crate::{Error, Location, limits};
 
-/// The metadata of the Keras objects in `saved_model.pb`.
-pub(super) fn metadata(folder: &Location) -> Result<Metadata, Error> {
-    let path = folder.as_path();
-    let file = folder.join(GRAPH);
-    let bytes = super::bytes(&file)?.unwrap_or_default();
-    let decoded = SavedModelObjects::decode(bytes.as_slice())
-        .map_err(|e| bad(file.as_path(), "the whole", &e.to_string(), "a serialized SavedModel"))?;
-    let nodes = decoded.meta_graphs.into_iter().find_map(|m| m.object_graph_def).map(|g| g.nodes);
-    let Some(nodes) = nodes.filter(|nodes| !nodes.is_empty()) else {
-        return Err(other(
-            path,
-            "a SavedModel without objects (of TensorFlow 1 or tf.estimator)",
-            "its arrays can be listed, but it has no Keras model",
-        ));
-    };
-    let described = keras_objects(&nodes);
-    if !described.iter().any(|(place, _)| place == ROOT) {
-        return Err(what_else(path, &nodes));
+/// Schema of the file that is read: the one that TensorFlow writes.
+const SCHEMA: i64 = 1;
+
+/// The objects of a `saved_model.pb`; none in those of TensorFlow 1.
+pub(super) struct Objects {
+    nodes: Vec<SavedObject>,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Objects {
+    /// Reads the file. All of it is decoded, though its graphs are not used: who damaged them may have damaged more.
+    pub(super) fn read(folder: &Location) -> Result<Self, Error> {
+        let file = folder.join(GRAPH);
+        let path = file.as_path().to_path_buf();
+        let bytes = super::bytes(&file, limits::SAVED_MODEL_BYTES)?.unwrap_or_default();
+        let broken =
+            |e: prost::DecodeError| bad(&path, "the whole", &e.to_string(), "a serialized SavedModel");
+        let (schema, graphs, found) = if bytes.len() as u64 <= limits::SAVED_MODEL_DECODED_BYTES {
+            let model = SavedModel::decode(bytes.as_slice()).map_err(broken)?;
+            let graphs = model.meta_graphs.len();
+            let found = model.meta_graphs.into_iter().find_map(|m| m.object_graph_def);
+            (model.saved_model_schema_version, graphs, found)
+        } else {
+            let model = SavedModelObjects::decode(bytes.as_slice()).map_err(broken)?;
+            let graphs = model.meta_graphs.len();
+            (SCHEMA, graphs, model.meta_graphs.into_iter().find_map(|m| m.object_graph_def))
+        };
+        if graphs == 0 {
+            let found = format!("{} bytes without a graph", bytes.len());
+            return Err(bad(&path, "the whole", &found, "a serialized SavedModel"));
+        }
+        if schema != SCHEMA {
+            return Err(bad(&path, "the schema", &format!("version {schema}"), &format!("version {SCHEMA}")));
+        }
+        let nodes = found.map(|graph| graph.nodes).unwrap_or_default();
+        for (id, node) in nodes.iter().enumerate() {
+            for edge in &node.children {
+                if usize::try_from(edge.node_id).ok().is_none_or(|to| to >= nodes.len()) {
+                    let place = format!("object {id}, edge `{}`", edge.local_name);
+                    let expected = format!("one of {} objects", nodes.len());
+                    return Err(bad(&path, &place, &format!("object {}", edge.node_id), &expected));
+                }
+            }
+        }
+        Ok(Self { nodes, path, folder: folder.as_path().into() })
     }
-    metadata::of_objects(file.as_path(), described)
+
+    /// The metadata of the Keras objects in it: where TensorFlow up to 2.4 has them.
+    pub(super) fn metadata(&self) -> Result<Metadata, Error> {
+        if self.nodes.is_empty() {
+            return Err(other(
+                &self.folder,
+                "a SavedModel without objects (of TensorFlow 1 or tf.estimator)",
+                "its arrays can be listed, but it has no Keras model",
+            ));
+        }
+        let described = keras_objects(&self.nodes);
+        if !described.iter().any(|(place, _)| place == ROOT) {
+            return Err(what_else(&self.folder, &self.nodes));
+        }
+        metadata::of_objects(&self.path, described)
+    }
+
+    /// Checks what `keras_metadata.pb` says of an object against the object: that it is there, of that kind, and where its path leads.
+    pub(super) fn check(&self, file: &Path, described: &KerasObject) -> Result<(), Error> {
+        let place = format!("the metadata of `{}`", described.node_path);
+        let node = usize::try_from(described.node_id).ok().and_then(|id| Some((id, self.nodes.get(id)?)));
+        let Some((id, node)) = node else {
+            let expected = format!("one of the {} of {GRAPH}", self.nodes.len());
+            return Err(bad(file, &place, &format!("object {}", described.node_id), &expected));
+        };
+        let kind = user_object(node).map_or("no object of Keras", |o| o.identifier.as_str());
+        if kind != described.identifier {
+            let found = format!("`{}`, object {id}", described.identifier);
+            return Err(bad(file, &place, &found, &format!("`{kind}`, as {GRAPH} says")));
+        }
+        let leads = described.node_path.strip_prefix(ROOT).is_some_and(|rest| match rest.strip_prefix('.') {
+            Some(rest) => self.leads(0, rest, id, &mut 1000),
+            None => rest.is_empty() && id == 0,
+        });
+        if leads {
+            Ok(())
+        } else {
+            Err(bad(file, &place, &format!("a path that does not lead to object {id}"), "its path"))
+        }
+    }
+
+    /// Whether a path of edges leads from one object to another. Names of edges may have dots in them, so there may be several ways to read it;
+    /// `tries` bounds them.
+    fn leads(&self, from: usize, path: &str, to: usize, tries: &mut usize) -> bool {
+        let Some(node) = self.nodes.get(from) else { return false };
+        node.children.iter().any(|edge| {
+            let (Some(rest), Ok(next)) = (path.strip_prefix(&edge.local_name), usize::try_from(edge.node_id))
+            else {
+                return false;
+            };
+            if edge.local_name.is_empty() {
+                return false;
+            }
+            let Some(left) = tries.checked_sub(1) else { return false };
+            *tries = left;
+            match rest.strip_prefix('.') {
+                Some(rest) => self.leads(next, rest, to, tries),
+                None => rest.is_empty() && next == to,
+            }
+        })
+    }
 }
 
 /// The Keras objects with metadata, by the path of layers that leads to them.

@@ -1,6 +1,7 @@
 //! From a checkpoint to a skeleton's values.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::graph::{Graph, Id, Stored, layer_number};
 use super::{SUFFIX, dtype_of, layers, optimizer};
@@ -102,7 +103,7 @@ impl WeightSource for Checkpoint {
     fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
         let (graph, model) = self.model().ok_or_else(|| self.no_model())?;
         let slots = optimizer::slot_names(graph, model);
-        let mut completer = Completer { graph, slots, gaps: Vec::new() };
+        let mut completer = Completer { path: self.bundle.path(), graph, slots, gaps: Vec::new() };
         completer.layers(skeleton, model, 0)?;
         Ok(completer.gaps)
     }
@@ -128,6 +129,7 @@ const BESIDE: [&str; 6] = [
 
 /// Completes skeletons from the graph.
 struct Completer<'a> {
+    path: &'a Path,
     graph: &'a Graph,
     /// Names of the optimizer's variables.
     slots: Vec<String>,
@@ -136,7 +138,7 @@ struct Completer<'a> {
 
 impl Completer<'_> {
     fn layers(&mut self, model: &mut Object, id: Id, depth: usize) -> Result<(), Error> {
-        check_depth(depth)?;
+        check_depth(self.path, depth)?;
         let mut with_weights = 0;
         for (index, (_, child)) in model.children.iter_mut().enumerate() {
             // A layer that nobody knows is found by its place among all layers; old files number those with weights alone.
@@ -169,7 +171,7 @@ impl Completer<'_> {
         seen: &mut BTreeSet<Id>,
         depth: usize,
     ) -> Result<(), Error> {
-        check_depth(depth)?;
+        check_depth(self.path, depth)?;
         let Some(node) = self.graph.node(id) else { return Ok(()) };
         for (edge, id) in &node.edges {
             if BESIDE.contains(&edge.as_str()) || !seen.insert(*id) {
@@ -203,11 +205,13 @@ fn layer_of(graph: &Graph, model: Id, index: usize, with_weights: Option<usize>)
         .or_else(|| graph.child(model, &format!("layer-{index}")))
 }
 
-fn check_depth(depth: usize) -> Result<(), Error> {
+fn check_depth(path: &Path, depth: usize) -> Result<(), Error> {
     if depth > limits::MODEL_DEPTH {
-        return Err(Error::Usage {
-            what: format!("a model with more than {} levels of layers", limits::MODEL_DEPTH),
-            advice: "make it flatter".into(),
+        return Err(Error::Format {
+            path: path.into(),
+            place: "the object graph".into(),
+            found: format!("more than {} objects inside each other", limits::MODEL_DEPTH),
+            expected: "the layers of a model".into(),
         });
     }
     Ok(())
@@ -224,7 +228,7 @@ struct Filler<'a> {
 impl Filler<'_> {
     /// Fills an object from a node; `None` where the file has no such object, so that all its variables are reported.
     fn object(&mut self, object: &mut Object, id: Option<Id>, path: &str, depth: usize) -> Result<(), Error> {
-        check_depth(depth)?;
+        check_depth(self.source.bundle.path(), depth)?;
         for variable in &mut object.variables {
             let place = join(path, &variable.name);
             match id.and_then(|id| self.variable_of(id, &object.class_name, &variable.name)) {
@@ -316,6 +320,13 @@ fn generators(graph: &Graph, model: Id) -> BTreeSet<Id> {
     found
 }
 
+/// Bytes of a path, for messages. A graph may be a chain of any length, whose paths would be longer together than any memory.
+const LONGEST_PATH: usize = 400;
+
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.into() } else { format!("{path}/{name}") }
+    match path {
+        "" => name.into(),
+        _ if path.len() > LONGEST_PATH => path.into(),
+        _ => format!("{path}/{name}"),
+    }
 }
