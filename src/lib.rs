@@ -29,7 +29,7 @@
 //! ```
 //!
 //! * [`prelude`]: what most programs need. The guide "Save and load models", Python beside Rust: `docs/guide.md`.
-//! * [`train`]: models, `compile`, `fit`, `evaluate`, `predict`, callbacks. [`layers`], [`losses`], [`metrics`], [`optimizers`].
+//! * [`train`]: models, `compile`, `fit`, `evaluate`, `predict`, callbacks. [`layers`](mod@layers), [`losses`](mod@losses), [`metrics`](mod@metrics), [`optimizers`].
 //! * [`saving`]: files of Keras and TensorFlow, read and written; [`storage`]: on this machine, or behind a URL.
 //! * [`device`] is where models run; [`graph`] and [`plan`] are what is run.
 //! * [`datasets`] has MNIST. [`inspect`] says what is in a file of any model.

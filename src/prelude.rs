@@ -1,6 +1,6 @@
 //! What a program that trains, saves and loads models needs: `use rhyton::prelude::*;`. Nothing in it is called as something of `ndarray::*` is.
 //!
-//! The modules [`layers`], [`losses`] and [`metrics`] bring what has no name of its own here, and the macros of the same names: `layers![..]`,
+//! The modules [`layers`](mod@layers), [`losses`](mod@losses) and [`metrics`](mod@metrics) bring what has no name of its own here, and the macros of the same names: `layers![..]`,
 //! `losses![..]`, `metrics![..]`; and [`callbacks!`](crate::callbacks!).
 
 pub use crate::callbacks::{

@@ -105,7 +105,7 @@ fn place(axes: &[usize], n: usize) -> String {
     reversed.iter().rev().map(|at| format!("_{at}")).collect()
 }
 
-/// [`write`] into a file, which is there whole or not at all.
+/// [`write()`] into a file, which is there whole or not at all.
 ///
 /// # Errors
 /// The system refuses to write it.
