@@ -52,7 +52,7 @@ REFUSALS = [
     (r"of_tf_keras tf_keras \w+ -> keras3 .*", "does not have"),
     (r"(of_keras3|grouped_attention) keras3 \w+ -> tf_keras .*", ""),
     (r"lora keras3 \w+ -> .* (h5|keras|saved_model)", ""),
-    (r"(quantized|grouped_attention|spectral|distributed|custom|of_tf_keras|images) .*", ""),
+    (r"(quantized|spectral|distributed|custom|of_tf_keras|images) .*", ""),
 ]
 
 

@@ -17,7 +17,7 @@ static CLASSES: &[(&str, &str)] = &[
          GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D \
          GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D \
          GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D \
-         GroupNormalization GroupQueryAttention HashedCrossing Hashing Identity InputLayer InputSpec \
+         GroupNormalization GroupQueryAttention GroupedQueryAttention HashedCrossing Hashing Identity InputLayer InputSpec \
          IntegerLookup JaxLayer LSTM LSTMCell Lambda Layer LayerNormalization LeakyReLU \
          LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D \
          MaxPooling1D MaxPooling2D MaxPooling3D Maximum MelSpectrogram Minimum MixUp MultiHeadAttention \

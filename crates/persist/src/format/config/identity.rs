@@ -72,6 +72,15 @@ fn has(role: Role, part: &str) -> bool {
     part.is_empty() || parts.contains(&part)
 }
 
+/// Layers whose public name, which `.keras` files have, is not that of their class, which HDF5 files and paths of weights have: public name,
+/// class.
+const PUBLIC: [(&str, &str); 1] = [("GroupQueryAttention", "GroupedQueryAttention")];
+
+/// Returns the name under which `.keras` files have a layer of Keras' own.
+pub(super) fn public(class: &str) -> &str {
+    PUBLIC.iter().find(|(_, of)| *of == class).map_or(class, |(public, _)| public)
+}
+
 /// Reads who an object is.
 pub(super) fn of(role: Role, class: &str, map: &Map<String, Value>) -> Identity {
     let text = |key: &str| map.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -79,7 +88,10 @@ pub(super) fn of(role: Role, class: &str, map: &Map<String, Value>) -> Identity 
         class: short(class).to_owned(),
         registered: Some(registered.to_owned()),
     };
-    let own = |class: &str| Identity { class: class.to_owned(), registered: None };
+    let own = |class: &str| {
+        let alias = PUBLIC.iter().find(|(public, _)| role == Role::Layer && *public == class);
+        Identity { class: alias.map_or(class, |(_, of)| of).to_owned(), registered: None }
+    };
     // tf_keras registers its own optimizers as users do.
     if let (Role::Optimizer, Some(name)) = (role, class.strip_prefix("Custom>"))
         && (optimizer::class(name).is_some() || name == "Adafactor")
@@ -132,6 +144,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn public_names_and_classes_are_one() {
+        let map = json!({"module": "keras.layers", "registered_name": null});
+        let map = map.as_object().unwrap();
+        for name in ["GroupQueryAttention", "GroupedQueryAttention"] {
+            let identity = of(Role::Layer, name, map);
+            assert_eq!((identity.class.as_str(), identity.registered), ("GroupedQueryAttention", None));
+        }
+        assert_eq!(public("GroupedQueryAttention"), "GroupQueryAttention");
+        assert_eq!(public("Dense"), "Dense");
+    }
 
     fn registered(role: Role, module: Value, registered: Value) -> Option<String> {
         let map = json!({"module": module, "registered_name": registered});

@@ -338,5 +338,6 @@ pub(super) fn wrap(
     if cx.form == Form::H5 && short && registered.is_none_or(|name| name.contains('>')) {
         return json!({"class_name": registered.unwrap_or(class), "config": config});
     }
+    let class = if cx.form == Form::Keras && registered.is_none() { identity::public(class) } else { class };
     json!({"module": module, "class_name": class, "config": config, "registered_name": registered})
 }
