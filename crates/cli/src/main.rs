@@ -42,11 +42,18 @@ fn main() -> ExitCode {
         Err(Failure::Usage(what)) => complain(&what, 2),
         // What there was to say is said.
         Err(Failure::Stopped(code)) => ExitCode::from(code),
-        Err(Failure::Library(error)) => {
-            let wrong = matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
-            complain(&with_causes(&error), if wrong { 2 } else { 1 })
+        Err(Failure::Library(error)) => failed(&error, with_causes(&error)),
+        Err(Failure::Of(path, error)) => {
+            let text = with_causes(&error);
+            failed(&error, if text.contains(&path) { text } else { format!("{path}: {text}") })
         }
     }
+}
+
+/// Says what the library's error is.
+fn failed(error: &Error, text: String) -> ExitCode {
+    let wrong = matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
+    complain(&text, if wrong { 2 } else { 1 })
 }
 
 /// Why a command did not do what it should.
@@ -61,6 +68,8 @@ enum Failure {
     Stopped(u8),
     /// The library's error.
     Library(Error),
+    /// The library's error about this file.
+    Of(String, Error),
 }
 
 impl<E: Into<Error>> From<E> for Failure {

@@ -77,7 +77,7 @@ fn unknown_classes_are_said_in_words_of_the_command() {
         ("foreign/keras3/ops.keras", "unknown operations `Add`, `Reshape`: Keras' own"),
     ] {
         let error = fails(1, &["plan", &data(model)]);
-        assert!(error.contains(words), "{error}");
+        assert!(error.contains(words) && error.contains(&data(model)), "{error}");
         assert!(
             error.contains("`rhyton convert` work without") && !error.contains("register_layer"),
             "{error}"

@@ -29,7 +29,9 @@ fn device(name: Option<&str>) -> Result<Device, Failure> {
 
 /// A model; without how it was compiled where nobody asks for that.
 fn loaded(path: Location, compile: bool) -> Result<Model, Failure> {
-    Ok(load_model_with(path, &LoadOptions { without_compile: !compile, ..LoadOptions::default() })?)
+    let shown = path.to_string();
+    let options = LoadOptions { without_compile: !compile, ..LoadOptions::default() };
+    load_model_with(path, &options).map_err(|error| Failure::Of(shown, error))
 }
 
 /// The model with its weights; on no device yet.
