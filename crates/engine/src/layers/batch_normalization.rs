@@ -213,7 +213,8 @@ impl Layer for BatchNormalization {
         let mut wide = vec![1; shape.len()];
         wide[channels] = shape[channels];
         let spread = |v: &Variable| v.into_tensor().reshape(wide.clone());
-        let fused = cx.layer_is_keras2() && shape.len() == 4;
+        // Its fused kernel knows channels at either end of an image, and no others.
+        let fused = cx.layer_is_keras2() && shape.len() == 4 && matches!(channels, 1 | 3);
         let (mean, variance) = if cx.training && cx.layer_is_trainable() {
             let others: Vec<isize> =
                 (0..shape.len()).filter(|i| *i != channels).map(|i| i as isize).collect();

@@ -371,6 +371,7 @@ pub(super) fn plain_optimizer(
 ) -> Result<Value, Error> {
     let class = cx.text(place, map, "class_name")?;
     let registered = map.get("registered_name").and_then(Value::as_str);
+    objects::refuse_namesake(cx, place, Role::Optimizer, class, registered)?;
     let module = map.get("module").cloned().unwrap_or_default();
     let empty = json!({});
     let config = map.get("config").filter(|c| !c.is_null()).unwrap_or(&empty);

@@ -93,6 +93,14 @@ fn row(role: Role, class: &str) -> Option<&'static Row> {
     TABLE.get(kind)?.get(class)
 }
 
+/// Returns whether either library has a class of its own of this name.
+pub(super) fn is_of_keras(role: Role, class: &str) -> bool {
+    match role {
+        Role::Optimizer => crate::format::optimizer::class(class).is_some(),
+        role => row(role, class).is_some(),
+    }
+}
+
 fn other(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::Keras3 => Dialect::TfKeras,

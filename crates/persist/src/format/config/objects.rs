@@ -278,6 +278,7 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
     let class = cx.text(place, map, "class_name")?;
     let registered = map.get("registered_name").and_then(Value::as_str);
     let place = format!("{place} ({class})");
+    refuse_namesake(cx, &place, role, class, registered)?;
     if role == Role::Optimizer {
         return compile::plain_optimizer(cx, &place, map, None);
     }
@@ -323,6 +324,24 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
     }
     let wrapped = wrap(cx, short, map.get("module").unwrap_or(&Value::Null), class, registered, config);
     Ok(if short { wrapped } else { with_others(wrapped, map) })
+}
+
+/// Refuses a class that is in no package and is named as one of Keras' own, where a file has its name alone: the library would take its own.
+pub(super) fn refuse_namesake(
+    cx: &Context<'_>,
+    place: &str,
+    role: Role,
+    class: &str,
+    registered: Option<&str>,
+) -> Result<(), Error> {
+    let nameless = registered.is_some_and(|name| !name.contains('>'));
+    if nameless && cx.form == Form::H5 && cx.dialect == Dialect::TfKeras && dialects::is_of_keras(role, class)
+    {
+        let what =
+            format!("the class {class} of another module, whose name alone tf_keras would take for its own,");
+        return Err(cx.unsupported(place, what, "register it in a package, or write `.keras`"));
+    }
+    Ok(())
 }
 
 /// Puts around a config what the form has around it; `short`: where `.h5` has class and config alone.
