@@ -14,7 +14,7 @@ impl From<DatasetError> for Error {
     }
 }
 
-/// What was asked for cannot be.
+/// Makes the error that what was asked for cannot be.
 pub(crate) fn usage(path: &Location, what: &str, advice: &str) -> Error {
     rhyton_persist::Error::Usage { what: format!("{path}: {what}"), advice: advice.into() }.into()
 }

@@ -208,7 +208,7 @@ impl Rule for Stepping {
     }
 }
 
-/// What is saved before it is registered is found after it was, in whatever package.
+/// Checks that what is saved before it is registered is found after it was, in whatever package.
 #[test]
 fn what_is_saved_unregistered_is_found_when_it_is_registered() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -254,7 +254,7 @@ fn what_is_saved_unregistered_is_found_when_it_is_registered() {
     }
 }
 
-/// What one package registered is not what a file means by another's.
+/// Checks that what one package registered is not what a file means by another's.
 #[test]
 fn packages_are_kept_apart() {
     register_layer::<Shifting>("Tests");

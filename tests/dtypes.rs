@@ -93,7 +93,7 @@ fn integer_inputs_are_saved_as_they_are() {
     }
 }
 
-/// What a model gives back as integers is written as such.
+/// Checks that what a model gives back as integers is written as such.
 #[test]
 fn integer_outputs_in_npy() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -88,7 +88,7 @@ fn an_optimizer_that_cannot_go_on_blocks_training_alone() {
     }
 }
 
-/// What was read of a training is written again, by a model and by a conversion, and nothing of it is lost in the same dialect.
+/// Checks that what was read of a training is written again, by a model and by a conversion, and nothing of it is lost in the same dialect.
 #[test]
 fn what_cannot_go_on_is_kept() {
     let folder = tempfile::tempdir().unwrap();

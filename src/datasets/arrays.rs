@@ -23,11 +23,11 @@ use crate::error::usage;
 /// A file of arrays, as a user names it.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Which input or output it is for, where that is said.
+    /// Says which input or output it is for, where that is said.
     pub name: Option<String>,
     /// The file.
     pub place: Location,
-    /// Which array of a `.npz` file.
+    /// Says which array of a `.npz` file.
     pub member: Option<String>,
 }
 
@@ -122,7 +122,7 @@ fn ordered<'s>(sources: &'s [Source], names: &[String], what: &str) -> Result<Ve
     Ok(found)
 }
 
-/// Whether one archive stands for all.
+/// Returns whether one archive stands for all.
 fn archive(sources: &[Source]) -> Option<&Source> {
     let [one] = sources else { return None };
     (one.name.is_none() && one.member.is_none() && one.kind() == Kind::Npz).then_some(one)
@@ -186,7 +186,7 @@ fn one(source: &Source) -> Result<Data<'static>, Error> {
     })
 }
 
-/// Whether one file takes all outputs side by side.
+/// Returns whether one file takes all outputs side by side.
 fn takes_all(targets: &[Source]) -> bool {
     matches!(targets, [one] if one.name.is_none() && one.kind() != Kind::Npy)
 }
@@ -218,7 +218,7 @@ fn unique(names: &[String]) -> Vec<String> {
     out
 }
 
-/// What was written: the file, and the type and the shape of an array in it.
+/// Describes what was written: the file, and the type and the shape of an array in it.
 pub type Written = (Location, DType, Vec<usize>);
 
 /// Writes a model's outputs with their types: each to its file, or all to one `.npz` (by their names) or `.csv` (side by side). Folders are

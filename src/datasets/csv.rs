@@ -20,7 +20,7 @@ pub fn load_data(path: impl Into<Location>) -> Result<Data<'static>, DatasetErro
         .map_err(|(place, found, expected)| DatasetError::format(path.as_path(), place, found, expected))
 }
 
-/// Where, what was found, what was expected.
+/// Describes a fault: where, what was found, what was expected.
 type Fault = (String, String, String);
 
 fn fault(place: impl Into<String>, found: impl Into<String>, expected: &str) -> Fault {

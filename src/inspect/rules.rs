@@ -26,7 +26,7 @@ const SAME: [&str; 16] = [
     "UnitNormalization",
 ];
 
-/// What a layer of Keras gives for these inputs; empty where its class or its config does not say.
+/// Returns what a layer of Keras gives for these inputs; empty where its class or its config does not say.
 pub(super) fn outputs(layer: &LayerConfig, inputs: &[Option<Type>]) -> Vec<Option<Type>> {
     let module = layer.module.as_deref().and_then(|module| module.split('.').next());
     let is_own =
@@ -84,7 +84,7 @@ fn shape(class: &str, config: &Map<String, Value>, input: &Shape) -> Option<Shap
     }
 }
 
-/// What the wrapped layer gives, where it is one of Keras' own.
+/// Returns what the wrapped layer gives, where it is one of Keras' own.
 fn inner(config: &Map<String, Value>, input: &Shape) -> Option<Shape> {
     let layer = config.get("layer")?;
     let class = layer.get("class_name")?.as_str()?;

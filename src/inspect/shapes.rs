@@ -20,14 +20,14 @@ const ROUNDS: usize = 8;
 /// Shape and element type of a tensor.
 pub(super) type Type = (Shape, DType);
 
-/// What is known of the tensors of a model.
+/// Describes what is known of the tensors of a model.
 #[derive(Default)]
 pub(super) struct Shapes {
-    /// What each call of each layer gives, `None` where nobody knows.
+    /// Holds what each call of each layer gives, `None` where nobody knows.
     calls: HashMap<(String, usize), Vec<Option<Type>>>,
     /// Inside the models among the layers.
     inner: HashMap<String, Shapes>,
-    /// What the model gives.
+    /// Holds what the model gives.
     outputs: Vec<Option<Type>>,
 }
 
@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
         places.iter().zip(inputs.into_iter().zip(built)).map(complete).collect()
     }
 
-    /// What a layer gives for these inputs.
+    /// Returns what a layer gives for these inputs.
     fn call(&mut self, layer: &'a LayerConfig, node: usize, inputs: &[Option<Type>]) -> Vec<Option<Type>> {
         let mut outputs = match &layer.model {
             Some(model) => {
@@ -204,7 +204,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What an input layer says.
+    /// Returns what an input layer says.
     fn input(&self, layer: &LayerConfig) -> Option<Type> {
         let known = layer_of(layer).ok().and_then(|made| input_type(&made).ok());
         known.or_else(|| layer.config.get("batch_shape").and_then(shape).map(|s| (s, DType::F32)))

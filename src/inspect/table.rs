@@ -78,7 +78,7 @@ impl Inspection {
     }
 }
 
-/// Whether the layers of a model are anything but a chain; in models among them too.
+/// Returns whether the layers of a model are anything but a chain; in models among them too.
 fn is_branched(layers: &[LayerFacts]) -> bool {
     let mut before: Option<String> = None;
     let mut chained = layers.iter().map(|layer| {

@@ -78,7 +78,7 @@ pub trait SaveLoad {
     /// As there.
     fn save_weights_with(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error>;
 
-    /// Whether [`SaveLoad::save_with`] can write the model there, for all that can be known without writing it. What cannot be saved need not be
+    /// Checks whether [`SaveLoad::save_with`] can write the model there, for all that can be known without writing it. What cannot be saved need not be
     /// trained.
     ///
     /// # Errors

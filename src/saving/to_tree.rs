@@ -210,7 +210,7 @@ pub(super) fn check_names(layer: &LayerRef) -> Result<(), Error> {
     inner.iter().try_for_each(|(_, inner)| check_names(inner))
 }
 
-/// Whether a layer is of one of Keras' own classes.
+/// Returns whether a layer is of one of Keras' own classes.
 fn is_keras(layer: &LayerRef) -> bool {
     let held = layer.layer();
     LAYERS.iter().any(|class| (class.of)() == held.as_any().type_id())

@@ -11,13 +11,13 @@ use rhyton_persist::{Error as FileError, Location};
 use super::from_tree;
 use crate::Error;
 
-/// What a model keeps of its file: in [`Kept::data`].
+/// Describes what a model keeps of its file: in [`Kept::data`].
 pub(super) struct Training {
-    /// How it was compiled, where that was read and not done as it says.
+    /// Says how it was compiled, where that was read and not done as it says.
     pub(super) compile: Option<CompileConfig>,
     /// The state of its optimizer.
     pub(super) state: Option<OptimizerState>,
-    /// Why there is none, though the file has one.
+    /// Says why there is none, though the file has one.
     pub(super) dropped: Option<String>,
     /// Number of variables that training changed when the state was read.
     trained: usize,
@@ -62,7 +62,7 @@ fn compile_with(model: &mut Model, config: &CompileConfig, optimizer: OptimizerS
     Ok(())
 }
 
-/// What training says of a file's training that cannot go on.
+/// Returns what training says of a file's training that cannot go on.
 fn cannot(path: &Location, why: Error) -> Error {
     match why {
         Error::Unknown { kind, name, advice } => Error::Unknown {
@@ -158,7 +158,7 @@ fn stop(model: &mut Model, path: &Location, why: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What saving a model leaves out of what it keeps.
+/// Returns what saving a model leaves out of what it keeps.
 pub(super) fn dropped(snapshot: &Snapshot) -> Option<String> {
     let kept = kept(snapshot.kept.as_ref())?;
     let why = kept.dropped.as_ref()?;

@@ -78,7 +78,7 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
-/// What classes that are not known mean to who has the command alone.
+/// Returns what classes that are not known mean to who has the command alone.
 fn unknown(kind: &str, names: &str) -> String {
     let names: Vec<&str> = names.split("`, `").collect();
     let singular = kind.strip_suffix('s').filter(|_| kind != "loss").unwrap_or(kind);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 
-/// What a config says of an object.
+/// Describes what a config says of an object.
 pub(crate) type Config = Map<String, Value>;
 
 /// Reads a config.
@@ -74,7 +74,7 @@ pub(crate) fn unsupported(object: &str, key: &str, value: &Value) -> Error {
     wrong(object, format!("{key} = {shown} is not supported"))
 }
 
-/// What serde makes of an object.
+/// Returns what serde makes of an object.
 fn written(object: &impl Serialize) -> Config {
     match serde_json::to_value(object) {
         Ok(Value::Object(map)) => map,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::Error;
 use crate::names::{did_you_mean, one_of};
 
-/// What an option's words stand for.
+/// Describes what an option's words stand for.
 pub trait Words: Copy + Default + PartialEq + 'static {
     /// The option, as Keras names it.
     const OPTION: &'static str;
@@ -16,10 +16,10 @@ pub trait Words: Copy + Default + PartialEq + 'static {
     const WORDS: &'static [(&'static str, Self)];
     /// Other words that files have for the same.
     const ALIASES: &'static [(&'static str, Self)] = &[];
-    /// What null in a file means; an error where it is `None`.
+    /// Holds what null in a file means; an error where it is `None`.
     const NULL: Option<Self> = None;
 
-    /// What a number means; `None` where it means nothing.
+    /// Returns what a number means; `None` where it means nothing.
     fn of_number(_number: usize) -> Option<Self> {
         None
     }

@@ -318,7 +318,7 @@ fn a_mistyped_monitor_is_guessed() {
     );
 }
 
-/// What a debugger or `{:?}` shows is short, and says what it is.
+/// Checks that what a debugger or `{:?}` shows is short, and says what it is.
 #[test]
 fn everything_has_a_short_debug() {
     let mut model = Sequential::new((Dense::new(300).input_shape([300]).name("wide"),)).name("m").unwrap();

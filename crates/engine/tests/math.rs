@@ -25,7 +25,7 @@ fn run(backend: &dyn Backend, func: &'static Func, arguments: &[Vec<f32>]) -> Ve
     ran.expect("runs").outputs.swap_remove(0)
 }
 
-/// How far off a result is, in units of the last place of f32.
+/// Returns how far off a result is, in units of the last place of f32.
 fn ulps(got: f64, want: f64) -> f64 {
     const LARGEST: f64 = f32::MAX as f64;
     let smallest = f64::from(f32::MIN_POSITIVE);
@@ -42,7 +42,7 @@ fn ulps(got: f64, want: f64) -> f64 {
     difference / 2f64.powi(want.abs().max(smallest).log2().floor() as i32 - 23)
 }
 
-/// How far off a result is, where arguments below the smallest normal number may count as zeros.
+/// Returns how far off a result is, where arguments below the smallest normal number may count as zeros.
 fn error(func: &Func, at: &[f32], got: f64) -> f64 {
     let small: Vec<usize> = (0..at.len()).filter(|k| at[*k].is_subnormal()).collect();
     let choices = (0..1 << small.len()).map(|chosen: usize| {
@@ -54,7 +54,7 @@ fn error(func: &Func, at: &[f32], got: f64) -> f64 {
     choices.fold(f64::INFINITY, f64::min)
 }
 
-/// Where functions have their edges: ends of the range, where pieces meet, zeros of the sine, with their neighbours.
+/// Returns where functions have their edges: ends of the range, where pieces meet, zeros of the sine, with their neighbours.
 fn edges() -> Vec<f32> {
     let pi = std::f32::consts::PI;
     let quarters = (1..40).map(|k| k as f32 * pi / 4.0);
@@ -144,7 +144,7 @@ fn plane(arity: usize) -> Vec<Vec<f32>> {
     columns
 }
 
-/// Whether WGSL says anything about the result.
+/// Returns whether WGSL says anything about the result.
 fn is_defined(func: &Func, at: &[f32]) -> bool {
     let size = 2f32.powi(126);
     func.name != "div" || at[1] == 0.0 || (at[1].is_normal() && at[1].abs() <= size)

@@ -12,7 +12,7 @@ use shown::line;
 
 pub use words::{did_you_mean, nearest, one_of};
 
-/// What can go wrong. A message is one line, whatever the file holds whose names are in it (see [`shown`]), and says what was wrong, where, what was found, and what would be right.
+/// Describes what can go wrong. A message is one line, whatever the file holds whose names are in it (see [`shown`]), and says what was wrong, where, what was found, and what would be right.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,13 +21,13 @@ pub enum Error {
     Shape {
         /// Path of the layer; empty where there is none.
         layer: String,
-        /// What was found and what would fit.
+        /// Holds what was found and what would fit.
         what: String,
     },
     /// An argument of a layer, optimizer or call is out of its range.
     #[error("{}", line(what))]
     Argument {
-        /// What was given and what would be right.
+        /// Holds what was given and what would be right.
         what: String,
     },
     /// A class or function name that nobody registered.
@@ -37,7 +37,7 @@ pub enum Error {
         kind: &'static str,
         /// The name.
         name: String,
-        /// How to register it.
+        /// Says how to register it.
         advice: String,
     },
     /// A config does not describe the object that it should.
@@ -45,19 +45,19 @@ pub enum Error {
     Config {
         /// Class and name.
         object: String,
-        /// What was found and what would be right.
+        /// Holds what was found and what would be right.
         what: String,
     },
     /// The training data are not what the model takes.
     #[error("{}", line(what))]
     Data {
-        /// What, with the first position.
+        /// Says what is wrong, with the first position.
         what: String,
     },
     /// The model is not in the state that the call needs.
     #[error("{}", line(what))]
     State {
-        /// What to do first.
+        /// Holds what to do first.
         what: String,
     },
     /// The device failed or is gone.
@@ -65,7 +65,7 @@ pub enum Error {
     Device {
         /// Its name.
         device: String,
-        /// What it said.
+        /// Holds what it said.
         what: String,
     },
     /// An op has no gradient where one is needed.

@@ -21,11 +21,11 @@ pub struct Request<'a> {
     pub writable: u32,
     /// The same for the program's operands.
     pub writable_operands: u32,
-    /// Which of them are bound in several parts.
+    /// Says which of them are bound in several parts.
     pub parts: Parts,
 }
 
-/// How what is larger than a device binds at once is bound: in parts, one behind the other.
+/// Describes how what is larger than a device binds at once is bound: in parts, one behind the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     /// Words of each part but the last.

@@ -26,16 +26,16 @@ pub struct Whole {
     pub tree: Tree,
     /// Names of layers and what is missing.
     pub gaps: Vec<(String, Gap)>,
-    /// Why there is no state of the optimizer, though the file has one.
+    /// Says why there is no state of the optimizer, though the file has one.
     pub optimizer: Option<String>,
 }
 
-/// What was written.
+/// Describes what was written.
 #[derive(Clone, Debug)]
 pub struct Converted {
     /// Name of the format.
     pub format: &'static str,
-    /// What was left out, and why.
+    /// Holds what was left out, and why.
     pub notes: Vec<String>,
 }
 
@@ -198,7 +198,7 @@ pub fn iterations(file: &SavedFile) -> Result<Option<i64>, Error> {
     found.map_or(Ok(None), |s| crate::format::values::scalar_int(&s.variable))
 }
 
-/// Whether a layer says itself what it saves in a format.
+/// Returns whether a layer says itself what it saves in a format.
 fn is_own_form(format: &str) -> bool {
     matches!(format, "keras" | "weights-h5")
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::shown::{brief, line, list};
 
-/// What can go wrong with a model file. It is shown on one line, whatever the file holds: see [`crate::shown`].
+/// Describes what can go wrong with a model file. It is shown on one line, whatever the file holds: see [`crate::shown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

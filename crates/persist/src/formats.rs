@@ -32,7 +32,7 @@ pub struct Format {
     pub read: fn(&Location) -> Result<SavedFile, Error>,
     /// Writes a file, whole and durable or not at all.
     pub write: fn(&Location, &Tree, &WriteOptions) -> Result<(), Error>,
-    /// Whether a tree can be written, for all that can be known without writing it.
+    /// Checks whether a tree can be written, for all that can be known without writing it.
     pub check: fn(&Path, &Tree, &WriteOptions) -> Result<(), Error>,
 }
 
@@ -210,7 +210,7 @@ pub fn open(path: impl Into<Location>, format: Option<&str>) -> Result<SavedFile
     })
 }
 
-/// What to say of a folder of TensorFlow checkpoints, which is no checkpoint itself; `None` for other folders.
+/// Returns what to say of a folder of TensorFlow checkpoints, which is no checkpoint itself; `None` for other folders.
 fn of_checkpoints(folder: &Location) -> Result<Option<Error>, Error> {
     let Some(state) = checkpoint_state::read(folder.clone())? else { return Ok(None) };
     let (found, expected) = match checkpoint_state::latest_checkpoint(folder.clone())? {
@@ -243,7 +243,7 @@ pub fn write(
     (format.write)(&location, tree, options)
 }
 
-/// Whether [`write()`] can write a model file, for all that can be known without writing it.
+/// Checks whether [`write()`] can write a model file, for all that can be known without writing it.
 ///
 /// # Errors
 /// As there.

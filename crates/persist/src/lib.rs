@@ -30,7 +30,7 @@ pub use checkpoint_state::latest_checkpoint;
 pub use convert::convert;
 pub use error::Error;
 pub use formats::{open, write};
-/// How text of files is shown to people.
+/// Shows text of files to people.
 pub use rhyton_error::shown;
 pub use storage::Location;
 

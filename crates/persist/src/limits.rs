@@ -8,7 +8,7 @@
 /// which is how a small file asks for any amount of memory. Keras has the same limit.
 pub const UNPACKED_RATIO: u64 = 100;
 
-/// What may be unpacked at any ratio that deflate allows.
+/// Holds what may be unpacked at any ratio that deflate allows.
 pub const UNPACKED_BYTES: u64 = 32 << 20;
 
 /// Unpacked size over packed size: deflate itself cannot pass 1032.
@@ -23,7 +23,7 @@ pub const JSON_BYTES: u64 = 64 << 20;
 /// Values of one JSON text, each of which needs some hundred bytes of memory. The model of a thousand layers has 100,000.
 pub const JSON_VALUES: usize = 1 << 20;
 
-/// What a JSON text may be unpacked to at any ratio: see [`UNPACKED_RATIO`].
+/// Holds what a JSON text may be unpacked to at any ratio: see [`UNPACKED_RATIO`].
 pub const JSON_UNPACKED_BYTES: u64 = 1 << 20;
 
 /// Models inside models, and lists inside the arguments of a call. Real ones: five. The walk over them is recursive.

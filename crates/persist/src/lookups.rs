@@ -14,7 +14,7 @@ const VOCABULARY: &str = "vocabulary.txt";
 /// The one array with a name of its own: weights of the words in `tf_idf`.
 pub(crate) const IDF: &str = "idf_weights";
 
-/// What is found for the layers, and which of it was used.
+/// Describes what is found for the layers, and which of it was used.
 struct Files<'a> {
     assets: &'a [Asset],
     arrays: Vec<Stored>,
@@ -84,7 +84,7 @@ fn without_weights(object: &mut Object) {
     object.children.iter_mut().for_each(|(_, child)| without_weights(child));
 }
 
-/// Whether a file of a format without files for layers has the vocabularies that it should have.
+/// Checks whether a file of a format without files for layers has the vocabularies that it should have.
 ///
 /// # Errors
 /// It does not, and names the layer.
@@ -102,7 +102,7 @@ fn paths(model: &ModelConfig, path: &str) -> Vec<(usize, String)> {
     layers.map(|(i, layer)| (i, format!("{prefix}layers/{}", counter.next(&layer.class_name)))).collect()
 }
 
-/// Whether a lookup's config says that it had words beyond the special ones, and does not have them.
+/// Returns whether a lookup's config says that it had words beyond the special ones, and does not have them.
 fn lacks_words(class: &str, config: &serde_json::Map<String, Value>) -> bool {
     if class == "Discretization" {
         return config.get("bin_boundaries").is_none_or(Value::is_null);

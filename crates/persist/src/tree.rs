@@ -183,7 +183,7 @@ pub struct Call {
     pub args: Vec<Arg>,
     /// Keyword arguments.
     pub kwargs: Vec<(String, Arg)>,
-    /// Whether tf_keras' file has the tensor without a list around it, which some layers do not take for the same.
+    /// Says whether tf_keras' file has the tensor without a list around it, which some layers do not take for the same.
     pub bare: bool,
 }
 
@@ -211,7 +211,7 @@ pub struct LayerConfig {
 }
 
 impl LayerConfig {
-    /// Whether it is one of Keras 3's operations, which functional models list among their layers: `Add` of `a + b`, `Reshape` of
+    /// Returns whether it is one of Keras 3's operations, which functional models list among their layers: `Add` of `a + b`, `Reshape` of
     /// `ops.reshape`.
     #[must_use]
     pub fn is_op(&self) -> bool {
@@ -294,14 +294,14 @@ pub struct OptimizerState {
     pub slots: Vec<Slot>,
     /// Scalars that are no slot: Nadam's `u_product`.
     pub scalars: Vec<(String, f32)>,
-    /// Where the slots are not those of a known class for the model's trainable variables: they are in the file's order, under its names.
+    /// Marks slots that are not those of a known class for the model's trainable variables: they are in the file's order, under its names.
     pub data: Option<StateData>,
 }
 
 /// Slots that are data alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateData {
-    /// Why.
+    /// Says why.
     pub why: String,
     /// The dialect whose order they stand in, where it is known.
     pub dialect: Option<Dialect>,
@@ -375,10 +375,10 @@ pub enum Gap {
     Order,
     /// The attributes that lead to the objects inside it.
     Attributes,
-    /// Which arrays it has elsewhere: a setting makes it save others in `.keras` and `.weights.h5`, where a layer says itself what it saves,
+    /// Says which arrays it has elsewhere: a setting makes it save others in `.keras` and `.weights.h5`, where a layer says itself what it saves,
     /// than in the other formats.
     Form,
-    /// Which of its variables training changes.
+    /// Says which of its variables training changes.
     Trained,
 }
 

@@ -189,7 +189,7 @@ fn names_with_slashes_are_groups_in_groups() {
     assert!(matches!(refused, Err(Error::Unsupported { what, .. }) if what.contains("`conv1/bn/out`")));
 }
 
-/// What a layer was adapted to is in tables of a SavedModel's graph: without it nothing is written.
+/// Checks that what a layer was adapted to is in tables of a SavedModel's graph: without it nothing is written.
 #[test]
 fn what_the_source_does_not_have_is_not_made_up() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use rhyton::Location;
 
 use super::{at_least_one, location};
 
-/// What all that runs a model takes.
+/// Holds the arguments of all commands that run a model.
 #[derive(Args)]
 pub struct Run {
     /// The model
@@ -29,10 +29,10 @@ pub struct Run {
 /// Arguments of `predict`.
 #[derive(Args)]
 pub struct Predict {
-    /// What to run.
+    /// Names what to run.
     #[command(flatten)]
     pub run: Run,
-    /// Where to write the predictions: a .npy file for each output, with commas between, in the model's order or as NAME=FILE; or one .npz or .csv
+    /// Write the predictions here: a .npy file for each output, with commas between, in the model's order or as NAME=FILE; or one .npz or .csv
     /// file for all; - is a table (CSV) on the standard output
     #[arg(long, value_name = "FILES", value_delimiter = ',', default_value = "-")]
     pub output: Vec<String>,
@@ -41,7 +41,7 @@ pub struct Predict {
 /// Arguments of `evaluate`.
 #[derive(Args)]
 pub struct Evaluate {
-    /// What to run.
+    /// Names what to run.
     #[command(flatten)]
     pub run: Run,
     /// The targets, given as the inputs are, by the names of the outputs
@@ -55,7 +55,7 @@ pub struct Evaluate {
     pub json: bool,
 }
 
-/// How to compile a model, or to change how it was compiled.
+/// Says how to compile a model, or how to change what it was compiled with.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Compiling")]
 pub struct Compile {
@@ -71,7 +71,7 @@ pub struct Compile {
     pub losses: Losses,
 }
 
-/// What is measured.
+/// Names what is measured.
 #[derive(Args, Clone, Default)]
 pub struct Losses {
     /// The loss (mse), or OUTPUT=LOSS for each output with commas between, or JSON [default: that of the file]
@@ -85,13 +85,13 @@ pub struct Losses {
 /// Arguments of `train`.
 #[derive(Args)]
 pub struct Train {
-    /// What to run.
+    /// Names what to run.
     #[command(flatten)]
     pub run: Run,
     /// The targets, given as the inputs are, by the names of the outputs
     #[arg(long, value_name = "FILES", value_delimiter = ',', required = true)]
     pub targets: Vec<String>,
-    /// Where to save what was trained; the name says the format: the whole model, in the dialect of MODEL, or weights
+    /// Save what was trained here; the name says the format: the whole model, in the dialect of MODEL, or weights
     #[arg(long, value_name = "OUT", value_parser = location)]
     pub output: Location,
     /// Times to go through the data
@@ -112,15 +112,15 @@ pub struct Train {
     /// Print nothing but errors
     #[arg(long)]
     pub quiet: bool,
-    /// How to compile the model.
+    /// Says how to compile the model.
     #[command(flatten)]
     pub compile: Compile,
-    /// What to look at after each epoch.
+    /// Says what to look at after each epoch.
     #[command(flatten)]
     pub watch: Watch,
 }
 
-/// What `train` looks at, and writes, after each epoch.
+/// Holds what `train` looks at, and writes, after each epoch.
 #[derive(Args)]
 #[command(next_help_heading = "After each epoch")]
 pub struct Watch {
@@ -148,7 +148,7 @@ pub struct Watch {
     /// The value that --save-best and --early-stopping look at [default: val_loss]
     #[arg(long, value_name = "NAME")]
     pub monitor: Option<String>,
-    /// Whether the monitored value shall fall or rise [default: rise for accuracies, else fall]
+    /// Take a fall or a rise of the monitored value for the better [default: rise for accuracies, else fall]
     #[arg(long, value_name = "MODE", value_parser = ["min", "max"])]
     pub mode: Option<String>,
     /// Write all logged values to this .csv or .json file

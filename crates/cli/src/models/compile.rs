@@ -64,7 +64,7 @@ fn spec(option: &str, text: &str) -> Result<Value, Failure> {
     }
 }
 
-/// What an option says: JSON, names for all, or names by output.
+/// Describes what an option says: JSON, names for all, or names by output.
 enum Parts {
     Whole(Value),
     List(Vec<Value>),

@@ -8,7 +8,7 @@ use rhyton::prelude::*;
 
 use crate::{Failure, note};
 
-/// How the model is saved: in the format that a name means.
+/// Describes how the model is saved: in the format that a name means.
 pub struct Saver {
     /// The dialect of the model's file: the library that wrote it can read what becomes of it.
     pub dialect: Option<Dialect>,
@@ -37,7 +37,7 @@ impl Saver {
         }?)
     }
 
-    /// Whether the format can hold the model, as far as that can be known of one that no data have built yet.
+    /// Checks whether the format can hold the model, as far as that can be known of one that no data have built yet.
     pub fn check(&self, model: &Model, path: &Location, format: &Format) -> Result<(), Failure> {
         match (model.is_built(), format.whole_model) {
             (false, _) => {}

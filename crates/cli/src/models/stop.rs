@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// What a shell says of a program that a signal ended.
+/// Lists the exit codes that shells give for programs which these signals ended.
 const CODES: [(i32, u8); 2] = [(SIGINT, 130), (SIGTERM, 143)];
 
-/// Whether the program was asked to stop.
+/// Counts how often the program was asked to stop.
 #[derive(Clone)]
 pub struct Stop(Arc<AtomicUsize>);
 

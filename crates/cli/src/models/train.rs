@@ -126,7 +126,7 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     stopped.map_or(Ok(()), |code| Err(Failure::Stopped(code)))
 }
 
-/// What Keras' callbacks look at.
+/// Names what Keras' callbacks monitor by default.
 const MONITOR: &str = "val_loss";
 
 /// Refuses options that need others.

@@ -14,7 +14,7 @@ fn shape<'a>(layers: &'a [Value], name: &str) -> &'a Value {
     &layers.iter().find(|l| l["name"] == name).unwrap()["output_shape"]
 }
 
-/// What a later layer was built for is what the layers before it give.
+/// Checks that what a later layer was built for is what the layers before it give.
 #[test]
 fn shapes_go_on_behind_layers_that_are_not_known() {
     let found = layers("custom/keras3/model.keras", &[]);

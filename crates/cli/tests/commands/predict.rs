@@ -107,7 +107,7 @@ fn a_model_is_evaluated_by_another_loss() {
     assert!((loss - mae.as_f64().unwrap()).abs() < 1e-6, "{found}");
 }
 
-/// What cannot be is said before anything is predicted, with exit code 2 and the names that there are.
+/// Checks that what cannot be is said before anything is predicted, with exit code 2 and the names that there are.
 #[test]
 fn names_that_are_not_there() {
     let folder = tempfile::tempdir().unwrap();

@@ -176,7 +176,7 @@ fn options_that_do_not_go_together() {
     assert!(!folder.0.path().join("next.keras").exists() && !folder.0.path().join("h.csv").exists());
 }
 
-/// What was trained before a checkpoint could not be written is saved.
+/// Checks that what was trained before a checkpoint could not be written is saved.
 #[test]
 fn an_error_in_training_loses_nothing() {
     let folder = Folder::new();

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::words::Words;
 
-/// Whether a monitored value should fall or rise.
+/// Describes whether a monitored value should fall or rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
     /// As the callback judges by the value's name.

@@ -52,7 +52,7 @@ pub trait Backend: Send + Sync {
     fn copy(&self, from: (&MemoryRef, usize), to: (&MemoryRef, usize), words: usize) -> Result<(), Error>;
     /// Reads words as they are after all that was submitted before: the copy is enqueued now.
     fn read(&self, memory: &MemoryRef, offset: usize, words: usize) -> Reading;
-    /// Whether it is still there.
+    /// Checks whether it is still there.
     ///
     /// # Errors
     /// It is lost.

@@ -12,13 +12,13 @@ use crate::Error;
 /// A device, and why it was taken.
 pub(super) type Found = (Arc<dyn Backend>, String);
 
-/// What is open, by the names that it was asked for by and by what it is.
+/// Lists what is open, by the names that it was asked for by and by what it is.
 #[derive(Default)]
 pub(super) struct Opened(Vec<(String, Found)>);
 
 static OPENED: Mutex<Opened> = Mutex::new(Opened(Vec::new()));
 
-/// What `open` gives for a name, the first time and where that was lost.
+/// Returns what `open` gives for a name, the first time and where that was lost.
 pub(super) fn shared(
     name: &str,
     open: impl FnOnce(&mut Opened) -> Result<Found, Error>,

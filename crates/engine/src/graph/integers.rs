@@ -8,7 +8,7 @@ use super::{DType, Kind, Tensor, fail, node};
 use crate::Error;
 use crate::types::{Integer, TensorType};
 
-/// What a layer does with integers.
+/// Describes what a layer does with integers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Integers {
     /// Computes with floats: integers come as floats.
@@ -29,7 +29,7 @@ pub enum Integers {
     Sees,
 }
 
-/// What to do with integers where a layer has no use for them.
+/// Holds what to do with integers where a layer has no use for them.
 pub(crate) const MAKE_FLOATS: &str = "make floats of them first, such as by Rescaling(1.0)";
 
 /// Calls a layer that does `does` with integers: `call` gets its inputs and gives its outputs.

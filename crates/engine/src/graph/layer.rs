@@ -71,7 +71,7 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         }
     }
 
-    /// Whether its settings are right, as far as they alone say it; by default whether its config can be written, which a [`Word`](crate::words::Word)
+    /// Checks whether its settings are right, as far as they alone say it; by default whether its config can be written, which a [`Word`](crate::words::Word)
     /// that is wrong refuses.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         serde_json::to_value(self).map(drop).map_err(|e| Error::Argument { what: e.to_string() })
     }
 
-    /// What it does with integers; by default they come as floats.
+    /// Returns what it does with integers; by default they come as floats.
     fn integers(&self, _cx: &CallContext) -> Integers {
         Integers::Floats
     }

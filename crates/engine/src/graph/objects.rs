@@ -27,11 +27,11 @@ pub struct Spec {
     pub name: String,
     /// Arguments; empty for a bare name.
     pub config: Map<String, Value>,
-    /// Whether the config says that it is somebody's own, though Keras may have one of that name.
+    /// Says whether the config says that it is somebody's own, though Keras may have one of that name.
     pub custom: bool,
 }
 
-/// Whether a module is Keras', or Python's own, where Keras says that its functions are.
+/// Returns whether a module is Keras', or Python's own, where Keras says that its functions are.
 fn is_keras(module: &str) -> bool {
     let package = module.split('.').next().unwrap_or_default();
     matches!(package, "keras" | "tf_keras" | "tensorflow" | "builtins")
@@ -191,7 +191,7 @@ impl<T: ?Sized> Named<T> {
     }
 }
 
-/// What an object says of itself, under the name that its class was registered by.
+/// Returns what an object says of itself, under the name that its class was registered by.
 fn as_registered<O: 'static>(spec: Value) -> Value {
     match (crate::names::registered::<O>(), spec) {
         (Some(name), Value::Object(mut map)) if map.get("class_name").is_some_and(|c| c != "function") => {

@@ -53,7 +53,7 @@ pub(super) fn stream() -> Expr {
     Expr::Rand(stream.unwrap_or(0))
 }
 
-/// What layers that are random in training do with integers: outside of it they give them back.
+/// Returns what layers that are random in training do with integers: outside of it they give them back.
 pub(super) fn of_random(class: &str, cx: &CallContext) -> Integers {
     if !cx.training || cx.no_dropout {
         return Integers::Keeps;

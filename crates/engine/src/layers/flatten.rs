@@ -38,7 +38,7 @@ impl Flatten {
 
 builders! {
 impl Flatten {
-    /// Where the channels are (`"channels_last"` or `"channels_first"`, or a [`DataFormat`]): those of the second axis are brought to the last first.
+    /// Sets where the channels are (`"channels_last"` or `"channels_first"`, or a [`DataFormat`]): those of the second axis are brought to the last first.
     #[must_use]
     pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
         self.data_format = format.into();

@@ -41,7 +41,7 @@ macro_rules! global_pooling {
         }
 
         builders! { impl $name {
-            /// Where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
+            /// Sets where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
             #[must_use]
             pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
                 self.data_format = format.into();

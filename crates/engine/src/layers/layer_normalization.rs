@@ -83,14 +83,14 @@ macro_rules! affine {
                 self
             }
 
-            /// Whether there is a beta.
+            /// Sets whether there is a beta.
             #[must_use]
             pub fn center(mut self, center: bool) -> Self {
                 self.center = center;
                 self
             }
 
-            /// Whether there is a gamma.
+            /// Sets whether there is a gamma.
             #[must_use]
             pub fn scale(mut self, scale: bool) -> Self {
                 self.scale = scale;

@@ -69,14 +69,14 @@ macro_rules! pooling {
                 self
             }
 
-            /// What is done at the edges: `"valid"` or `"same"`, or `Padding::Valid` or `Padding::Same`.
+            /// Sets what is done at the edges: `"valid"` or `"same"`, or `Padding::Valid` or `Padding::Same`.
             #[must_use]
             pub fn padding(mut self, padding: impl Into<Word<Padding>>) -> Self {
                 self.pooling.padding = padding.into();
                 self
             }
 
-            /// Where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
+            /// Sets where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
             #[must_use]
             pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
                 self.pooling.data_format = format.into();

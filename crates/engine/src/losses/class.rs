@@ -135,7 +135,7 @@ pub fn renamed(name: &str, loss: Arc<dyn Loss>) -> Arc<dyn Loss> {
     Arc::new(NamedLoss { name: name.into(), loss })
 }
 
-/// Whether a name asks for the cross-entropy that suits the output.
+/// Returns whether a name asks for the cross-entropy that suits the output.
 pub fn is_crossentropy(name: &str) -> bool {
     name.eq_ignore_ascii_case("crossentropy") || name.eq_ignore_ascii_case("ce")
 }
@@ -203,7 +203,7 @@ macro_rules! loss {
                     self
                 }
             )*)?
-            /// How the losses of the examples are joined: `"sum_over_batch_size"`, `"sum"`, `"mean_with_sample_weight"`, `"none"`, or a
+            /// Sets how the losses of the examples are joined: `"sum_over_batch_size"`, `"sum"`, `"mean_with_sample_weight"`, `"none"`, or a
             /// [`Reduction`]($crate::losses::Reduction).
             #[must_use]
             pub fn reduction(mut self, reduction: impl Into<$crate::words::Word<$crate::losses::Reduction>>) -> Self {

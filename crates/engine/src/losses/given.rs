@@ -89,7 +89,7 @@ impl IntoLossSpec for LossSpec {
     }
 }
 
-/// What `compile` takes as losses: one for all outputs; an array, `Vec` or tuple with one per output; or pairs of an output's name
+/// Describes what `compile` takes as losses: one for all outputs; an array, `Vec` or tuple with one per output; or pairs of an output's name
 /// and its loss, `[("price", "mse"), ("kind", "sparse_categorical_crossentropy")]` (of several types: `losses!`).
 pub trait IntoLoss {
     /// The losses.

@@ -81,7 +81,7 @@ pub trait Loss: Send + Sync {
     fn takes_class_numbers(&self) -> bool {
         false
     }
-    /// Whether its settings can be done; told when the model is compiled.
+    /// Checks whether its settings can be done; told when the model is compiled.
     ///
     /// # Errors
     /// Names the setting, what was found and what would be right.

@@ -127,7 +127,7 @@ pub fn is_accuracy(name: &str) -> bool {
     name.eq_ignore_ascii_case("accuracy") || name.eq_ignore_ascii_case("acc")
 }
 
-/// Whether the shapes of the data decide what a name means.
+/// Returns whether the shapes of the data decide what a name means.
 pub fn waits_for_shapes(name: &str) -> bool {
     is_accuracy(name) || is_crossentropy(name)
 }

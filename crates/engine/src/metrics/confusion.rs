@@ -43,7 +43,7 @@ impl Threshold {
     }
 }
 
-/// What is not among the k largest: below every threshold.
+/// Stands in the place of what is not among the k largest: below every threshold.
 const LEFT_OUT: f64 = -1e10;
 
 /// Predictions with all but the k largest of each row left out; of equal ones the first count, as TensorFlow sorts them.

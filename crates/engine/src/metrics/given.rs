@@ -122,7 +122,7 @@ impl IntoMetricSpec for MetricSpec {
     }
 }
 
-/// What `compile` takes as metrics: one, an array, a `Vec`, a tuple, `()` for none; [`per_output`]; or pairs of an output's name and its
+/// Describes what `compile` takes as metrics: one, an array, a `Vec`, a tuple, `()` for none; [`per_output`]; or pairs of an output's name and its
 /// metrics, `[("price", ["mae"]), ("kind", ["accuracy"])]` (any number of several types: `metrics!`).
 pub trait IntoMetrics {
     /// The metrics.

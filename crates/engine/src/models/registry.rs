@@ -245,7 +245,7 @@ pub fn layer(
     Ok(layer)
 }
 
-/// Whether a policy is none of numbers of one type: `int8_from_float32`, or an object beyond a name.
+/// Returns whether a policy is none of numbers of one type: `int8_from_float32`, or an object beyond a name.
 fn is_quantized(policy: &Value) -> bool {
     let named = policy.get("config").and_then(|config| config.get("name"));
     let name = policy.as_str().or(named.and_then(Value::as_str));

@@ -102,7 +102,7 @@ fn input(number: usize, (shape, dtype): &(Shape, DType), [batch, other]: [usize;
     Tensor::input(number, TensorType { dtype: dtype.fed(), shape })
 }
 
-/// What the nodes of a graph hold numbers of this type as.
+/// Returns what the nodes of a graph hold numbers of this type as.
 fn inside(dtype: DType) -> Element {
     if dtype.is_float() { Element::F32 } else { dtype.into() }
 }

@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for Numbers {
     }
 }
 
-/// What an array of NumPy holds; anything else as it is.
+/// Returns what an array of NumPy holds; anything else as it is.
 fn plain(value: &Value) -> &Value {
     let array = value.get("class_name").and_then(Value::as_str).is_some_and(|c| c == "__numpy__");
     value.pointer("/config/value").filter(|_| array).unwrap_or(value)

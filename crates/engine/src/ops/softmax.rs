@@ -95,7 +95,7 @@ impl Tensor {
         self.softmax_op(false)
     }
 
-    /// What softmax was taken of, where this tensor is the result of it, along any axis.
+    /// Returns what softmax was taken of, where this tensor is the result of it, along any axis.
     pub(crate) fn softmax_input(self) -> Option<Tensor> {
         if let Some((moved, order)) = self.transpose_input() {
             return moved.softmax_input().map(|x| x.transpose(&order));

@@ -75,7 +75,7 @@ impl OpDef for Transpose {
 }
 
 impl Tensor {
-    /// What was transposed, and the order, where this tensor is the result of it.
+    /// Returns what was transposed, and the order, where this tensor is the result of it.
     pub(super) fn transpose_input(self) -> Option<(Tensor, Vec<usize>)> {
         let edge = self.edge()?;
         let found = with_open(|g| match &g.nodes[edge.node].kind {

@@ -178,7 +178,7 @@ pub trait Optimizer: Send + Sync {
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
-    /// Whether it can take a step.
+    /// Checks whether it can take a step.
     ///
     /// # Errors
     /// It stands for one that cannot: see [`Unusable`].

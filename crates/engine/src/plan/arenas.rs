@@ -7,7 +7,7 @@ use rhyton_kernels::caps::Caps;
 use super::build::{ALIGN, aligned};
 use crate::graph::Variable;
 
-/// Where variables lie.
+/// Describes where variables lie.
 #[derive(Clone, Debug, Default)]
 pub struct Arenas {
     /// Names and words of the buffers; they are the plan's first buffers, in this order.

@@ -72,7 +72,7 @@ pub trait Callback {
         None
     }
 
-    /// Whether training shall stop here. Asked between batches, without a look at the device: the epoch ends without validation and
+    /// Returns whether training shall stop here. Asked between batches, without a look at the device: the epoch ends without validation and
     /// without [`Callback::on_epoch_end`]; [`Callback::on_train_end`] is called.
     fn stops(&mut self) -> bool {
         false

@@ -16,7 +16,7 @@ pub struct Data<'a> {
     pub dtype: DType,
     /// Elements.
     pub words: Cow<'a, [u32]>,
-    /// What is wrong where they are used as integers: some were too large for a word, and all are floats now.
+    /// Holds what is wrong where they are used as integers: some were too large for a word, and all are floats now.
     error: Option<String>,
 }
 

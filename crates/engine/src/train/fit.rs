@@ -161,7 +161,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         self
     }
 
-    /// What to call around training: `[&mut checkpoint]`, a tuple, or `callbacks![&mut checkpoint, &mut stopping]` of any number.
+    /// Sets what to call around training: `[&mut checkpoint]`, a tuple, or `callbacks![&mut checkpoint, &mut stopping]` of any number.
     pub fn callbacks(mut self, callbacks: impl IntoCallbacks<'c>) -> Self {
         self.callbacks.extend(callbacks.into_callbacks());
         self
@@ -289,7 +289,7 @@ struct Runner<'m, 'd, 'c> {
     total: usize,
     /// Batches trained in this call.
     trained: usize,
-    /// Whether a callback stopped it between batches.
+    /// Says whether a callback stopped it between batches.
     stopped: bool,
     space: Vec<Vec<u32>>,
 }
@@ -379,7 +379,7 @@ impl Runner<'_, '_, '_> {
         Ok(logs)
     }
 
-    /// Whether a callback stops training between two batches.
+    /// Returns whether a callback stops training between two batches.
     fn asks_to_stop(&mut self) -> bool {
         self.stopped = self.stopped || self.callbacks.iter_mut().any(|c| c.stops());
         self.stopped

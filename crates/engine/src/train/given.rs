@@ -7,7 +7,7 @@ use crate::losses::{LossSpec, Losses};
 use crate::metrics::{IntoMetrics, MetricSpec, Metrics};
 use crate::names::did_you_mean;
 
-/// What [`Model::compile_with`](super::Model::compile_with) takes besides the optimizer, the losses and the metrics.
+/// Describes what [`Model::compile_with`](super::Model::compile_with) takes besides the optimizer, the losses and the metrics.
 #[derive(Clone, Debug, Default)]
 pub struct CompileOptions {
     pub(super) loss_weights: LossWeights,
@@ -20,7 +20,7 @@ impl CompileOptions {
         CompileOptions::default()
     }
 
-    /// How much each output's loss counts: one number per output, or pairs of an output's name and its number. Default 1.
+    /// Sets how much each output's loss counts: one number per output, or pairs of an output's name and its number. Default 1.
     #[must_use]
     pub fn loss_weights(mut self, weights: impl Into<LossWeights>) -> Self {
         self.loss_weights = weights.into();
@@ -53,7 +53,7 @@ impl CompileOptions {
     }
 }
 
-/// How much each output's loss counts.
+/// Describes how much each output's loss counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum LossWeights {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::model::Model;
 use crate::Error;
 
-/// How a model was compiled and how far its optimizer was, where that cannot go on here: for who saves it again.
+/// Describes how a model was compiled and how far its optimizer was, where that cannot go on here: for who saves it again.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Why not.
+    /// Says why not.
     pub why: Error,
-    /// What was read, in the form of who read it.
+    /// Holds what was read, in the form of who read it.
     pub data: Arc<dyn Any + Send + Sync>,
 }
 
@@ -22,7 +22,7 @@ impl Model {
         self.kept = Some(kept);
     }
 
-    /// What is kept.
+    /// Returns what is kept.
     pub fn kept(&self) -> Option<&Kept> {
         self.kept.as_ref()
     }

@@ -392,7 +392,7 @@ impl Model {
         self.compiled.as_ref().ok_or_else(|| self.not_compiled())
     }
 
-    /// Why there is no compiled side.
+    /// Returns why there is no compiled side.
     fn not_compiled(&self) -> Error {
         self.kept.as_ref().map_or_else(not_compiled, |kept| kept.why.clone())
     }

@@ -21,7 +21,7 @@ pub struct Predict<'m, 'd> {
 }
 
 impl Model {
-    /// What the model makes of data: `model.predict(&x).verbose(0).run()?`; of several outputs `.run_all()?`.
+    /// Predicts what the model makes of data: `model.predict(&x).verbose(0).run()?`; of several outputs `.run_all()?`.
     ///
     /// ```
     /// # use rhyton_engine as rhyton;

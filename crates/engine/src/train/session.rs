@@ -215,7 +215,7 @@ impl Model {
         self.session.as_ref().map_or(0, |s| s.memories.len())
     }
 
-    /// Whether each variable fits into a buffer of the device.
+    /// Checks whether each variable fits into a buffer of the device.
     pub(super) fn check_sizes(&self, device: &Device) -> Result<(), Error> {
         let most = device.backend().caps().buffer_bytes;
         let large = |v: &Variable| 4 * v.len() as u64 > most;

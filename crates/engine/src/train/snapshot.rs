@@ -65,7 +65,7 @@ pub struct Snapshot {
     pub compile: Option<CompileSpec>,
     /// The optimizer's state; `None` for a model that was not compiled.
     pub optimizer: Option<OptimizerSnapshot>,
-    /// What the model keeps of a training that cannot go on.
+    /// Holds what the model keeps of a training that cannot go on.
     pub kept: Option<super::kept::Kept>,
     /// Seed of random layers and shuffling.
     pub seed: u64,

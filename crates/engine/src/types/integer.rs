@@ -103,7 +103,7 @@ impl fmt::Display for Integer {
 mod tests {
     use super::Integer;
 
-    /// What Keras 3.15 joins them to (`keras.backend.result_type`).
+    /// Compares with what Keras 3.15 joins them to (`keras.backend.result_type`).
     #[test]
     fn joined_as_keras_joins_them() {
         use Integer::*;

@@ -111,7 +111,7 @@ fn every_layer_as_keras_or_an_error() {
     );
 }
 
-/// What Keras 3.15 makes of data that are not of an input's type.
+/// Checks casts of data that are not of an input's type against Keras 3.15.
 #[test]
 fn data_are_cast_as_keras_casts_them() {
     let nan = f64::NAN;
@@ -238,7 +238,7 @@ fn training_on_integers() {
     }
 }
 
-/// What cannot be done with integers names the layer and what to do.
+/// Checks that what cannot be done with integers names the layer and what to do.
 #[test]
 fn refusals_say_what_to_do() {
     let fits = |layer: LayerRef, dtype: DType| Sequential::new((InputLayer::of(&[Some(4)], dtype), layer));

@@ -6,7 +6,7 @@ use crate::formats::FORMATS;
 use crate::storage::{self, Entry};
 use crate::{Error, Location};
 
-/// How many names an error lists.
+/// Says how many names an error lists.
 const LISTED: usize = 8;
 
 /// The newest checkpoint of a folder by the numbers in the names; `None` where there is none.
@@ -78,7 +78,7 @@ fn checkpoints(folder: &Location, entries: &[Entry]) -> Vec<String> {
     found
 }
 
-/// Whether the data files of a checkpoint are there: all of `PREFIX.data-00000-of-00002` and so on.
+/// Returns whether the data files of a checkpoint are there: all of `PREFIX.data-00000-of-00002` and so on.
 fn is_complete(prefix: &str, entries: &[Entry]) -> bool {
     let head = format!("{prefix}.data-");
     let shards = entries.iter().filter_map(|e| e.name.strip_prefix(&head)?.split_once("-of-"));
@@ -137,7 +137,7 @@ fn template(name: &str) -> (String, Vec<&str>) {
     (pattern + rest, numbers)
 }
 
-/// How many digits a text begins with.
+/// Returns how many digits a text begins with.
 fn digits(text: &str) -> usize {
     text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())
 }

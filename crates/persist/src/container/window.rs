@@ -99,7 +99,7 @@ impl Window {
         Self { backing: Arc::new(Backing::File(Mutex::new(file))), path, start: 0, len }
     }
 
-    /// Whether reading all of it asks nothing of a server.
+    /// Returns whether reading all of it asks nothing of a server.
     pub(crate) fn is_at_hand(&self) -> bool {
         match &*self.backing {
             Backing::Remote(file) => {

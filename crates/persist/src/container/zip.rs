@@ -57,7 +57,7 @@ struct Member {
 }
 
 impl Member {
-    /// What a member of this size would be that is too small on the disk for it.
+    /// Returns what a member of this size would be that is too small on the disk for it.
     fn bomb(&self, floor: u64) -> Option<(String, String)> {
         let most = self.packed.saturating_mul(limits::UNPACKED_RATIO).max(floor);
         (self.size > most).then(|| {

@@ -96,7 +96,7 @@ pub(crate) fn has_slot(slots: &[String], path: &str) -> bool {
     !slots.iter().any(|slot| counts(slot)) || slots.iter().any(is_of)
 }
 
-/// Whether an optimizer's variable of this name is a slot.
+/// Returns whether an optimizer's variable of this name is a slot.
 fn counts(slot: &str) -> bool {
     let counters = ["iteration", "learning_rate", "iter", "decay", "beta_1", "beta_2", "momentum", "rho"];
     let last = slot.rsplit('/').next().unwrap_or_default();

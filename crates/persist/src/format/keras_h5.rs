@@ -130,7 +130,7 @@ fn weights_root(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<Node
     Ok(root)
 }
 
-/// Whether a tree can be written, without writing it.
+/// Checks whether a tree can be written, without writing it.
 pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
     root(path, tree, options).map(drop)
 }

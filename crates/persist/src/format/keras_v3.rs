@@ -54,7 +54,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
     of_parts(path, &metadata, &json, weights, assets)
 }
 
-/// Whether a path is a folder that `save(.., zipped=False)` made: the members of a `.keras` as files.
+/// Returns whether a path is a folder that `save(.., zipped=False)` made: the members of a `.keras` as files.
 pub(crate) fn is_folder(location: &Location) -> bool {
     let there = |name: &str| location.as_path().join(name).is_file();
     !location.is_remote() && there(CONFIG) && there(WEIGHTS)
@@ -112,7 +112,7 @@ fn files_below(folder: &Location, path: &str, found: &mut Vec<Asset>) -> Result<
     Ok(())
 }
 
-/// What the members say.
+/// Returns what the members say.
 fn of_parts(
     path: &Path,
     metadata: &Value,
@@ -198,7 +198,7 @@ fn members(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<Members, 
     Ok(Members { metadata, config, weights: weights_h5::node(path, tree, dialect)? })
 }
 
-/// Whether a tree can be written, without writing it.
+/// Checks whether a tree can be written, without writing it.
 pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
     members(path, tree, options).map(drop)
 }

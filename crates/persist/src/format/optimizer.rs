@@ -98,7 +98,7 @@ pub(crate) fn class_of_string(name: &str) -> Option<&'static Class> {
     CLASSES.iter().find(|c| c.name.eq_ignore_ascii_case(name))
 }
 
-/// Whether Keras 3 has an optimizer of that name and tf_keras has not.
+/// Returns whether Keras 3 has an optimizer of that name and tf_keras has not.
 pub(crate) fn only_keras3(name: &str) -> bool {
     class(name).is_some_and(|c| !c.tf_keras) || matches!(name, "Muon" | "MultiOptimizer")
 }

@@ -101,7 +101,7 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
     checkpoint_state::write(&folder, &checkpoint_state::CheckpointState::of(name))
 }
 
-/// Whether a tree can be written, without writing it.
+/// Checks whether a tree can be written, without writing it.
 pub(crate) fn check(path: &std::path::Path, tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
     write::tensors(path, tree, true).map(drop)
 }

@@ -59,7 +59,7 @@ pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) ->
     commit::write_file(location, |file| node.write(path, file))
 }
 
-/// Whether a tree can be written, without writing it.
+/// Checks whether a tree can be written, without writing it.
 pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
     node(path, tree, options.dialect.unwrap_or(Dialect::Keras3)).map(drop)
 }

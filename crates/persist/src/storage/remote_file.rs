@@ -63,7 +63,7 @@ impl RemoteFile {
         self.size
     }
 
-    /// Whether a range is here.
+    /// Returns whether a range is here.
     pub(crate) fn has(&self, offset: u64, len: u64) -> bool {
         offset.checked_add(len).is_some_and(|end| self.have.missing(offset, end).is_none())
     }

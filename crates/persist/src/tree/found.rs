@@ -18,7 +18,7 @@ pub(crate) struct AsRead {
     /// Of `.keras`; else of `.h5`.
     pub(crate) full: bool,
     pub(crate) json: Value,
-    /// What the file says of itself, where it says so beside the config.
+    /// Holds what the file says of itself, where it says so beside the config.
     pub(crate) metadata: Option<Value>,
 }
 

@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// What a file of some kilobytes may take, whatever it says.
+/// Holds what a file of some kilobytes may take, whatever it says.
 const MEMORY: isize = 80 << 20;
 
 /// The memory of this thread from here on.

@@ -244,7 +244,7 @@ fn find_any<T: Clone>(
     scoped.or_else(|| inside(&REGISTERED.read().unwrap_or_else(PoisonError::into_inner)))
 }
 
-/// What was registered in a package under a name that a file gives without one, as files of objects that were not registered do. `None`
+/// Returns what was registered in a package under a name that a file gives without one, as files of objects that were not registered do. `None`
 /// where two packages have it.
 pub(super) fn find_packaged<T: Clone>(
     name: &str,

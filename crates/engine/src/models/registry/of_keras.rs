@@ -74,7 +74,7 @@ static CLASSES: &[(&str, &str)] = &[
     ("regularizer", "L1 L1L2 L2 OrthogonalRegularizer Regularizer"),
 ];
 
-/// Whether a name is that of one of Keras' own classes.
+/// Returns whether a name is that of one of Keras' own classes.
 pub fn is_of_keras(kind: &str, name: &str) -> bool {
     let names = CLASSES.iter().filter(|(k, _)| *k == kind).flat_map(|(_, names)| names.split_whitespace());
     names.into_iter().any(|n| n == name)

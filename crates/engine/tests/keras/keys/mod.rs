@@ -60,7 +60,7 @@ fn config(case: &Value) -> &Map<String, Value> {
     case["config"].as_object().expect("a config")
 }
 
-/// What a case is called in messages.
+/// Returns what a case is called in messages.
 fn named(case: &Value) -> String {
     format!("{} {}", text(&case["class"]), case["config"])
 }
@@ -93,7 +93,7 @@ fn each(cases: &[Value], what: &str, mut check: impl FnMut(&Value) -> Result<(),
     assert!(wrong.is_empty(), "{what}: {} of {} cases\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// Whether two lists are equal within a tolerance relative to 1 + |value|.
+/// Checks whether two lists are equal within a tolerance relative to 1 + |value|.
 fn near(got: &[f64], want: &[f64], tolerance: f64, what: &str) -> Result<(), String> {
     if got.len() != want.len() {
         return Err(format!("{what}: {} numbers, Keras has {}", got.len(), want.len()));
@@ -139,7 +139,7 @@ fn no_key_without_a_case() {
     assert!(missing.is_empty(), "keys without a case:\n{}", missing.join("\n"));
 }
 
-/// What the tables name is in the catalogue: no line is left over.
+/// Checks that what the tables name is in the catalogue: no line is left over.
 #[test]
 fn no_line_without_a_key() {
     let catalogue = catalogue();

@@ -121,7 +121,7 @@ pub fn refused(group: &str, class: &str, key: &str) -> Option<&'static str> {
     find(REFUSED, group, class, key)
 }
 
-/// Why this key has no case.
+/// Returns why this key has no case.
 pub fn elsewhere(group: &str, class: &str, key: &str) -> Option<&'static str> {
     find(ELSEWHERE, group, class, key)
 }

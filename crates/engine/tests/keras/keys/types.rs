@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::training::any_loss;
 use super::{File, config, table, text};
 
-/// What a class needs besides.
+/// Returns what a class needs besides.
 fn required(class: &str) -> Value {
     match class {
         "Dense" => json!({"units": 3}),

@@ -44,7 +44,7 @@ pub(super) fn from_stored(datatype: &Datatype) -> Option<(DType, bool)> {
     }
 }
 
-/// Whether a type is that of strings, of fixed or of variable length.
+/// Returns whether a type is that of strings, of fixed or of variable length.
 pub(super) fn is_text(datatype: &Datatype) -> bool {
     matches!(datatype, Datatype::String { .. } | Datatype::VariableLength { is_string: true, .. })
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Context, Form, read_compile, read_model};
 use crate::tree::{AsRead, CompileConfig, Found, ModelConfig};
 
-/// What is kept of a config that was read.
+/// Returns what is kept of a config that was read.
 pub(super) fn keep(cx: &Context<'_>, json: &Value) -> Found {
     Found(Some(
         AsRead { dialect: cx.dialect, full: cx.form == Form::Keras, json: json.clone(), metadata: None }
@@ -13,7 +13,7 @@ pub(super) fn keep(cx: &Context<'_>, json: &Value) -> Found {
     ))
 }
 
-/// What stood in the file where that was one of this form and dialect.
+/// Returns what stood in the file where that was one of this form and dialect.
 fn stood<'a>(cx: &Context<'_>, found: &'a Found) -> Option<&'a Value> {
     let read = found.0.as_deref().filter(|r| r.dialect == cx.dialect && r.full == (cx.form == Form::Keras));
     read.map(|r| &r.json)

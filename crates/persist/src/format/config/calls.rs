@@ -10,7 +10,7 @@ use crate::tree::{Arg, Call, Dialect, LayerConfig, ModelKind, TensorRef};
 pub(super) const RECURRENT: &[&str] =
     &["RNN", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"];
 
-/// What tf_keras makes of operators and functions of TensorFlow that are used as layers. Their first argument is a tensor or a list as it
+/// Holds what tf_keras makes of operators and functions of TensorFlow that are used as layers. Their first argument is a tensor or a list as it
 /// stands.
 pub(super) const OPERATIONS: &[&str] =
     &["TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"];
@@ -216,7 +216,7 @@ impl Layers<'_> {
         self.layers.iter().find(|l| l.name == name).map_or(0, call_offset)
     }
 
-    /// What Keras 3 adds to it among a model's inputs and outputs.
+    /// Returns what Keras 3 adds to it among a model's inputs and outputs.
     pub(super) fn end_offset(&self, name: &str) -> usize {
         self.layers.iter().find(|l| l.name == name).map_or(0, end_offset)
     }

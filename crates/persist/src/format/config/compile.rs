@@ -298,7 +298,7 @@ pub(crate) fn write_compile(
     Ok(Value::Object(out))
 }
 
-/// Whether a dialect has words for a compile config.
+/// Checks whether a dialect has words for a compile config.
 pub(crate) fn check_compile(
     path: &Path,
     dialect: Dialect,

@@ -14,7 +14,7 @@ use crate::tree::Dialect;
 /// Values of a key that say nothing.
 type Silent = Vec<Value>;
 
-/// What a class takes.
+/// Describes what a class takes.
 #[derive(Deserialize)]
 struct Row {
     /// Keys that both libraries take.
@@ -26,10 +26,10 @@ struct Row {
     keras3: Option<HashMap<String, Silent>>,
     /// Keys that tf_keras alone takes; `None`: it has no such class.
     tf_keras: Option<HashMap<String, Silent>>,
-    /// Whether tf_keras must be told the shape that a layer was built for.
+    /// Says whether tf_keras must be told the shape that a layer was built for.
     #[serde(default)]
     builds: bool,
-    /// Whether tf_keras' class is called with `training`.
+    /// Says whether tf_keras' class is called with `training`.
     #[serde(default)]
     trains: bool,
 }
@@ -42,7 +42,7 @@ impl Row {
         }
     }
 
-    /// Whether a value of a key that a dialect does not take says nothing.
+    /// Returns whether a value of a key that a dialect does not take says nothing.
     fn is_silent(&self, key: &str, value: &Value, dialect: Dialect) -> bool {
         let found = self.only(other(dialect)).and_then(|only| only.get(key));
         value.is_null() || found.is_some_and(|silent| silent.iter().any(|v| same(v, value)))
@@ -120,12 +120,12 @@ pub(super) fn is_ignored(class: &str, key: &str) -> bool {
         || IGNORED.iter().any(|(k, classes)| *k == key && classes.contains(&class))
 }
 
-/// Whether tf_keras builds layers of a class itself, without being told a shape. False for classes that nobody knows.
+/// Returns whether tf_keras builds layers of a class itself, without being told a shape. False for classes that nobody knows.
 pub(crate) fn builds_itself(class: &str) -> bool {
     row(Role::Layer, class).is_some_and(|row| row.tf_keras.is_some() && !row.builds)
 }
 
-/// Whether tf_keras calls layers of a class with `training`.
+/// Returns whether tf_keras calls layers of a class with `training`.
 pub(crate) fn takes_training(class: &str) -> bool {
     row(Role::Layer, class).is_none_or(|row| row.trains)
 }
@@ -193,7 +193,7 @@ fn says_nothing(row: &Row, role: Role, class: &str, key: &str, value: &Value, di
     usual || is_ignored(class, key) || row.is_silent(key, value, dialect)
 }
 
-/// Whether two values of a config mean the same: numbers as numbers.
+/// Returns whether two values of a config mean the same: numbers as numbers.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),

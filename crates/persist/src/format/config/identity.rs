@@ -19,7 +19,7 @@ pub(super) struct Identity {
     pub(super) registered: Option<String>,
 }
 
-/// Which part of Keras a module is: `layers` of `keras.src.layers.core.dense`, empty for `keras` itself. `None`: it is not
+/// Returns which part of Keras a module is: `layers` of `keras.src.layers.core.dense`, empty for `keras` itself. `None`: it is not
 /// Keras'.
 pub(super) fn part(module: &str) -> Option<&str> {
     let within = |package: &&str| {
@@ -29,12 +29,12 @@ pub(super) fn part(module: &str) -> Option<&str> {
     Some(rest.split('.').find(|part| !part.is_empty() && !LAYOUT.contains(part)).unwrap_or(""))
 }
 
-/// Whether a module is one of Keras' operations, of which several are called as layers are: `keras.src.ops.numpy`.
+/// Returns whether a module is one of Keras' operations, of which several are called as layers are: `keras.src.ops.numpy`.
 pub(crate) fn is_op(module: Option<&str>) -> bool {
     module.and_then(part) == Some("ops")
 }
 
-/// Whether Keras has, or had, classes of a role in a part of it.
+/// Returns whether Keras has, or had, classes of a role in a part of it.
 fn has(role: Role, part: &str) -> bool {
     let parts: &[&str] = match role {
         Role::Layer => &[
@@ -127,7 +127,7 @@ pub(super) fn of(role: Role, class: &str, map: &Map<String, Value>) -> Identity 
     }
 }
 
-/// Who a function is that is not known to be Keras'.
+/// Returns who a function is that is not known to be Keras'.
 pub(super) fn function(map: &Map<String, Value>) -> Identity {
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let registered = text("registered_name").filter(|name| *name != "function").or(text("config"));

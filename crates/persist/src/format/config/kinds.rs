@@ -10,7 +10,7 @@ use crate::{Error, limits};
 /// The largest size: TensorFlow's ops count in 32 bits. Two of them can be multiplied without a second thought.
 const LARGEST: i64 = i32::MAX as i64;
 
-/// What the value of a key is.
+/// Describes what the value of a key is.
 #[derive(Clone, Copy)]
 enum Kind {
     /// A whole number from 1 on, [`LARGEST`] at most.
@@ -193,7 +193,7 @@ pub(super) fn check_build(cx: &Context<'_>, place: &str, build: Option<&Value>) 
     Ok(())
 }
 
-/// What was there, with its kind where its text does not say it.
+/// Returns what was there, with its kind where its text does not say it.
 fn found(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -259,7 +259,7 @@ fn check_inner(cx: &Context<'_>, place: &str, layer: &Value, depth: usize) -> Re
     if own { check(cx, place, class, config, depth + 1) } else { Ok(()) }
 }
 
-/// Whether a module is of Keras.
+/// Returns whether a module is of Keras.
 pub(super) fn is_keras(module: &str) -> bool {
     matches!(module.split('.').next(), Some("keras" | "tf_keras" | "tensorflow"))
 }

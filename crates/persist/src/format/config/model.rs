@@ -15,7 +15,7 @@ pub(crate) fn read_model(cx: &Context<'_>, value: &Value) -> Result<ModelConfig,
     Ok(ModelConfig { found: as_found::keep(cx, value), ..model })
 }
 
-/// Whether a model is of a class whose config does not say what it is made of.
+/// Returns whether a model is of a class whose config does not say what it is made of.
 pub(crate) fn is_subclassed(value: &Value) -> bool {
     let class = value.get("class_name").and_then(Value::as_str);
     let lists = value.get("config").is_some_and(|config| config.is_array() || config.get("layers").is_some());

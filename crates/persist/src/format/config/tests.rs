@@ -141,7 +141,7 @@ fn classes_of_one_library() {
     }
 }
 
-/// What neither library of today has is a newer version's: its own dialect keeps it, the other one cannot take it.
+/// Checks that what neither library of today has is a newer version's: its own dialect keeps it, the other one cannot take it.
 #[test]
 fn keys_of_later_versions() {
     let layer =

@@ -161,7 +161,7 @@ pub(crate) fn decode(
     Ok(Some(state))
 }
 
-/// Which slot of which variable stands at each place.
+/// Describes which slot of which variable stands at each place.
 type Places = Vec<(&'static Kind, usize)>;
 
 /// The layouts that a class may have: as the config says whether averages and sums of gradients stand before its slots; without a config as

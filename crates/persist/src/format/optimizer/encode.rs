@@ -97,7 +97,7 @@ pub(crate) fn encode(
     out
 }
 
-/// How many of the variables that [`encode`] gives belong to the outer optimizer of a scaled one alone.
+/// Returns how many of the variables that [`encode`] gives belong to the outer optimizer of a scaled one alone.
 pub(crate) fn outer_variables(dialect: Dialect) -> usize {
     match dialect {
         Dialect::Keras3 => 4,

@@ -101,7 +101,7 @@ impl Objects {
         }
     }
 
-    /// Whether a path of edges leads from one object to another. Names of edges may have dots in them, so there may be several ways to read it;
+    /// Returns whether a path of edges leads from one object to another. Names of edges may have dots in them, so there may be several ways to read it;
     /// `tries` bounds them.
     fn leads(&self, from: usize, path: &str, to: usize, tries: &mut usize) -> bool {
         let Some(node) = self.nodes.get(from) else { return false };

@@ -28,7 +28,7 @@ pub(crate) fn own(name: &str) -> bool {
     [GRAPH, METADATA, FINGERPRINT, ASSETS, VARIABLES].contains(&name)
 }
 
-/// What a directory holds beside the variables.
+/// Describes what a directory holds beside the variables.
 struct Contents {
     tree: Tree,
     metadata: Vec<u8>,
@@ -55,7 +55,7 @@ fn contents(path: &Path, tree: &Tree) -> Result<Contents, Error> {
     Ok(Contents { tree, metadata, saved })
 }
 
-/// Whether a tree can be written, without writing it.
+/// Checks whether a tree can be written, without writing it.
 pub(crate) fn check(path: &Path, tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
     contents(path, tree).map(drop)
 }
