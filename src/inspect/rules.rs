@@ -68,7 +68,7 @@ fn shape(class: &str, config: &Map<String, Value>, input: &Shape) -> Option<Shap
             Some(Shape([&out.0[..1], &axes[1..2], &out.0[1..]].concat()))
         }
         // Called on the query first.
-        "MultiHeadAttention" | "GroupQueryAttention"
+        "MultiHeadAttention" | "GroupedQueryAttention"
             if config.get("output_shape").is_none_or(Value::is_null) =>
         {
             (!is("return_attention_scores")).then(|| input.clone())

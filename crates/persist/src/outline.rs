@@ -139,7 +139,7 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
                 ("backward_layer".into(), backward),
             ])
         }
-        "MultiHeadAttention" | "GroupQueryAttention" | "GroupedQueryAttention" => {
+        "MultiHeadAttention" | "GroupedQueryAttention" => {
             let mut dense = Map::new();
             if config.get("use_bias").and_then(Value::as_bool).unwrap_or(true) {
                 dense.insert("bias_axes".into(), "".into());

@@ -43,10 +43,7 @@ fn child_path(
 
 /// Keras 3 calls `query_dense` what tf_keras calls `_query_dense`.
 pub(crate) fn has_private_children(object: &Object) -> bool {
-    matches!(
-        object.class_name.as_str(),
-        "MultiHeadAttention" | "GroupQueryAttention" | "GroupedQueryAttention"
-    )
+    matches!(object.class_name.as_str(), "MultiHeadAttention" | "GroupedQueryAttention")
 }
 
 /// Calls `visit` with every object, for change.
