@@ -68,16 +68,9 @@ fn an_optimizer_that_cannot_go_on_blocks_training_alone() {
     for (case, named) in OPTIMIZERS {
         let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap_or_else(|e| panic!("{case}: {e}"));
         predicts_as_keras(&mut model, case);
+        evaluates_as_keras(&mut model, case);
         let mut npz = Npz::open(file(&format!("{case}.npz"))).unwrap();
-        let [x, y, eval] = ["x", "y", "eval"].map(|name| npz.array::<f32>(name).unwrap());
-        let logs = model
-            .evaluate(Data::of(&x), Data::of(&y))
-            .verbose(0)
-            .run()
-            .unwrap_or_else(|e| panic!("{case}: {e}"));
-        for ((name, got), wanted) in logs.0.iter().zip(&eval) {
-            assert!((got - f64::from(*wanted)).abs() < 1e-5, "{case}: {name} is {got}, Keras has {wanted}");
-        }
+        let [x, y] = ["x", "y"].map(|name| npz.array::<f32>(name).unwrap());
         assert_eq!(model.iterations(), 6, "{case}");
         let before = model.get_weights().unwrap();
         let error = model.fit(Data::of(&x), Data::of(&y)).verbose(0).run().unwrap_err().to_string();
@@ -297,5 +290,87 @@ fn safetensors_need_no_model() {
         wanted.retain(|path, _| !path.starts_with("optimizer/"));
         assert!(!found.is_empty());
         assert_eq!(found, wanted);
+    }
+}
+
+/// Checks the loss and the metrics of a case against Keras'.
+fn evaluates_as_keras(model: &mut Model, case: &str) {
+    let mut npz = Npz::open(file(&format!("{case}.npz"))).unwrap();
+    let [x, y, eval] = ["x", "y", "eval"].map(|name| npz.array::<f32>(name).unwrap());
+    let logs = model.evaluate(Data::of(&x), Data::of(&y)).verbose(0).run();
+    let logs = logs.unwrap_or_else(|e| panic!("{case}: {e}"));
+    assert_eq!(logs.0.len(), eval.len(), "{case}");
+    for ((name, got), wanted) in logs.0.iter().zip(&eval) {
+        assert!((got - f64::from(*wanted)).abs() < 1e-5, "{case}: {name} is {got}, Keras has {wanted}");
+    }
+}
+
+/// Keras 3 spreads smoothed targets by the length of the last axis, tf_keras by that of the classes: each model has its library's numbers, and
+/// the other library's files, which have no words for them, are those of models that were not compiled.
+#[test]
+fn targets_are_smoothed_as_the_files_library_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for (case, own, other) in [
+        ("keras3/smoothed", Dialect::Keras3, Dialect::TfKeras),
+        ("tf_keras/smoothed", Dialect::TfKeras, Dialect::Keras3),
+    ] {
+        let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap();
+        evaluates_as_keras(&mut model, case);
+        let path = folder.path().join("again.keras");
+        let options = |dialect| SaveOptions { dialect: Some(dialect), ..SaveOptions::default() };
+        model.save_with(&path, &options(own)).unwrap();
+        evaluates_as_keras(&mut on_the_cpu(&path).unwrap(), case);
+        model.save_with(&path, &options(other)).unwrap();
+        assert!(inspect(path.as_path()).unwrap().compile.is_none(), "{case}");
+        let notes = persist::convert::convert(
+            &Location::from(file(&format!("{case}.keras"))),
+            &Location::from(path),
+            None,
+            &ConvertOptions {
+                write: WriteOptions { dialect: Some(other), shards: 0 },
+                ..ConvertOptions::default()
+            },
+        );
+        let notes = notes.unwrap().notes.join("; ");
+        assert!(notes.contains("`label_smoothing` with `axis` = 1"), "{notes}");
+    }
+}
+
+/// tf_keras corrects the variance of images whose channels are at either end, and of no others.
+#[test]
+fn a_normalization_in_the_middle_of_an_image_trains_as_in_tf_keras() {
+    let case = "tf_keras/normalized";
+    let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap();
+    predicts_as_keras(&mut model, case);
+    let mut npz = Npz::open(file(&format!("{case}.npz"))).unwrap();
+    let [x, y] = ["x", "y"].map(|name| npz.array::<f32>(name).unwrap());
+    model.train_on_batch(Data::of(&x), Data::of(&y)).unwrap();
+    let wanted = arrays(case, "after");
+    let got = model.get_weights().unwrap();
+    assert_eq!(got.len(), wanted.len());
+    for (i, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+        let worst = got.iter().zip(wanted).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "weight {i}: off by {worst}");
+    }
+}
+
+/// A class of a module that is not Keras' goes nowhere where its name alone would stand for it.
+#[test]
+fn namesakes_are_not_written_by_their_names_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for (case, class) in [("loss_namesake", "MeanSquaredError"), ("optimizer_namesake", "Adam")] {
+        let from = file(&format!("keras3/{case}.keras"));
+        for target in ["model.h5", "saved_model"] {
+            let to = folder.path().join(target);
+            let (from, place) = (Location::from(from.clone()), Location::from(to.clone()));
+            let notes =
+                persist::convert::convert(&from, &place, None, &ConvertOptions::default()).unwrap().notes;
+            let notes = notes.join("; ");
+            assert!(notes.contains(&format!("the class {class} of another module")), "{notes}");
+            assert!(inspect(to.as_path()).unwrap().compile.is_none(), "{target}");
+        }
+        let to = folder.path().join("model.keras");
+        convert(from.as_path(), to.as_path(), None, &ConvertOptions::default()).unwrap();
+        assert!(inspect(to.as_path()).unwrap().compile.is_some());
     }
 }

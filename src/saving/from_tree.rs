@@ -52,10 +52,10 @@ fn check_classes(config: &ModelConfig) -> Result<(), Error> {
         _ => first,
     };
     let advice = match words.as_slice() {
-        [one] => one.clone(),
+        [one] if names.len() == 1 || first == "operation" => one.clone(),
         _ => {
             let (keras, own): (Vec<_>, Vec<_>) =
-                names.iter().cloned().partition(|name| registry::is_of_keras(first, name));
+                names.iter().cloned().partition(|name| registry::is_missing(first, name));
             let register = "register such with register_layer::<TheLayer>(\"Package\"), or pass them in CustomObjects when loading";
             let mut said = Vec::new();
             if !keras.is_empty() {

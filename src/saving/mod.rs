@@ -164,10 +164,16 @@ fn write_options(options: &SaveOptions) -> WriteOptions {
 pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
     let (format, mut tree) = for_model(snapshot, path, options)?;
     warnings::warn_of_closures(&tree);
+    let mut unserved = None;
     if format == "saved-model" {
-        tree.serving = serving::serving(&snapshot.root);
+        match serving::serving(&snapshot.root) {
+            Ok(serving) => tree.serving = Some(serving),
+            Err(why) => unserved = Some(why),
+        }
     }
-    write_tree(path, format, tree, snapshot, options)
+    write_tree(path, format, tree, snapshot, options)?;
+    unserved.iter().for_each(|why| warnings::warn(why));
+    Ok(())
 }
 
 /// The format of a whole model, and what it is given.
@@ -348,17 +354,21 @@ pub fn convert(
     options: &ConvertOptions,
 ) -> Result<&'static str, Error> {
     let (from, to) = (from.into(), to.into());
+    let mut unserved = None;
     let finish = |format: &Format, tree: &mut Tree| {
         if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
             let network = from_tree::model(config, from.as_path());
             if let Ok(network) = &network {
                 to_tree::add_shapes(config, network);
             }
-            tree.serving = serving::of_tree(config, &tree.root, network);
+            match serving::of_tree(config, &tree.root, network) {
+                Ok(serving) => tree.serving = Some(serving),
+                Err(why) => unserved = Some(why),
+            }
         }
     };
     let converted = rhyton_persist::convert::convert_with(&from, &to, model, options, finish)?;
-    converted.notes.iter().for_each(|note| warnings::warn(note));
+    converted.notes.iter().chain(&unserved).for_each(|note| warnings::warn(note));
     Ok(converted.format)
 }
 

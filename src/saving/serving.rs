@@ -8,19 +8,15 @@ use rhyton_persist::tree::{
 };
 
 use super::to_tree::children;
-use super::warnings::warn;
 use crate::Error;
 
-/// The serving graph of a model; `None`, after saying why, where it has none.
-pub(super) fn serving(root: &LayerRef) -> Option<Serving> {
+/// Returns the serving graph of a model.
+///
+/// # Errors
+/// It has none: what to say of that once the model is saved.
+pub(super) fn serving(root: &LayerRef) -> Result<Serving, String> {
     let made = models::serving(root).and_then(|serving| converted(root, &serving));
-    match made {
-        Ok(serving) => Some(serving),
-        Err(why) => {
-            without(&root.name(), &why);
-            None
-        }
-    }
+    made.map_err(|why| without(&root.name(), &why))
 }
 
 /// The serving graph of a model that is written from its configs and arrays, given the network of them; as [`serving()`].
@@ -28,7 +24,7 @@ pub(super) fn of_tree(
     config: &ModelConfig,
     root: &Object,
     network: Result<LayerRef, Error>,
-) -> Option<Serving> {
+) -> Result<Serving, String> {
     let known = network.map_err(|e| e.to_string()).and_then(|network| {
         let built =
             network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
@@ -39,13 +35,7 @@ pub(super) fn of_tree(
             (true, false) => Ok(network),
         }
     });
-    match known {
-        Ok(network) => serving(&network),
-        Err(why) => {
-            without(&config.name, &why);
-            None
-        }
-    }
+    known.map_err(|why| without(&config.name, &why)).and_then(|network| serving(&network))
 }
 
 fn narrow(object: &Object) -> bool {
@@ -53,11 +43,11 @@ fn narrow(object: &Object) -> bool {
         || object.children.iter().any(|(_, child)| narrow(child))
 }
 
-fn without(name: &str, why: &str) {
-    warn(&format!(
+fn without(name: &str, why: &str) -> String {
+    format!(
         "the model `{name}` is saved without a serving signature: {why}. It loads and trains on; programs that run its graph \
          alone (TensorFlow Serving) cannot use it."
-    ));
+    )
 }
 
 fn converted(root: &LayerRef, serving: &models::Serving) -> Result<Serving, String> {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use rhyton::Error;
-use rhyton::models::registry::is_of_keras;
+use rhyton::models::registry::is_missing;
 use rhyton::persist::shown;
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ impl<E: Into<Error>> From<E> for Failure {
 fn unknown(kind: &str, names: &str) -> String {
     let names: Vec<&str> = names.split("`, `").collect();
     let singular = kind.strip_suffix('s').filter(|_| kind != "loss").unwrap_or(kind);
-    let of_keras = |name: &&&str| singular == "operation" || is_of_keras(singular, name);
+    let of_keras = |name: &&&str| singular == "operation" || is_missing(singular, name);
     let (keras, others): (Vec<&str>, Vec<&str>) = names.iter().partition(of_keras);
     let listed = |names: &[&str]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let are = |names: &[&str]| format!("{} {} ", listed(names), if names.len() == 1 { "is" } else { "are" });

@@ -75,6 +75,7 @@ fn unknown_classes_are_said_in_words_of_the_command() {
         ("rnn/keras3/model.keras", "Keras' own, and not in rhyton yet"),
         ("custom/keras3/model.keras", "somebody's own, which a Rust program can register"),
         ("foreign/keras3/ops.keras", "unknown operations `Add`, `Reshape`: Keras' own"),
+        ("foreign/keras3/dense.keras", "unknown layer `Dense`: somebody's own"),
     ] {
         let error = fails(1, &["plan", &data(model)]);
         assert!(error.contains(words) && error.contains(&data(model)), "{error}");

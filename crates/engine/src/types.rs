@@ -103,6 +103,12 @@ impl fmt::Debug for TensorType {
     }
 }
 
+/// Returns an axis counted from the front; negative ones count from the end. `None` where a tensor of this rank has no such axis.
+pub(crate) fn axis_index(axis: isize, rank: usize) -> Option<usize> {
+    let index = if axis < 0 { rank.checked_add_signed(axis) } else { usize::try_from(axis).ok() };
+    index.filter(|i| *i < rank)
+}
+
 /// The shape that two shapes broadcast to (NumPy's rule), or `None`.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
@@ -127,8 +133,7 @@ impl Shape {
     /// # Errors
     /// There is no such axis, or it is `None`.
     pub fn known(&self, axis: isize) -> Result<usize, crate::Error> {
-        let i = if axis < 0 { self.0.len().checked_add_signed(axis) } else { usize::try_from(axis).ok() };
-        i.and_then(|i| self.0.get(i).copied().flatten()).ok_or_else(|| crate::Error::Shape {
+        axis_index(axis, self.0.len()).and_then(|i| self.0[i]).ok_or_else(|| crate::Error::Shape {
             layer: String::new(),
             what: format!("axis {axis} of the input shape {self} must be known"),
         })

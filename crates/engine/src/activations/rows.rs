@@ -2,12 +2,12 @@
 
 use crate::Error;
 use crate::graph::{Tensor, fail};
+use crate::types::axis_index;
 
 /// Runs `f`, which works along the last axis, along another.
 fn along(x: Tensor, axis: isize, f: impl FnOnce(Tensor) -> Tensor) -> Tensor {
     let rank = x.rank();
-    let index = if axis < 0 { rank.checked_add_signed(axis) } else { usize::try_from(axis).ok() };
-    match index.filter(|i| *i < rank) {
+    match axis_index(axis, rank) {
         Some(i) if i + 1 == rank => f(x),
         Some(i) => {
             let mut order: Vec<usize> = (0..rank).collect();

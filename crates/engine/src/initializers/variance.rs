@@ -8,6 +8,7 @@ use super::spec;
 use crate::Error;
 use crate::graph::Initializer;
 use crate::random::Generator;
+use crate::types::axis_index;
 
 /// Standard deviation of a standard normal cut at two standard deviations.
 const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;
@@ -42,8 +43,7 @@ type Axes = Option<Vec<isize>>;
 fn fans(shape: &[usize], input: &Axes, output: &Axes) -> Result<(f64, f64), Error> {
     let over = |axes: &[isize]| {
         let length = |a: &isize| {
-            let i = if *a < 0 { shape.len().checked_add_signed(*a) } else { usize::try_from(*a).ok() };
-            i.and_then(|i| shape.get(i)).map(|n| *n as f64).ok_or_else(|| Error::Argument {
+            axis_index(*a, shape.len()).map(|i| shape[i] as f64).ok_or_else(|| Error::Argument {
                 what: format!("an initializer names axis {a} of the shape {shape:?}"),
             })
         };

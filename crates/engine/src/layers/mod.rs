@@ -173,8 +173,7 @@ impl Axes {
 /// # Errors
 /// A tensor of this rank has no such axis.
 pub(crate) fn axis(axis: isize, rank: usize) -> Result<usize, Error> {
-    let index = if axis < 0 { rank.checked_add_signed(axis) } else { usize::try_from(axis).ok() };
-    index.filter(|i| *i < rank).ok_or_else(|| Error::Shape {
+    crate::types::axis_index(axis, rank).ok_or_else(|| Error::Shape {
         layer: String::new(),
         what: format!("axis {axis} of a tensor with {rank} axes"),
     })

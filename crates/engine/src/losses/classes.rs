@@ -6,6 +6,7 @@ use super::shape::{same_shape, sigmoid_logits, softmax_logits, squeeze_labels};
 use crate::Error;
 use crate::graph::{Tensor, fail};
 use crate::ops::Numbers;
+use crate::types::axis_index;
 
 /// Probabilities kept off 0 and 1, as Keras keeps them before it takes logarithms.
 fn clipped(p: Tensor) -> Tensor {
@@ -81,9 +82,14 @@ loss!(
         /// Axis of the classes.
         axis: isize = -1,
     }
+    not saved {
+        /// Axis whose length says how thin a smoothed target is spread: the last in Keras 3, that of the classes in Keras 2.
+        smoothing_axis: isize = -1,
+    }
     |s, t, p| {
         let (t, p) = same_shape(t, p, "CategoricalCrossentropy");
-        let t = smooth(t, s.label_smoothing, t.shape().last().copied().unwrap_or(1) as f64);
+        let classes = axis_index(s.smoothing_axis, t.rank()).map_or(1, |i| t.shape()[i]);
+        let t = smooth(t, s.label_smoothing, classes as f64);
         let log_p = match softmax_logits(p).or(s.from_logits.then_some(p)) {
             Some(logits) => crate::activations::log_softmax(logits, s.axis),
             None => clipped(p / p.sum_keep(&[s.axis])).log(),

@@ -83,9 +83,13 @@ metric!(
         /// Axis of the classes.
         axis: isize = -1,
     }
+    not saved {
+        /// Axis whose length says how thin a smoothed target is spread: the last in Keras 3, that of the classes in Keras 2.
+        smoothing_axis: isize = -1,
+    }
     |s, t, p| {
         let loss = losses::CategoricalCrossentropy::new().from_logits(s.from_logits).axis(s.axis);
-        loss.label_smoothing(s.label_smoothing).values(t, p)
+        loss.label_smoothing(s.label_smoothing).smoothing_axis(s.smoothing_axis).values(t, p)
     }
 );
 

@@ -16,7 +16,7 @@ pub use custom::{
     register_regularizer, register_schedule,
 };
 
-pub use of_keras::is_of_keras;
+pub use of_keras::is_missing;
 
 use crate::config::Config;
 use crate::graph::{
@@ -54,14 +54,20 @@ fn unknown(kind: &'static str, name: &str) -> Error {
         "regularizer" => "register_regularizer::<TheRegularizer>(\"Package>Name\")",
         _ => "register_schedule::<TheSchedule>(\"Package>Name\")",
     };
-    let advice = if is_of_keras(kind, name) {
+    let advice = if is_missing(kind, name) {
         format!(
             "it is one of Keras' own that is not here yet; one of your own can stand in: register it with {how}"
         )
     } else {
         let known = known(kind);
-        let guess = nearest(name, known.iter().map(String::as_str))
-            .map_or(String::new(), |k| format!("did you mean `{k}`? Else "));
+        let guess = match nearest(name, known.iter().map(String::as_str)) {
+            // Of another module than Keras' own.
+            Some(namesake) if namesake == name => {
+                "it is somebody's own, and not Keras' of that name: ".into()
+            }
+            Some(other) => format!("did you mean `{other}`? Else "),
+            None => String::new(),
+        };
         format!("{guess}register it with {how}, or pass it in CustomObjects when loading")
     };
     Error::Unknown { kind, name: name.into(), advice }

@@ -8,7 +8,7 @@ use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
-use crate::types::TensorType;
+use crate::types::{TensorType, axis_index};
 
 /// What a reduction does with two elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,10 +216,7 @@ fn runs(axes: &[isize], rank: usize) -> Result<Vec<(usize, usize)>, String> {
         (0..rank).collect()
     } else {
         axes.iter()
-            .map(|&a| {
-                let i = if a < 0 { rank.checked_add_signed(a) } else { usize::try_from(a).ok() };
-                i.filter(|i| *i < rank).ok_or_else(|| format!("axis {a} of a tensor with {rank} axes"))
-            })
+            .map(|&a| axis_index(a, rank).ok_or_else(|| format!("axis {a} of a tensor with {rank} axes")))
             .collect::<Result<_, _>>()?
     };
     list.sort_unstable();

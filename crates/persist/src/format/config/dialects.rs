@@ -152,9 +152,10 @@ pub(super) fn fit(
     place: &str,
     role: Role,
     class: &str,
-    config: Map<String, Value>,
+    mut config: Map<String, Value>,
 ) -> Result<Map<String, Value>, Error> {
     let Some(row) = row(role, class) else { return Ok(config) };
+    write_smoothing(cx, place, class, &mut config)?;
     let (to, there) = (library(cx.dialect), library(other(cx.dialect)));
     let advice = format!("write {there}'s dialect, or save the model without it");
     let Some(only) = row.only(cx.dialect) else {
@@ -186,6 +187,45 @@ pub(super) fn fit(
         }
     }
     Ok(out)
+}
+
+/// Key of the axis over which a smoothed target is spread, which no file has: it follows from the dialect.
+const SMOOTHING: &str = "smoothing_axis";
+
+/// Returns the axis of a smoothed cross-entropy whose classes are not on the last one.
+fn smoothed_axis(class: &str, config: &Map<String, Value>) -> Option<Value> {
+    let smooths = config.get("label_smoothing").and_then(Value::as_f64).is_some_and(|s| s != 0.0);
+    let axis = config.get("axis").filter(|axis| !axis.is_null() && **axis != -1);
+    axis.filter(|_| smooths && class == "CategoricalCrossentropy").cloned()
+}
+
+/// Adds the axis over which tf_keras spreads a smoothed target: that of the classes, where Keras 3 takes the last.
+pub(super) fn read_smoothing(dialect: Dialect, class: &str, config: &mut Map<String, Value>) {
+    config.shift_remove(SMOOTHING);
+    if let (Dialect::TfKeras, Some(axis)) = (dialect, smoothed_axis(class, config)) {
+        config.insert(SMOOTHING.into(), axis);
+    }
+}
+
+/// Takes that axis away again.
+///
+/// # Errors
+/// The library of the dialect would take another one.
+fn write_smoothing(
+    cx: &Context<'_>,
+    place: &str,
+    class: &str,
+    config: &mut Map<String, Value>,
+) -> Result<(), Error> {
+    let found = config.shift_remove(SMOOTHING);
+    let Some(axis) = smoothed_axis(class, config) else { return Ok(()) };
+    let wanted = (cx.dialect == Dialect::TfKeras).then_some(&axis);
+    if found.as_ref() == wanted {
+        return Ok(());
+    }
+    let (to, there) = (library(cx.dialect), library(other(cx.dialect)));
+    let what = format!("`label_smoothing` with `axis` = {axis}, which {to} spreads otherwise than {there},");
+    Err(cx.unsupported(place, what, &format!("write {there}'s dialect, or save the model without it")))
 }
 
 fn says_nothing(row: &Row, role: Role, class: &str, key: &str, value: &Value, dialect: Dialect) -> bool {

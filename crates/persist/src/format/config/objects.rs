@@ -160,7 +160,7 @@ fn canonical_object(
             } else {
                 canonical_map(cx, &place, config)?
             };
-            Value::Object(canonical_keys(role, &class, config))
+            Value::Object(canonical_keys(cx, role, &class, config))
         }
         other => other.clone(),
     };
@@ -192,7 +192,12 @@ fn drop_unset_axes(config: &mut Map<String, Value>) {
     }
 }
 
-fn canonical_keys(role: Role, class: &str, mut config: Map<String, Value>) -> Map<String, Value> {
+fn canonical_keys(
+    cx: &Context<'_>,
+    role: Role,
+    class: &str,
+    mut config: Map<String, Value>,
+) -> Map<String, Value> {
     match role {
         Role::Initializer => {
             drop_unset_axes(&mut config);
@@ -206,6 +211,7 @@ fn canonical_keys(role: Role, class: &str, mut config: Map<String, Value>) -> Ma
             if class != "MeanMetricWrapper" && class != "LossFunctionWrapper" {
                 config.shift_remove("fn");
             }
+            dialects::read_smoothing(cx.dialect, class, &mut config);
             if role == Role::Loss && config.get("reduction").is_none_or(|r| r == "auto") {
                 config.insert("reduction".into(), "sum_over_batch_size".into());
             }

@@ -116,6 +116,44 @@ def frozen(formats):
     save("frozen", model, x, evaluate=True, formats=formats)
 
 
+def smoothed():
+    """Smoothed targets whose classes are not on the last axis: Keras 3 spreads them by the length of the last one, tf_keras by theirs."""
+    i = keras.Input((3, 5), name="i")
+    model = keras.Model(i, layers.Softmax(axis=1, name="s")(layers.Dense(5, name="d")(i)), name="smoothed")
+    settings = dict(axis=1, label_smoothing=0.2)
+    model.compile("sgd", keras.losses.CategoricalCrossentropy(**settings), metrics=[keras.metrics.CategoricalCrossentropy(**settings)])
+    a = rng.normal(size=(4, 3, 5)).astype("float32")
+    b = np.moveaxis(np.eye(3, dtype="float32")[rng.integers(0, 3, size=(4, 5))], -1, 1)
+    evaluated = np.array(model.evaluate(a, b, verbose=0), "float32")
+    np.savez_compressed("smoothed.npz", in0=a, out0=model.predict(a, verbose=0), x=a, y=b, eval=evaluated)
+    model.save("smoothed.keras")
+    packed("smoothed.keras")
+
+
+def normalized():
+    """A normalization over images whose channels are in between: `after0`.. are all weights after a step on `x`, `y`."""
+    stack = [keras.Input((4, 3, 2)), layers.BatchNormalization(axis=2, name="n"), layers.Flatten(), layers.Dense(1, name="d")]
+    model = keras.Sequential(stack, name="normalized")
+    model.compile("sgd", "mse")
+    a = rng.normal(size=(5, 4, 3, 2)).astype("float32")
+    b = rng.normal(size=(5, 1)).astype("float32")
+    model.save("normalized.keras")
+    packed("normalized.keras")
+    arrays = dict(in0=a, out0=model.predict(a, verbose=0), x=a, y=b)
+    model.train_on_batch(a, b)
+    arrays.update({f"after{i}": v for i, v in enumerate(model.get_weights())})
+    np.savez_compressed("normalized.npz", **arrays)
+
+
+def namesakes():
+    """Classes of this script that are called as Keras' own."""
+    loss = type("MeanSquaredError", (keras.losses.Loss,), {"call": lambda self, a, b: -keras.ops.mean(a * b, axis=-1)})
+    trained("adam", loss()).save("loss_namesake.keras")
+    trained(type("Adam", (optimizers.SGD,), {})(0.01)).save("optimizer_namesake.keras")
+    packed("loss_namesake.keras")
+    packed("optimizer_namesake.keras")
+
+
 def keras_1():
     """Weights as Keras 0.3 wrote them."""
     import h5py
@@ -167,6 +205,8 @@ def keras3():
     ends()
     nested_inputs()
     keras_1()
+    smoothed()
+    namesakes()
 
 
 def tf_keras():
@@ -177,6 +217,8 @@ def tf_keras():
     subclassed()
     ends()
     nested_inputs()
+    smoothed()
+    normalized()
 
 
 globals()[LIBRARY]()
