@@ -202,3 +202,15 @@ fn signatures_are_named_after_layers() {
     assert_eq!(serving.outputs[1].shape, [None, None, Some(5)]);
     assert_eq!(serving.variables.len(), 6);
 }
+
+/// tf_keras makes arguments of the inputs' names, and cannot load a SavedModel with a word of Python's language among them.
+#[test]
+fn a_word_of_python_is_no_name_of_an_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let x = input([3]).name("in");
+    let model = Model::new(&x, Dense::new(2).on(&x)).expect("fits");
+    let path = folder.path().join("saved_model");
+    let error = model.save(&path).expect_err("tf_keras cannot load it").to_string();
+    assert!(error.contains("the input `in`") && !path.exists(), "{error}");
+    model.save(folder.path().join("model.keras")).expect("saves");
+}

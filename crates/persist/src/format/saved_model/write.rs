@@ -45,6 +45,7 @@ fn contents(path: &Path, tree: &Tree) -> Result<Contents, Error> {
             advice: "give the architecture too, or write a TensorFlow checkpoint".into(),
         });
     };
+    check_inputs(path, model)?;
     let mut tree = Tree { model: Some(model.clone()), ..tree.clone() };
     if let Some(model) = &mut tree.model {
         name_input(model, tree.serving.as_mut());
@@ -95,6 +96,32 @@ fn fill(
     let index = Window::open(&bundle::index_path(&prefix))?.read()?;
     put(FINGERPRINT, &fingerprint(&[saved, metadata, &index])).map_err(commit::unsaved)?;
     put(GRAPH, saved)
+}
+
+/// Words of Python's language, which cannot name arguments.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
+
+/// Refuses inputs that tf_keras could not load: it makes arguments of their names.
+fn check_inputs(path: &Path, model: &ModelConfig) -> Result<(), Error> {
+    for layer in &model.layers {
+        if let Some(inner) = &layer.model {
+            check_inputs(path, inner)?;
+        } else if layer.class_name == "InputLayer" && KEYWORDS.contains(&layer.name.as_str()) {
+            let name = &layer.name;
+            return Err(Error::Usage {
+                what: format!(
+                    "{}: the input `{name}` has a name that tf_keras cannot load from a SavedModel: a word of Python's language",
+                    path.display()
+                ),
+                advice: "give it another name, or write `.keras` or `.h5`".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// tf_keras names the input of a Sequential after its first layer, where Keras 3 has a number.
