@@ -374,3 +374,18 @@ fn namesakes_are_not_written_by_their_names_alone() {
         assert!(inspect(to.as_path()).unwrap().compile.is_some());
     }
 }
+
+/// tf_keras numbers the outputs of one layer, so that each has its own loss.
+#[test]
+fn outputs_of_one_layer_have_a_loss_each() {
+    let case = "tf_keras/twice";
+    let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap();
+    let mut npz = Npz::open(file(&format!("{case}.npz"))).unwrap();
+    let [x, z, y, eval] = ["in0", "in1", "y", "eval"].map(|name| npz.array::<f32>(name).unwrap());
+    let logs = model.evaluate((&x, &z), (&y, &y)).verbose(0).run().unwrap();
+    let names: Vec<&str> = logs.names().collect();
+    assert_eq!(names, ["loss", "d_loss", "d_1_loss"]);
+    for ((name, got), wanted) in logs.0.iter().zip(&eval) {
+        assert!((got - f64::from(*wanted)).abs() < 1e-5, "{name} is {got}, tf_keras has {wanted}");
+    }
+}

@@ -16,6 +16,14 @@ pub fn unique(base: &str) -> String {
     if *n == 1 { base.into() } else { format!("{base}_{}", *n - 1) }
 }
 
+/// Returns a name that is not taken: this one, or with the first number that is free behind it.
+pub(crate) fn free_name(name: String, taken: impl Fn(&str) -> bool) -> String {
+    if !taken(&name) {
+        return name;
+    }
+    (1..).map(|i| format!("{name}_{i}")).find(|n| !taken(n)).unwrap_or(name)
+}
+
 /// Starts counting anew, as `keras.utils.clear_session` does.
 pub fn clear_session() {
     *COUNTS.lock().unwrap_or_else(PoisonError::into_inner) = None;

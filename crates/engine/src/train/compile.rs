@@ -14,6 +14,7 @@ use crate::losses::{IntoLoss, LossSpec, Losses};
 use crate::metrics::{IntoMetrics, MetricSpec, Metrics};
 use crate::models::registry;
 use crate::models::{Network, NetworkKind};
+use crate::names::free_name;
 use crate::optimizers::{IntoOptimizer, LearningRate, Optimizer, OptimizerSpec};
 
 /// A compile whose names are known, except those like `accuracy` that depend on the shapes of the first data.
@@ -116,7 +117,8 @@ impl Model {
         self.install(optimizer, losses, Metrics::of(&by_output(metrics, &names)), options)
     }
 
-    /// Names of the layers that make the outputs.
+    /// Returns the names of the outputs: those of the layers that make them. One that makes several has its name several times in Keras 3; Keras 2
+    /// numbers them.
     pub fn output_names(&self) -> Vec<String> {
         let names = |n: &Network| match n.kind {
             // Not built yet: the last layer will make its output.
@@ -125,7 +127,16 @@ impl Model {
             }
             _ => n.outputs.iter().map(|(c, _)| n.layers[n.calls[*c].layer].name()).collect(),
         };
-        self.network(names).unwrap_or_default()
+        let names: Vec<String> = self.network(names).unwrap_or_default();
+        if !self.root.settings().keras2 {
+            return names;
+        }
+        let mut numbered: Vec<String> = Vec::new();
+        for name in names {
+            let free = free_name(name, |n| numbered.iter().any(|m| m == n));
+            numbered.push(free);
+        }
+        numbered
     }
 
     /// Puts a compile in the place of the older one, once all that can be known of it is known to fit.
@@ -201,9 +212,7 @@ impl Model {
             let metric = registry::metric(spec, y_true, y_pred)?;
             let name =
                 if names.len() > 1 { format!("{}_{}", names[*output], metric.name()) } else { metric.name() };
-            let taken = |n: &str| metrics.iter().any(|m| m.name == n);
-            let free = (1..).map(|i| format!("{name}_{i}")).find(|n| !taken(n));
-            let name = if taken(&name) { free.unwrap_or(name) } else { name };
+            let name = free_name(name, |n| metrics.iter().any(|m| m.name == n));
             metrics.push(OutputMetric { output: *output, metric, weighted: *weighted, name });
         }
         let size = Compiled::sum_count(&losses, &metrics);

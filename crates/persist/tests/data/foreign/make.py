@@ -130,6 +130,16 @@ def smoothed():
     packed("smoothed.keras")
 
 
+def twice():
+    """One layer that makes both outputs."""
+    d, i, j = layers.Dense(1, name="d"), keras.Input((3,), name="i"), keras.Input((3,), name="j")
+    model = keras.Model([i, j], [d(i), d(j)], name="twice")
+    model.compile("sgd", ["mse", "mae"])
+    np.savez_compressed("twice.npz", in0=x, in1=z, eval=np.array(model.evaluate([x, z], [y, y], verbose=0), "float32"), y=y)
+    model.save("twice.keras")
+    packed("twice.keras")
+
+
 def normalized():
     """A normalization over images whose channels are in between: `after0`.. are all weights after a step on `x`, `y`."""
     stack = [keras.Input((4, 3, 2)), layers.BatchNormalization(axis=2, name="n"), layers.Flatten(), layers.Dense(1, name="d")]
@@ -219,6 +229,7 @@ def tf_keras():
     nested_inputs()
     smoothed()
     normalized()
+    twice()
 
 
 globals()[LIBRARY]()
