@@ -10,7 +10,7 @@ use rhyton::persist::convert::ConvertOptions;
 use rhyton::persist::tree::WriteOptions;
 use rhyton::persist::{self, Location};
 use rhyton::prelude::*;
-use rhyton::saving::convert;
+use rhyton::saving::{Recompile, convert, recompile};
 use rhyton::train::Data;
 
 fn file(name: &str) -> PathBuf {
@@ -164,6 +164,55 @@ fn a_loss_that_is_not_known_blocks_evaluating_alone() {
 
 /// `Dense` of somebody's module is not Keras', an operation is not the layer of its name, a layer with another kind of weights is not the
 /// plain one: they are data where that is enough, and errors that name them where they are to be built.
+/// Compiled again with a loss that is known, a model has the optimizer of its file with all of its state: the slots, and what only the record of
+/// Rhyton's own files holds of them in tf_keras' formats.
+#[test]
+fn another_loss_keeps_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let mse = Recompile { loss: Some("mse".into()), ..Recompile::default() };
+    let (from, saved) = (file("keras3/loss.keras"), folder.path().join("saved.keras"));
+    let mut model = on_the_cpu(&from).unwrap();
+    assert_eq!(recompile(&mut model, &mse).unwrap(), None);
+    assert!(model.kept().is_none() && model.iterations() == 6);
+    model.save(saved.as_path()).unwrap();
+    assert_eq!(stored(&saved), stored(&from));
+
+    let x = ndarray::Array2::<f32>::ones((4, 3));
+    let y = ndarray::Array2::<f32>::zeros((4, 1));
+    let mut model = on_the_cpu(&from).unwrap();
+    // A closure: no file has a name for it.
+    model.compile("nadam", |a: Tensor, b: Tensor| (a - b).square(), ()).unwrap();
+    model.set_learning_rate(0.03).unwrap();
+    model.fit(&x, &y).epochs(3).verbose(0).run().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    model.save(path("nadam.h5")).unwrap();
+    // Also by who cannot go on with it.
+    on_the_cpu(&path("nadam.h5")).unwrap().save(path("again.h5")).unwrap();
+    let state = |model: &Model| {
+        let compiled = model.compiled().unwrap();
+        (compiled.optimizer.host_state(), compiled.learning_rate(), model.optimizer_weights().unwrap())
+    };
+    for name in ["nadam.h5", "again.h5"] {
+        let mut again = on_the_cpu(&path(name)).unwrap();
+        assert!(!again.is_compiled(), "{name}");
+        recompile(&mut again, &mse).unwrap();
+        assert_eq!(state(&again), state(&model), "{name}");
+    }
+    // What is not known of the file's other parts is said, and changes nothing.
+    let mut model = on_the_cpu(&from).unwrap();
+    let metrics = Recompile { metrics: Some(serde_json::json!(["mse"])), ..Recompile::default() };
+    let error = recompile(&mut model, &metrics).unwrap_err().to_string();
+    assert!(error.contains("Mine>fourth") && model.kept().is_some(), "{error}");
+    // An optimizer that is not known stays so, with its state.
+    let from = file("keras3/muon.keras");
+    let mut model = on_the_cpu(&from).unwrap();
+    recompile(&mut model, &Recompile { loss: Some("mae".into()), ..Recompile::default() }).unwrap();
+    model.save(saved.as_path()).unwrap();
+    assert_eq!(stored(&saved), stored(&from));
+    assert_eq!(inspect(saved.as_path()).unwrap().compile.unwrap().loss, "mae");
+    assert_eq!(recompile(&mut model, &Recompile { optimizer: Some("sgd".into()), ..mse }).unwrap(), Some(6));
+}
+
 #[test]
 fn a_name_alone_is_no_class() {
     let folder = tempfile::tempdir().unwrap();

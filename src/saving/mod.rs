@@ -1,6 +1,7 @@
 //! Saving and loading: the only place that knows both the engine and the file formats.
 
 mod from_tree;
+mod recompile;
 mod resume;
 mod serving;
 mod to_tree;
@@ -9,6 +10,7 @@ pub(crate) mod warnings;
 
 use std::path::Path;
 
+pub use recompile::{Recompile, recompile};
 use rhyton_engine::graph::LayerRef;
 use rhyton_engine::models::registry::{self, CustomObjects};
 use rhyton_engine::train::{Model, Snapshot};
@@ -149,7 +151,9 @@ impl SaveLoad for Model {
             let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
             return Err(Error::State { what: what.into() });
         }
-        fill(self, &file, &path, true)
+        let left_out = fill(self, &file, &path, true)?;
+        left_out.iter().for_each(|note| warnings::warn(note));
+        Ok(())
     }
 }
 
@@ -378,18 +382,20 @@ pub(crate) fn layer_of(config: &LayerConfig) -> Result<LayerRef, Error> {
 }
 
 /// Puts a file's arrays into a model. All mismatches of weights are found before anything is changed; an optimizer's state that is none of
-/// this model is kept for who saves it, and training then says why it cannot be. `others`: see [`training::state`].
-fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> Result<(), Error> {
+/// this model is kept for who saves it, and training then says why it cannot be. `others`: see [`training::state`]. Returns what is left out.
+fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> Result<Option<String>, Error> {
     let root: LayerRef = model.as_layer().clone();
     let mut skeleton = to_tree::object(&root, None);
     file.weights.fill(&mut skeleton)?;
-    let state = training::state(model, file, others)?;
+    let state = training::state(model, file, path, others)?;
     from_tree::put(&root, &skeleton)?;
-    let restored = training::restore(model, state, path)?;
-    if let Some(resume) = &file.resume {
-        resume::apply(model, resume, restored);
+    let record = file.resume.as_ref().and_then(|record| Some((record, resume::random_state(record)?)));
+    let exactly = record.and_then(|(record, _)| record.get("optimizer"));
+    let left_out = training::restore(model, state, exactly, path)?;
+    if let Some((_, (seed, steps))) = record {
+        model.set_random_state(seed, steps);
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// The newest checkpoint of a folder, of any format; `None` where there is none. Its state file `checkpoint` says which one it is, else the

@@ -4,26 +4,35 @@ use rhyton_engine::train::{Model, Snapshot};
 use rhyton_persist::tree::{Dialect, SavedFile};
 use serde_json::{Map, Value, json};
 
+use super::training::Training;
+use crate::Error;
+
 /// Version of this record.
 const VERSION: u64 = 1;
 
 /// As files carry it. The learning rate and the optimizer's numbers on the host (Nadam's product of momenta) are here too, since
-/// tf_keras' formats do not hold them all.
-pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool) -> Value {
+/// tf_keras' formats do not hold them all. `kept`: what the model keeps of a training that cannot go on, with its part of the file's record.
+pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option<&Training>) -> Value {
     let mut record = json!({
         "version": VERSION,
         "seed": snapshot.seed,
         "steps": snapshot.steps,
         "keras2": snapshot.root.settings().keras2,
     });
-    if let Some(optimizer) = snapshot.optimizer.as_ref().filter(|_| include_optimizer) {
-        let host: Map<String, Value> =
-            optimizer.host.iter().map(|(name, value)| (name.clone(), f64::from(*value).into())).collect();
-        record["optimizer"] = json!({
-            "class": optimizer.class_name,
-            "learning_rate": optimizer.learning_rate.map(f64::from),
-            "host": host,
-        });
+    let optimizer = match kept {
+        Some(kept) => kept.exactly.clone(),
+        None => snapshot.optimizer.as_ref().map(|optimizer| {
+            let host: Map<String, Value> =
+                optimizer.host.iter().map(|(name, value)| (name.clone(), f64::from(*value).into())).collect();
+            json!({
+                "class": optimizer.class_name,
+                "learning_rate": optimizer.learning_rate.map(f64::from),
+                "host": host,
+            })
+        }),
+    };
+    if let Some(optimizer) = optimizer.filter(|_| include_optimizer) {
+        record["optimizer"] = optimizer;
     }
     record
 }
@@ -34,22 +43,22 @@ pub(super) fn keras2(file: &SavedFile) -> bool {
     recorded.unwrap_or(file.dialect == Some(Dialect::TfKeras))
 }
 
-/// Puts it into a model, whose optimizer's state was read if `optimizer`; a record of another version, or a damaged one, is left
-/// alone: the model then goes on with a seed of its own.
-pub(super) fn apply(model: &mut Model, resume: &Value, optimizer: bool) {
-    let number = |key: &str| resume.get(key).and_then(Value::as_u64);
-    let (Some(VERSION), Some(seed), Some(steps)) = (number("version"), number("seed"), number("steps"))
-    else {
-        return;
-    };
-    let Ok(steps) = u32::try_from(steps) else { return };
-    model.set_random_state(seed, steps);
-    let (true, Some(record), Ok(compiled)) = (optimizer, resume.get("optimizer"), model.compiled_mut())
-    else {
-        return;
-    };
+/// Returns the seed and the steps of a record; `None` of one of another version, or a damaged one, which is left alone: the model then goes on with a seed
+/// of its own.
+pub(super) fn random_state(record: &Value) -> Option<(u64, u32)> {
+    let number = |key: &str| record.get(key).and_then(Value::as_u64);
+    let (VERSION, seed, steps) = (number("version")?, number("seed")?, number("steps")?) else { return None };
+    Some((seed, u32::try_from(steps).ok()?))
+}
+
+/// Puts a record's part of the optimizer into a model, whose optimizer's state was restored.
+///
+/// # Errors
+/// The model was not compiled.
+pub(super) fn apply_optimizer(model: &mut Model, record: &Value) -> Result<(), Error> {
+    let compiled = model.compiled_mut()?;
     if record.get("class").and_then(Value::as_str) != Some(compiled.optimizer.class_name()) {
-        return;
+        return Ok(());
     }
     if let Some(rate) = record.get("learning_rate").and_then(Value::as_f64) {
         compiled.set_constant_learning_rate(rate as f32);
@@ -64,4 +73,5 @@ pub(super) fn apply(model: &mut Model, resume: &Value, optimizer: bool) {
     if !host.is_empty() {
         compiled.optimizer.set_host_state(&host);
     }
+    Ok(())
 }

@@ -47,7 +47,8 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         scalars: o.host.clone(),
         data: None,
     });
-    let (compile, optimizer) = match training::kept(snapshot.kept.as_ref()) {
+    let kept = training::kept(snapshot.kept.as_ref());
+    let (compile, optimizer) = match &kept {
         Some(kept) => (
             kept.compile.clone().or(compile),
             kept.state(snapshot.trainable.len()).filter(|_| include_optimizer),
@@ -59,7 +60,7 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         compile,
         root: object(&snapshot.root, Some(&values)),
         optimizer,
-        resume: Some(resume::to_json(snapshot, include_optimizer && snapshot.kept.is_none())),
+        resume: Some(resume::to_json(snapshot, include_optimizer, kept.as_deref())),
         serving: None,
         assets: Vec::new(),
     }

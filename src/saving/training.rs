@@ -7,8 +7,9 @@ use rhyton_engine::train::{Kept, Model, Snapshot};
 use rhyton_persist::convert::{optimizer_class, optimizer_state};
 use rhyton_persist::tree::{CompileConfig, OptimizerState, SavedFile, StateData};
 use rhyton_persist::{Error as FileError, Location};
+use serde_json::Value;
 
-use super::from_tree;
+use super::{from_tree, resume};
 use crate::Error;
 
 /// Describes what a model keeps of its file: in [`Kept::data`].
@@ -19,8 +20,12 @@ pub(super) struct Training {
     pub(super) state: Option<OptimizerState>,
     /// Says why there is none, though the file has one.
     pub(super) dropped: Option<String>,
+    /// What the file's record for going on exactly says of the optimizer.
+    pub(super) exactly: Option<Value>,
     /// Number of variables that training changed when the state was read.
     trained: usize,
+    /// The file.
+    pub(super) path: Location,
 }
 
 impl Training {
@@ -38,18 +43,34 @@ impl Training {
 
 /// Compiles a model as its file says. Where something is not known it is compiled as far as evaluating it needs, or not at all.
 pub(super) fn compile(model: &mut Model, config: &CompileConfig, path: &Location) {
-    let optimizer = OptimizerSpec::Config(config.optimizer.clone());
-    let Err(why) = compile_with(model, config, optimizer) else { return };
-    let unusable = Unusable::new(config.optimizer.clone(), cannot(path, why.clone()));
-    let why = match compile_with(model, config, OptimizerSpec::Object(Box::new(unusable))) {
-        Ok(()) => why,
-        // Losses or metrics.
-        Err(why) => why,
-    };
-    keep(model, Some(config.clone()), cannot(path, why));
+    if let Err(why) = compile_to_evaluate(model, config, path) {
+        keep(model, Some(config.clone()), cannot(path, why), path);
+    }
 }
 
-fn compile_with(model: &mut Model, config: &CompileConfig, optimizer: OptimizerSpec) -> Result<(), Error> {
+/// Compiles a model, with a stand-in where the optimizer is not known.
+///
+/// # Errors
+/// A loss or a metric is not known; the model is then as it was.
+pub(super) fn compile_to_evaluate(
+    model: &mut Model,
+    config: &CompileConfig,
+    path: &Location,
+) -> Result<(), Error> {
+    let optimizer = OptimizerSpec::Config(config.optimizer.clone());
+    let Err(why) = compile_with(model, config, optimizer) else { return Ok(()) };
+    let why = cannot(path, why);
+    let unusable = Unusable::new(config.optimizer.clone(), why.clone());
+    compile_with(model, config, OptimizerSpec::Object(Box::new(unusable)))?;
+    keep(model, Some(config.clone()), why, path);
+    Ok(())
+}
+
+pub(super) fn compile_with(
+    model: &mut Model,
+    config: &CompileConfig,
+    optimizer: OptimizerSpec,
+) -> Result<(), Error> {
     model.compile_config_for(
         optimizer,
         &config.loss,
@@ -78,8 +99,9 @@ fn cannot(path: &Location, why: Error) -> Error {
     }
 }
 
-fn keep(model: &mut Model, compile: Option<CompileConfig>, why: Error) {
-    let training = Training { compile, state: None, dropped: None, trained: 0 };
+fn keep(model: &mut Model, compile: Option<CompileConfig>, why: Error, path: &Location) {
+    let path = path.clone();
+    let training = Training { compile, state: None, dropped: None, exactly: None, trained: 0, path };
     model.keep(Kept { why, data: Arc::new(training) });
 }
 
@@ -88,50 +110,76 @@ pub(super) fn kept(kept: Option<&Kept>) -> Option<Arc<Training>> {
     kept.and_then(|kept| kept.data.clone().downcast().ok())
 }
 
-/// A state as a file holds it, or why it cannot be understood.
-pub(super) type Found = Result<Option<OptimizerState>, String>;
+/// What a file holds of an optimizer's state, for a model.
+pub(super) enum Found {
+    /// Nothing, or nobody asks.
+    Nothing,
+    /// A state.
+    State(OptimizerState),
+    /// A state that cannot be understood, and why.
+    Unclear(String),
+    /// A state of another optimizer than the model's: says so.
+    Others(String),
+}
 
 /// Reads the state of the optimizer that a model has, or had in its file. `others`: the file may be of a model that was compiled otherwise.
 ///
 /// # Errors
 /// The file is damaged.
-pub(super) fn state(model: &Model, file: &SavedFile, others: bool) -> Result<Found, Error> {
+pub(super) fn state(model: &Model, file: &SavedFile, path: &Location, others: bool) -> Result<Found, Error> {
     let wanted = |compile: &CompileConfig| optimizer_class(&compile.optimizer);
     let class = match (kept(model.kept()).as_ref().and_then(|kept| kept.compile.as_ref()), model.compiled()) {
         (Some(compile), _) => wanted(compile),
         (None, Ok(compiled)) => compiled.optimizer.class_name().into(),
-        (None, Err(_)) => return Ok(Ok(None)),
+        (None, Err(_)) => return Ok(Found::Nothing),
+    };
+    let read = |class: &str| match optimizer_state(file, class, &from_tree::trainable(model)) {
+        Ok(None) => Ok(Found::Nothing),
+        Ok(Some(state)) => Ok(Found::State(state)),
+        Err(FileError::Mismatch { mismatches, .. }) => Ok(Found::Unclear(mismatches.join("; "))),
+        Err(other) => Err(Error::from(other)),
     };
     // Weights of a model that was trained otherwise: its optimizer is none of this one's business.
-    if others && file.compile.as_ref().is_some_and(|compile| wanted(compile) != class) {
-        return Ok(Ok(None));
-    }
-    match optimizer_state(file, &class, &from_tree::trainable(model)) {
-        Ok(state) => Ok(Ok(state)),
-        Err(FileError::Mismatch { mismatches, .. }) => Ok(Err(mismatches.join("; "))),
-        Err(other) => Err(other.into()),
+    match file.compile.as_ref().map(wanted).filter(|theirs| others && *theirs != class) {
+        None => read(&class),
+        Some(theirs) => Ok(match read(&theirs)? {
+            Found::Nothing => Found::Nothing,
+            _ => Found::Others(format!(
+                "{path}: the state of its optimizer {theirs} is left out: the model has {class}, whose state (step {}) stays",
+                model.iterations()
+            )),
+        }),
     }
 }
 
-/// Puts a state into the model's optimizer, or keeps it. True where the optimizer goes on from there.
+/// Puts a state into the model's optimizer, or keeps it. `exactly`: see [`Training::exactly`]. Returns what of the file is left out.
 ///
 /// # Errors
 /// The device is gone.
-pub(super) fn restore(model: &mut Model, found: Found, path: &Location) -> Result<bool, Error> {
+pub(super) fn restore(
+    model: &mut Model,
+    found: Found,
+    exactly: Option<&Value>,
+    path: &Location,
+) -> Result<Option<String>, Error> {
     let usable = model.compiled().is_ok_and(|compiled| compiled.optimizer.usable().is_ok());
     let why = match &found {
-        Ok(None) => return Ok(false),
-        Ok(Some(OptimizerState { data: Some(data), .. })) => data.why.clone(),
-        Ok(Some(state)) if usable => match from_tree::put_optimizer(model, state)? {
-            None => return Ok(true),
+        Found::Nothing => return Ok(None),
+        Found::Others(note) => return Ok(Some(note.clone())),
+        Found::State(OptimizerState { data: Some(data), .. }) => data.why.clone(),
+        Found::State(state) if usable => match from_tree::put_optimizer(model, state)? {
+            None => {
+                exactly.map_or(Ok(()), |record| resume::apply_optimizer(model, record))?;
+                return Ok(None);
+            }
             Some(why) => why,
         },
-        Ok(Some(_)) => String::new(),
-        Err(why) => why.clone(),
+        Found::State(_) => String::new(),
+        Found::Unclear(why) => why.clone(),
     };
     let (state, dropped) = match found {
-        Ok(state) => (state, None),
-        Err(why) => (None, Some(why)),
+        Found::State(state) => (Some(state), None),
+        _ => (None, Some(why.clone())),
     };
     if let (Some(state), Ok(compiled)) = (&state, model.compiled_mut()) {
         compiled.iteration = state.iteration;
@@ -141,10 +189,11 @@ pub(super) fn restore(model: &mut Model, found: Found, path: &Location) -> Resul
     }
     if let Some(before) = model.kept().cloned() {
         let compile = kept(Some(&before)).and_then(|kept| kept.compile.clone());
-        let trained = model.trainable_variables().len();
-        model.keep(Kept { data: Arc::new(Training { compile, state, dropped, trained }), ..before });
+        let (trained, path) = (model.trainable_variables().len(), path.clone());
+        let training = Training { compile, state, dropped, exactly: exactly.cloned(), trained, path };
+        model.keep(Kept { data: Arc::new(training), ..before });
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Puts an optimizer that cannot go on in the place of one whose state is none of this model.
@@ -154,7 +203,7 @@ fn stop(model: &mut Model, path: &Location, why: &str) -> Result<(), Error> {
     let compiled = model.compiled_mut()?;
     compiled.slots.clear();
     compiled.optimizer = Box::new(Unusable::new(compiled.optimizer.spec(), why.clone()));
-    keep(model, None, why);
+    keep(model, None, why, path);
     Ok(())
 }
 

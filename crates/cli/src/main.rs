@@ -96,16 +96,16 @@ fn unknown(kind: &str, names: &str) -> String {
         .filter(|(names, _)| !names.is_empty())
         .map(|(names, whose)| if mixed { are(names) + whose } else { (*whose).to_owned() })
         .collect();
-    format!(
-        "unknown {kind} {}: {}; {} work without",
-        listed(&names),
-        whose.join("; "),
-        match singular {
-            "optimizer" | "schedule" => "`rhyton predict`, `evaluate`, `inspect` and `convert`",
-            "loss" | "metric" => "`rhyton predict`, `inspect` and `convert`",
-            _ => "`rhyton inspect` and `rhyton convert`",
+    let without = match singular {
+        "optimizer" | "schedule" => {
+            "`rhyton predict`, `evaluate`, `inspect` and `convert` work without, and `train` takes another: --optimizer"
         }
-    )
+        "loss" | "metric" => {
+            "`rhyton predict`, `inspect` and `convert` work without, and `train` and `evaluate` take others: --loss, --metrics"
+        }
+        _ => "`rhyton inspect` and `rhyton convert` work without",
+    };
+    format!("unknown {kind} {}: {}; {without}", listed(&names), whose.join("; "))
 }
 
 /// An error with what caused it, without saying twice what a message already says.

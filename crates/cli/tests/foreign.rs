@@ -57,6 +57,39 @@ fn predicting_and_evaluating_need_no_optimizer() {
     assert!(error.contains("unknown loss `Mine>fourth`"), "{error}");
 }
 
+/// Another loss for one that is not known: the optimizer and the metrics are those of the file, with the state.
+#[test]
+fn another_loss_keeps_the_optimizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = data("foreign/keras3/loss.keras");
+    let ((_, x), (_, y)) =
+        (array("keras3/loss", "in0", folder.path()), array("keras3/loss", "out0", folder.path()));
+    let out = text(&folder.path().join("next.keras"));
+    let of = ["train", &model, "--inputs", &x, "--targets", &y, "--device", "cpu", "--output", &out];
+    let done = rhyton(&[&of[..], &["--loss", "mse"]].concat());
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    let found = json(&works(&["inspect", &out, "--json"]));
+    let optimizer = &found["optimizer"];
+    assert_eq!((&optimizer["class"], &optimizer["iteration"]), (&"Adam".into(), &7.into()), "{found}");
+    assert_eq!(optimizer["slots"], json(&works(&["inspect", &model, "--json"]))["optimizer"]["slots"]);
+    assert_eq!((&found["compile"]["loss"], &found["compile"]["metrics"][0]), (&"mse".into(), &"mae".into()));
+    std::fs::remove_file(&out).unwrap();
+    // The loss is what is not known: neither metrics nor an optimizer help.
+    for more in [["--metrics", "mse"], ["--optimizer", "sgd"]] {
+        let error = fails(1, &[&of[..], &more].concat());
+        assert!(error.contains("unknown loss `Mine>fourth`") && error.contains("--loss"), "{error}");
+        assert!(!Path::new(&out).exists());
+    }
+    let done = rhyton(&[&of[..], &["--loss", "mse", "--optimizer", "sgd"]].concat());
+    assert!(done.err.contains("the state of the old optimizer (step 6) is left out"), "{}", done.err);
+    let found = json(&works(&["inspect", &out, "--json"]));
+    assert_eq!((&found["optimizer"]["class"], &found["optimizer"]["iteration"]), (&"SGD".into(), &1.into()));
+    assert_eq!(found["compile"]["metrics"][0], "mae", "{found}");
+    let of = ["evaluate", &model, "--inputs", &x, "--targets", &y, "--device", "cpu", "--json"];
+    let found = json(&works(&[&of[..], &["--loss", "mse"]].concat()));
+    assert!(found["loss"].as_f64().unwrap() < 1e-10 && found["mae"].as_f64().is_some(), "{found}");
+}
+
 #[test]
 fn what_is_left_out_is_said() {
     let folder = tempfile::tempdir().unwrap();

@@ -71,6 +71,14 @@ pub struct Compile {
     pub losses: Losses,
 }
 
+impl Compile {
+    /// Returns whether somebody typed this name.
+    pub fn say(&self, name: &str) -> bool {
+        let typed = [&self.optimizer, &self.losses.loss, &self.losses.metrics];
+        typed.iter().filter_map(|text| text.as_deref()).any(|text| text.contains(name))
+    }
+}
+
 /// Names what is measured.
 #[derive(Args, Clone, Default)]
 pub struct Losses {

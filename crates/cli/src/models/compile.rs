@@ -1,6 +1,7 @@
 //! The options that compile a model.
 
 use rhyton::prelude::*;
+use rhyton::saving::{Recompile, recompile};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::Compile;
@@ -12,47 +13,45 @@ const OPTIMIZER: &str = "rmsprop";
 /// Compiles the model as the options say; what they do not say stays as the file has it. `quiet`: says nothing of what starts anew.
 pub fn apply(options: &Compile, model: &mut Model, path: &Location, quiet: bool) -> Result<(), Failure> {
     let names = model.output_names();
-    let loss = options.losses.loss.as_deref().map(|text| by_output("--loss", text, &names)).transpose()?;
-    let loss = loss.map(one_each);
-    let metrics =
-        options.losses.metrics.as_deref().map(|text| by_output("--metrics", text, &names)).transpose()?;
-    let metrics = metrics.map(lists);
-    let optimizer = options.optimizer.as_deref().map(|text| spec("--optimizer", text)).transpose()?;
-    let usage = |error: rhyton::Error| Failure::Usage(error.to_string());
-    match model.compiled().ok().map(|compiled| compiled.config.clone()) {
-        None => {
-            let Some(loss) = loss else {
-                return super::compiled(model, path);
-            };
-            let optimizer = optimizer.unwrap_or_else(|| json!(OPTIMIZER));
-            let metrics = metrics.unwrap_or_default();
-            model.compile_config(&optimizer, &loss, &metrics, &Value::Null, &Value::Null).map_err(usage)?;
-        }
-        Some(old) => {
-            let (loss, metrics) = (loss.unwrap_or(old.loss.clone()), metrics.unwrap_or(old.metrics.clone()));
-            let (weights, weighted) = (&old.loss_weights, &old.weighted_metrics);
-            match optimizer {
-                Some(optimizer) => {
-                    let steps = model.iterations();
-                    model.compile_config(&optimizer, &loss, &metrics, weights, weighted).map_err(usage)?;
-                    model.compiled_mut()?.config.other.clone_from(&old.other);
-                    if steps > 0 && !quiet {
-                        note(&format!(
-                            "--optimizer: the state of the old optimizer (step {steps}) is left out"
-                        ));
-                    }
-                }
-                None if loss != old.loss || metrics != old.metrics => {
-                    model.recompile_config(&loss, &metrics, weights, weighted).map_err(usage)?;
-                }
-                None => {}
-            }
-        }
+    let parts = |option: &str, text: &Option<String>| {
+        text.as_deref().map(|text| by_output(option, text, &names)).transpose()
+    };
+    let changes = Recompile {
+        optimizer: options.optimizer.as_deref().map(|text| spec("--optimizer", text)).transpose()?,
+        loss: parts("--loss", &options.losses.loss)?.map(one_each).transpose()?,
+        metrics: parts("--metrics", &options.losses.metrics)?.map(lists),
+    };
+    let wrong = |error: rhyton::Error| match &error {
+        // Said by the file: nobody typed it.
+        rhyton::Error::Unknown { name, .. } if !options.say(name) => Failure::Of(path.to_string(), error),
+        _ => Failure::Usage(error.to_string()),
+    };
+    if is_new(model) {
+        let Recompile { optimizer, loss, metrics } = changes;
+        let Some(loss) = loss else { return super::compiled(model, path) };
+        let (optimizer, metrics) = (optimizer.unwrap_or(OPTIMIZER.into()), metrics.unwrap_or_default());
+        return model.compile_config(&optimizer, &loss, &metrics, &Value::Null, &Value::Null).map_err(wrong);
     }
-    if let Some(rate) = options.learning_rate {
-        model.set_learning_rate(rate).map_err(|e| Failure::Usage(format!("--learning-rate: {e}")))?;
+    if changes == Recompile::default() {
+        return super::compiled(model, path);
+    }
+    let left_out = recompile(model, &changes).map_err(wrong)?;
+    if let (Some(steps), false) = (left_out, quiet) {
+        note(&format!("--optimizer: the state of the old optimizer (step {steps}) is left out"));
     }
     Ok(())
+}
+
+/// Returns whether nobody ever compiled the model.
+pub fn is_new(model: &Model) -> bool {
+    !model.is_compiled() && model.kept().is_none()
+}
+
+/// Sets the learning rate that the options say.
+pub fn set_rate(options: &Compile, model: &mut Model) -> Result<(), Failure> {
+    let set = |rate| model.set_learning_rate(rate);
+    let done = options.learning_rate.map_or(Ok(()), set);
+    done.map_err(|error| Failure::Usage(format!("--learning-rate: {error}")))
 }
 
 /// A name, or JSON.
@@ -83,6 +82,9 @@ fn by_output(option: &str, text: &str, outputs: &[String]) -> Result<Parts, Fail
         return Ok(Parts::List(parts.into_iter().map(Value::from).collect()));
     }
     let named = parts.into_iter().map(|part| match part.split_once('=') {
+        Some((output, _)) if outputs.iter().filter(|o| *o == output).count() > 1 => Err(Failure::Usage(
+            format!("{option}: several outputs are named `{output}`; give JSON: a list, one for each output"),
+        )),
         Some((output, name)) if outputs.iter().any(|o| o == output) => Ok((output.to_owned(), name.into())),
         Some((output, _)) => {
             let there = outputs.join(", ");
@@ -94,15 +96,24 @@ fn by_output(option: &str, text: &str, outputs: &[String]) -> Result<Parts, Fail
 }
 
 /// As `compile(loss=...)` takes it: one for each output.
-fn one_each(parts: Parts) -> Value {
-    match parts {
+fn one_each(parts: Parts) -> Result<Value, Failure> {
+    Ok(match parts {
         Parts::Whole(value) => value,
         Parts::List(list) => match <[Value; 1]>::try_from(list) {
             Ok([one]) => one,
             Err(list) => list.into(),
         },
-        Parts::Named(named) => Value::Object(named.into_iter().collect()),
-    }
+        Parts::Named(named) => {
+            let mut out: Map<String, Value> = Map::new();
+            for (output, loss) in named {
+                let twice = format!("--loss: output `{output}` is named twice");
+                if out.insert(output, loss).is_some() {
+                    return Err(Failure::Usage(twice));
+                }
+            }
+            out.into()
+        }
+    })
 }
 
 /// As `compile(metrics=...)` takes them: any number for each output.

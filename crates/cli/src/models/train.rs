@@ -26,6 +26,7 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     let saver = Saver::like(&servers.reach(&run.model))?;
     let mut model = model(run, servers, true)?;
     compile::apply(&arguments.compile, &mut model, &run.model, arguments.quiet)?;
+    compile::set_rate(&arguments.compile, &mut model)?;
     // A target that cannot hold the model is known before the first step.
     saver.check(&model, &path, format)?;
     for (template, format) in best.iter().chain(&every) {

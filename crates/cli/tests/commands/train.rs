@@ -89,6 +89,8 @@ fn a_model_that_was_not_compiled_is_compiled() {
     let out = folder.path("next.keras");
     let message = fails(2, &train(&plain, &data, &out, &[]));
     assert!(message.contains("--loss"), "{message}");
+    let message = fails(2, &train(&plain, &data, &out, &["--loss", "reg=mse,reg=mae"]));
+    assert!(message.contains("`reg` is named twice"), "{message}");
     let losses = "cls=sparse_categorical_crossentropy,reg=mse";
     let names = ["--loss", losses, "--metrics", "reg=mae,reg=mse", "--optimizer", "adam"];
     let said = works(&train(&plain, &data, &out, &[&names[..], &["--epochs", "2"]].concat()));
