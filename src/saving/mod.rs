@@ -19,6 +19,7 @@ use rhyton_persist::convert::ConvertOptions;
 use rhyton_persist::formats::{self, Format};
 pub use rhyton_persist::tree::Dialect;
 use rhyton_persist::tree::{LayerConfig, SavedFile, Tree, WriteOptions};
+pub use warnings::set_warnings;
 
 use crate::Error;
 use crate::error::usage;

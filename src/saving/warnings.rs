@@ -1,14 +1,27 @@
 //! What is worth a word: said once on the standard error.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rhyton_engine::types::Policy;
 use rhyton_persist::tree::{ModelConfig, Tree};
 use serde_json::Value;
 
+/// Whether nothing is said.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing more of what is worth a word in loading and saving (such as a part of an optimizer that a format cannot hold), or says it again: for a
+/// program whose standard error is for errors alone.
+pub fn set_warnings(on: bool) {
+    SILENT.store(!on, Ordering::Relaxed);
+}
+
 /// Says something on the standard error, once: a callback may save every epoch.
 pub(super) fn warn(text: &str) {
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.get_or_insert_default().insert(text.into()) {

@@ -1,10 +1,12 @@
 //! The options that compile a model.
 
+use rhyton::persist::convert::optimizer_class;
 use rhyton::prelude::*;
 use rhyton::saving::{Recompile, recompile};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::Compile;
+use super::{load_weights, loaded};
+use crate::arguments::{Compile, Run, Servers};
 use crate::{Failure, note};
 
 /// Keras' default of `compile`.
@@ -42,16 +44,46 @@ pub fn apply(options: &Compile, model: &mut Model, path: &Location, quiet: bool)
     Ok(())
 }
 
+/// The model to train, with its weights and compiled as the options say; on no device yet.
+pub fn trainable(run: &Run, options: &Compile, servers: &Servers, quiet: bool) -> Result<Model, Failure> {
+    let mut model = loaded(servers.reach(&run.model), true)?;
+    // The optimizer of a model that has one goes on with the state that the weights bring, or makes room for another.
+    let new = is_new(&model);
+    if !new {
+        load_weights(&mut model, run, servers)?;
+    }
+    apply(options, &mut model, &run.model, quiet)?;
+    if let (true, Some(weights)) = (new, &run.weights) {
+        let chosen = model.compiled()?.optimizer.spec();
+        load_weights(&mut model, run, servers)?;
+        if model.compiled()?.optimizer.usable().is_err() {
+            let class = optimizer_class(&chosen);
+            let steps =
+                recompile(&mut model, &Recompile { optimizer: Some(chosen), ..Recompile::default() })?;
+            if !quiet {
+                let steps = steps.map_or(String::new(), |steps| format!(" (step {steps})"));
+                note(&format!("{weights}: the optimizer's state{steps} is none of {class} and is left out"));
+            }
+        }
+    }
+    set_rate(options, &mut model)?;
+    Ok(model)
+}
+
 /// Returns whether nobody ever compiled the model.
-pub fn is_new(model: &Model) -> bool {
+fn is_new(model: &Model) -> bool {
     !model.is_compiled() && model.kept().is_none()
 }
 
-/// Sets the learning rate that the options say.
-pub fn set_rate(options: &Compile, model: &mut Model) -> Result<(), Failure> {
-    let set = |rate| model.set_learning_rate(rate);
-    let done = options.learning_rate.map_or(Ok(()), set);
-    done.map_err(|error| Failure::Usage(format!("--learning-rate: {error}")))
+/// Sets the learning rate that the options say, which a state may have brought another one for.
+fn set_rate(options: &Compile, model: &mut Model) -> Result<(), Failure> {
+    let wrong = |error| Failure::Usage(format!("--learning-rate: {error}"));
+    if let Some(rate) = options.learning_rate {
+        return model.set_learning_rate(rate).map_err(wrong);
+    }
+    let chosen = options.optimizer.as_deref().map(|text| spec("--optimizer", text)).transpose()?;
+    let rate = chosen.as_ref().and_then(|chosen| chosen.pointer("/config/learning_rate")?.as_f64());
+    rate.map_or(Ok(()), |rate| model.set_learning_rate(rate as f32).map_err(wrong))
 }
 
 /// A name, or JSON.

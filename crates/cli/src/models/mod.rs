@@ -37,10 +37,16 @@ fn loaded(path: Location, compile: bool) -> Result<Model, Failure> {
 /// The model with its weights; on no device yet.
 fn model(run: &Run, servers: &Servers, compile: bool) -> Result<Model, Failure> {
     let mut model = loaded(servers.reach(&run.model), compile)?;
+    load_weights(&mut model, run, servers)?;
+    Ok(model)
+}
+
+/// Loads the weights that replace the model's.
+fn load_weights(model: &mut Model, run: &Run, servers: &Servers) -> Result<(), Failure> {
     if let Some(weights) = &run.weights {
         model.load_weights(checkpoint_at(servers.reach(weights))?)?;
     }
-    Ok(model)
+    Ok(())
 }
 
 /// Files of arrays as the command line names them; `names` are those of the model's inputs or outputs.

@@ -8,12 +8,13 @@ use rhyton::prelude::*;
 
 use super::save::{Saver, target, without_fields};
 use super::stop::Stop;
-use super::{compile, data, device, model, pair};
+use super::{compile, data, device, pair};
 use crate::arguments::{self, Servers, Watch};
 use crate::{Failure, note, say};
 
 pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Failure> {
     let (run, watch) = (&arguments.run, &arguments.watch);
+    rhyton::saving::set_warnings(!arguments.quiet);
     // What cannot be saved is not trained, and what the options alone show is said before anything is read.
     let path = servers.reach(&arguments.output);
     let format = target(&path)?;
@@ -24,9 +25,7 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     persist::commit::create_folder(path.folder())?;
 
     let saver = Saver::like(&servers.reach(&run.model))?;
-    let mut model = model(run, servers, true)?;
-    compile::apply(&arguments.compile, &mut model, &run.model, arguments.quiet)?;
-    compile::set_rate(&arguments.compile, &mut model)?;
+    let mut model = compile::trainable(run, &arguments.compile, servers, arguments.quiet)?;
     // A target that cannot hold the model is known before the first step.
     saver.check(&model, &path, format)?;
     for (template, format) in best.iter().chain(&every) {

@@ -223,6 +223,47 @@ fn weights_of_a_folder_of_checkpoints() {
     assert!(message.contains("no checkpoints"), "{message}");
 }
 
+/// The state that `--weights` brings goes to the optimizer of a model that was not compiled too; what is left out is said.
+#[test]
+fn weights_bring_the_state_of_the_optimizer() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    let (plain, out) = (folder.path("plain.keras"), folder.path("next.keras"));
+    let options = LoadOptions { without_compile: true, ..LoadOptions::default() };
+    load_model_with(&model, &options).unwrap().save(&plain).unwrap();
+    let weights = folder.path("cp.weights.h5");
+    let compile = ["--loss", "mse", "--optimizer", "adam", "--steps", "1"];
+    works(&train(
+        &plain,
+        &data,
+        &out,
+        &[&compile[..], &["--epochs", "3", "--checkpoint", &weights]].concat(),
+    ));
+    let run = |model: &str, more: &[&str]| {
+        let done = rhyton(&train(model, &data, &out, more));
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        let optimizer = compile_config(&out)["optimizer"].clone();
+        (optimizer["iteration"].as_i64().unwrap(), optimizer["learning_rate"].as_f64().unwrap(), done.err)
+    };
+    let from = ["--weights", &weights];
+    assert_eq!(run(&plain, &[&compile[..], &from].concat()), (2, f64::from(0.001_f32), String::new()));
+    let adam = r#"{"class_name": "Adam", "config": {"learning_rate": 0.5}}"#;
+    assert_eq!(run(&plain, &[&from[..], &["--loss", "mse", "--optimizer", adam]].concat()).1, 0.5);
+    // The state is of another optimizer: of the one that is chosen, and of that of the model.
+    let (steps, _, said) = run(&plain, &[&from[..], &["--loss", "mse"]].concat());
+    assert!(steps == 1 && said.contains("state (step 1) is none of RMSprop and is left out"), "{said}");
+    let quiet = run(&plain, &[&from[..], &["--loss", "mse", "--quiet"]].concat());
+    assert_eq!((quiet.0, quiet.2.as_str()), (1, ""));
+    let other = folder.path("other.keras");
+    std::fs::rename(&out, &other).unwrap();
+    let before = load_model(&model).unwrap().iterations();
+    let from = ["--weights", &other];
+    let (steps, _, said) = run(&model, &from);
+    assert!(steps == before + 1 && said.contains("its optimizer RMSprop is left out"), "{said}");
+    assert_eq!(run(&model, &[&from[..], &["--quiet"]].concat()).2, "");
+}
+
 /// Ctrl-C: the step is finished, what was trained is saved, and said.
 #[cfg(unix)]
 #[test]
