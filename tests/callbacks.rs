@@ -143,6 +143,28 @@ fn a_history_goes_to_a_file() {
 }
 
 /// A stop between batches ends the epoch there: no validation, no end of the epoch, and the end of training.
+/// Asked in validation too, which then has no result: the epoch is trained, and nobody is told that it ended.
+#[test]
+fn training_stops_within_validation() {
+    let (x, y) = blobs(32);
+    let (test_x, test_y) = blobs(64 * 32 * 8);
+    let mut asked = 0;
+    let mut stop = StopWhen::new(|| {
+        asked += 1;
+        asked == 5
+    });
+    let mut ended = Vec::new();
+    let mut end = LambdaCallback::on_epoch_end(|epoch, _: &Logs, _: &mut Control| {
+        ended.push(epoch);
+        Ok(())
+    });
+    let mut model = model(&cpu());
+    let fit = model.fit(&x, &y).validation_data(&test_x, &test_y).epochs(20).verbose(0);
+    let history = fit.callbacks((&mut stop, &mut end)).run().expect("trains");
+    assert_eq!((history.epoch.len(), model.iterations(), model.finished_epochs()), (0, 1, 1));
+    assert!(asked == 5 && ended.is_empty(), "{asked}: {ended:?}");
+}
+
 #[test]
 fn training_stops_between_batches() {
     let (x, y) = blobs(96);

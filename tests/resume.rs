@@ -79,6 +79,7 @@ fn state(model: &Model) -> Value {
         "weights": common::bits(model),
         "iterations": model.iterations(),
         "random": model.random_state(),
+        "epochs": model.finished_epochs(),
         "rate": rate.to_bits(),
     })
 }
@@ -123,7 +124,7 @@ fn training_goes_on_exactly_in_another_process() {
     for (optimizer, whole) in &wanted {
         for (file, ..) in FILES {
             let one = &found[format!("{optimizer}/{file}")];
-            let keys = ["rate", "iterations", "random", "weights"];
+            let keys = ["rate", "iterations", "random", "epochs", "weights"];
             if let Some(key) = keys.iter().find(|k| one[**k] != whole[**k]) {
                 wrong.push(format!(
                     "{optimizer}, {file}: {key} differ: {}",

@@ -390,11 +390,10 @@ fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> R
     file.weights.fill(&mut skeleton)?;
     let state = training::state(model, file, path, others)?;
     from_tree::put(&root, &skeleton)?;
-    let record = file.resume.as_ref().and_then(|record| Some((record, resume::random_state(record)?)));
-    let exactly = record.and_then(|(record, _)| record.get("optimizer"));
-    let left_out = training::restore(model, state, exactly, path)?;
-    if let Some((_, (seed, steps))) = record {
-        model.set_random_state(seed, steps);
+    let record = resume::record(file);
+    let left_out = training::restore(model, state, record.as_ref().and_then(|r| r.optimizer), path)?;
+    if let Some(record) = record {
+        record.apply(model);
     }
     Ok(left_out)
 }

@@ -17,6 +17,7 @@ pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option
         "version": VERSION,
         "seed": snapshot.seed,
         "steps": snapshot.steps,
+        "epochs": snapshot.epochs,
         "keras2": snapshot.root.settings().keras2,
     });
     let optimizer = match kept {
@@ -43,12 +44,31 @@ pub(super) fn keras2(file: &SavedFile) -> bool {
     recorded.unwrap_or(file.dialect == Some(Dialect::TfKeras))
 }
 
-/// Returns the seed and the steps of a record; `None` of one of another version, or a damaged one, which is left alone: the model then goes on with a seed
-/// of its own.
-pub(super) fn random_state(record: &Value) -> Option<(u64, u32)> {
+/// Returns a file's record; `None` for one of another version, or a damaged one, which is left alone: the model then goes on with a seed of its own.
+pub(super) fn record(file: &SavedFile) -> Option<Record<'_>> {
+    let record = file.resume.as_ref()?;
     let number = |key: &str| record.get(key).and_then(Value::as_u64);
     let (VERSION, seed, steps) = (number("version")?, number("seed")?, number("steps")?) else { return None };
-    Some((seed, u32::try_from(steps).ok()?))
+    // Older files have no number of epochs.
+    let epochs = usize::try_from(number("epochs").unwrap_or(0)).ok()?;
+    Some(Record { seed, steps: u32::try_from(steps).ok()?, epochs, optimizer: record.get("optimizer") })
+}
+
+/// Describes a record of a file.
+pub(super) struct Record<'a> {
+    seed: u64,
+    steps: u32,
+    epochs: usize,
+    /// The part of the optimizer.
+    pub(super) optimizer: Option<&'a Value>,
+}
+
+impl Record<'_> {
+    /// Puts a record into a model, all but the part of the optimizer.
+    pub(super) fn apply(&self, model: &mut Model) {
+        model.set_random_state(self.seed, self.steps);
+        model.set_finished_epochs(self.epochs);
+    }
 }
 
 /// Puts a record's part of the optimizer into a model, whose optimizer's state was restored.

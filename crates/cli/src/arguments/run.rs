@@ -102,12 +102,15 @@ pub struct Train {
     /// Save what was trained here; the name says the format: the whole model, in the dialect of MODEL, or weights
     #[arg(long, value_name = "OUT", value_parser = location)]
     pub output: Location,
-    /// Times to go through the data
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Times to go through the data, after those that are done
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub epochs: usize,
     /// Train exactly so many batches, over as many epochs as that takes, whatever --epochs says
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub steps: Option<usize>,
+    /// Epochs that are done: their numbers, in checkpoints too, and their shuffles are not taken again [default: what the file says; 0 where it does not]
+    #[arg(long, value_name = "N")]
+    pub initial_epoch: Option<usize>,
     /// Take the examples in their order
     #[arg(long)]
     pub no_shuffle: bool,

@@ -73,9 +73,11 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     callbacks.extend(early.as_mut().map(|c| c as &mut dyn Callback));
 
     let before = model.iterations();
+    let done = arguments.initial_epoch.unwrap_or(model.finished_epochs());
     let mut fit = model
         .fit(x, y)
-        .epochs(arguments.epochs)
+        .initial_epoch(done)
+        .epochs(done.saturating_add(arguments.epochs))
         .batch_size(run.batch_size)
         .shuffle(!arguments.no_shuffle)
         .verbose(match (arguments.quiet, std::io::stdout().is_terminal()) {

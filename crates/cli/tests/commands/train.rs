@@ -198,6 +198,60 @@ fn an_error_in_training_loses_nothing() {
     assert!(load_model(&out).unwrap().iterations() > before);
 }
 
+/// Training that goes on with the command ends with the same bits as one call, and counts its epochs on.
+#[test]
+fn two_calls_are_as_one() {
+    let folder = Folder::new();
+    let layers = (Dense::new(8).activation("relu").input_shape([5]), Dropout::new(0.3), Dense::new(1));
+    let mut model = Sequential::new(layers).unwrap();
+    model.compile("adam", "mse", ()).unwrap();
+    let path = |name: &str| folder.path(name);
+    let (new, once, first, second) =
+        (path("new.keras"), path("once.keras"), path("first.keras"), path("second.keras"));
+    model.save(&new).unwrap();
+    let x = ndarray::Array2::from_shape_fn((70, 5), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 11.0);
+    let (inputs, targets, run) = (path("x.npy"), path("y.npy"), path("run/cp-{epoch}.keras"));
+    datasets::npy::save(&inputs, &x.clone().into_dyn()).unwrap();
+    let sums = x.sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1));
+    datasets::npy::save(&targets, &sums.into_dyn()).unwrap();
+    let train = |model: &str, output: &str, more: &[&str]| {
+        let of = ["train", model, "--inputs", &inputs, "--targets", &targets, "--output", output];
+        works(&[&of[..], &["--device", "cpu", "--batch-size", "16"], more].concat())
+    };
+    let state = |path: &str| {
+        let model = load_model(path).unwrap();
+        (model.get_weights().unwrap(), model.optimizer_weights().unwrap(), model.finished_epochs())
+    };
+    let there = || {
+        let names = std::fs::read_dir(path("run")).unwrap().map(|e| e.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    train(&new, &once, &["--epochs", "2"]);
+    let said = train(&new, &first, &["--checkpoint", &run]);
+    assert!(said.contains("Epoch 1/1"), "{said}");
+    assert_eq!(there(), ["cp-1.keras"]);
+    let said = train(&first, &second, &["--checkpoint", &run]);
+    assert!(said.contains("Epoch 2/2"), "{said}");
+    assert_eq!(there(), ["cp-1.keras", "cp-2.keras"]);
+    let whole = state(&once);
+    assert_eq!((&whole, whole.2), (&state(&second), 2));
+    // Also from a checkpoint, which knows its epoch.
+    assert_eq!(state(&path("run/cp-2.keras")), whole);
+    train(&new, &second, &["--weights", &path("run/cp-1.keras")]);
+    assert_eq!(state(&second), whole);
+    // Another number by hand.
+    let said = train(&first, &second, &["--initial-epoch", "0", "--steps", "7"]);
+    assert!(said.contains("Epoch 1/2"), "{said}");
+    assert!(state(&second).0 != whole.0);
+    for option in ["--epochs", "--steps"] {
+        let of = ["train", &new, "--inputs", &inputs, "--targets", &targets, "--output", "o.keras"];
+        let message = fails(2, &[&of[..], &[option, "0"]].concat());
+        assert!(message.contains("at least 1"), "{message}");
+    }
+}
+
 /// The newest checkpoint of a folder.
 #[test]
 fn weights_of_a_folder_of_checkpoints() {

@@ -85,7 +85,7 @@ impl<F: FnMut(usize, f32) -> f32> Callback for LearningRateScheduler<F> {
     }
 }
 
-/// Stops training between two batches as soon as a closure says so: at a signal, a time limit, a button.
+/// Stops training between two batches, those of validation too, as soon as a closure says so: at a signal, a time limit, a button.
 pub struct StopWhen<F>(F);
 
 impl<F: FnMut() -> bool> StopWhen<F> {

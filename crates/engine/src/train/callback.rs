@@ -72,8 +72,8 @@ pub trait Callback {
         None
     }
 
-    /// Returns whether training shall stop here. Asked between batches, without a look at the device: the epoch ends without validation and
-    /// without [`Callback::on_epoch_end`]; [`Callback::on_train_end`] is called.
+    /// Returns whether training shall stop here. Asked between batches, those of validation too, without a look at the device: the epoch ends without
+    /// (the rest of) its validation and without [`Callback::on_epoch_end`]; [`Callback::on_train_end`] is called.
     fn stops(&mut self) -> bool {
         false
     }

@@ -119,7 +119,7 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         self
     }
 
-    /// Epoch to start at, to go on with earlier training. Default 0.
+    /// Epoch to start at, to go on with earlier training: [`Model::finished_epochs`] of it. Default 0.
     pub fn initial_epoch(mut self, epoch: usize) -> Self {
         self.initial = epoch;
         self
@@ -362,21 +362,33 @@ impl Runner<'_, '_, '_> {
             }
         }
         let mut logs = Logs(self.model.compiled()?.logs(&self.model.read_sums(0)?));
-        if self.stopped {
-            self.display.end(&Epoch { done, elapsed: started.elapsed(), logs: &logs });
-            return Ok(logs);
-        }
-        if let Some(validation) = &self.validation {
-            let sums = match validation {
-                Validation::Other(feed) => self.model.evaluate_feed(feed, self.batch)?,
-                Validation::Split => self.model.evaluate_feed(&self.feed.after(self.kept), self.batch)?,
-            };
-            let found = self.model.compiled()?.logs(&sums);
-            logs.0.extend(found.into_iter().map(|(n, v)| (format!("val_{n}"), v)));
+        if !self.stopped {
+            self.model.set_finished_epochs(epoch + 1);
+            self.validate(&mut logs)?;
         }
         self.display.end(&Epoch { done, elapsed: started.elapsed(), logs: &logs });
-        self.after_epoch(epoch, &logs)?;
+        if !self.stopped {
+            self.after_epoch(epoch, &logs)?;
+        }
         Ok(logs)
+    }
+
+    /// Evaluates on the data that are there for it, unless a callback stops that.
+    fn validate(&mut self, logs: &mut Logs) -> Result<(), Error> {
+        let Runner { model, feed, validation, callbacks, batch, kept, .. } = self;
+        let mut stops = || callbacks.iter_mut().any(|c| c.stops());
+        let sums = match validation {
+            None => return Ok(()),
+            Some(Validation::Other(feed)) => model.evaluate_until(feed, *batch, &mut stops)?,
+            Some(Validation::Split) => model.evaluate_until(&feed.after(*kept), *batch, &mut stops)?,
+        };
+        let Some(sums) = sums else {
+            self.stopped = true;
+            return Ok(());
+        };
+        let found = model.compiled()?.logs(&sums);
+        logs.0.extend(found.into_iter().map(|(n, v)| (format!("val_{n}"), v)));
+        Ok(())
     }
 
     /// Returns whether a callback stops training between two batches.

@@ -31,6 +31,8 @@ pub struct Model {
     pub(super) seed: u64,
     /// Training steps taken so far: the counter of random draws.
     pub(super) steps: u32,
+    /// See [`Model::finished_epochs`].
+    pub(super) epochs: usize,
 }
 
 /// `Sequential::new` makes a [`Model`] of a list of layers.
@@ -217,6 +219,7 @@ impl Model {
             advanced: Vec::new(),
             seed: next_seed(),
             steps: 0,
+            epochs: 0,
         }
     }
 
@@ -451,6 +454,17 @@ impl Model {
         #[cfg(feature = "gpu")]
         self.settle();
         (self.seed, self.steps) = (seed, steps);
+    }
+
+    /// Epochs that training has finished, by the numbers of `fit`: the `initial_epoch` that goes on from there. An epoch all of whose batches were trained
+    /// is finished, one that was stopped between two of them is not.
+    pub fn finished_epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// Says how many epochs training has finished.
+    pub fn set_finished_epochs(&mut self, epochs: usize) {
+        self.epochs = epochs;
     }
 
     /// Places everything that training (or prediction) needs on the device.

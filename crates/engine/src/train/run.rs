@@ -96,14 +96,29 @@ impl Model {
 
     /// Evaluates on all examples of a feed; gives the sums.
     pub(super) fn evaluate_feed(&mut self, feed: &Feed, batch: usize) -> Result<Vec<f64>, Error> {
+        Ok(self.evaluate_until(feed, batch, &mut || false)?.unwrap_or_default())
+    }
+
+    /// [`Model::evaluate_feed`], unless `stops` says so between two submits.
+    pub(super) fn evaluate_until(
+        &mut self,
+        feed: &Feed,
+        batch: usize,
+        stops: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Vec<f64>>, Error> {
         self.session(false)?;
         self.clear_sums(1)?;
+        let mut stopped = false;
         self.each_submit(Mode::Evaluate, feed, batch, |model, key, rows, batch, space| {
+            stopped = stopped || stops();
+            if stopped {
+                return Ok(());
+            }
             feed.gather(rows, space);
             let table = vec![[0; STEP_WORDS]; rows.len() / batch];
             model.with_plan(key, |ready, device| ready.run(device, space, &table))
         })?;
-        self.read_sums(1)
+        if stopped { Ok(None) } else { self.read_sums(1).map(Some) }
     }
 
     /// Outputs for all examples of a feed, one list of words per output.

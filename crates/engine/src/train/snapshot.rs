@@ -71,6 +71,8 @@ pub struct Snapshot {
     pub seed: u64,
     /// Training steps taken: the counter of random draws.
     pub steps: u32,
+    /// See [`Model::finished_epochs`].
+    pub epochs: usize,
 }
 
 impl Model {
@@ -106,8 +108,8 @@ impl Model {
         });
         let compile = self.compiled.as_ref().map(|c| c.config.clone());
         let (seed, steps) = self.random_state();
-        let (root, kept) = (self.root.clone(), self.kept.clone());
-        Ok(Snapshot { root, weights: saved, trainable, compile, optimizer, kept, seed, steps })
+        let (root, kept, epochs) = (self.root.clone(), self.kept.clone(), self.epochs);
+        Ok(Snapshot { root, weights: saved, trainable, compile, optimizer, kept, seed, steps, epochs })
     }
 
     /// The optimizer's host state, without recorded steps that were never submitted.
