@@ -132,17 +132,11 @@ impl SaveLoad for Model {
     }
 
     fn check_save(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
-        let path = path.into();
-        let (format, mut tree) = for_model(&self.snapshot()?, &path, options)?;
-        leave_out(&path, format, &mut tree, options)?;
-        Ok(rhyton_persist::formats::check(&path, Some(format), &tree, &write_options(options))?)
+        check_model(&self.snapshot()?, &path.into(), options)
     }
 
     fn check_save_weights(&self, path: impl Into<Location>, options: &SaveOptions) -> Result<(), Error> {
-        let path = path.into();
-        let (format, mut tree) = for_weights(&self.snapshot()?, &path, options);
-        leave_out(&path, format, &mut tree, options)?;
-        Ok(rhyton_persist::formats::check(&path, Some(format), &tree, &write_options(options))?)
+        check_weights(&self.snapshot()?, &path.into(), options)
     }
 
     fn load_weights(&mut self, path: impl Into<Location>) -> Result<(), Error> {
@@ -181,6 +175,15 @@ pub fn write_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) 
     Ok(())
 }
 
+/// Checks whether a snapshot can be written as a whole model.
+///
+/// # Errors
+/// As [`SaveLoad::check_save`].
+pub fn check_model(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
+    let (format, tree) = for_model(snapshot, path, options)?;
+    check_tree(path, format, tree, options)
+}
+
 /// The format of a whole model, and what it is given.
 fn for_model<'a>(
     snapshot: &Snapshot,
@@ -211,6 +214,11 @@ fn write_tree(
     leave_out(path, format, &mut tree, options)?.iter().for_each(|note| warnings::warn(note));
     rhyton_persist::commit::create_folder(path.folder())?;
     Ok(rhyton_persist::write(path, Some(format), &tree, &write_options(options))?)
+}
+
+fn check_tree(path: &Location, format: &str, mut tree: Tree, options: &SaveOptions) -> Result<(), Error> {
+    leave_out(path, format, &mut tree, options)?;
+    Ok(formats::check(path, Some(format), &tree, &write_options(options))?)
 }
 
 /// Takes out of a tree what a format cannot say of a training that could not go on.
@@ -257,6 +265,15 @@ fn whole_model_format(path: &Location) -> Result<&'static str, Error> {
 pub fn write_weights(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
     let (format, tree) = for_weights(snapshot, path, options);
     write_tree(path, format, tree, snapshot, options)
+}
+
+/// Checks whether a snapshot's weights can be written.
+///
+/// # Errors
+/// As [`SaveLoad::check_save`].
+pub fn check_weights(snapshot: &Snapshot, path: &Location, options: &SaveOptions) -> Result<(), Error> {
+    let (format, tree) = for_weights(snapshot, path, options);
+    check_tree(path, format, tree, options)
 }
 
 /// The format of weights, and what it is given.
@@ -322,10 +339,21 @@ pub struct LoadOptions {
 /// # Errors
 /// As there.
 pub fn load_model_with(path: impl Into<Location>, options: &LoadOptions) -> Result<Model, Error> {
+    Ok(load_model_and_dialect(path, options)?.0)
+}
+
+/// [`load_model_with`], and the dialect of the file, where it shows it: for who saves the model for the library that wrote it.
+///
+/// # Errors
+/// As there.
+pub fn load_model_and_dialect(
+    path: impl Into<Location>,
+    options: &LoadOptions,
+) -> Result<(Model, Option<Dialect>), Error> {
     registry::custom_object_scope(&options.custom_objects, || load(&path.into(), !options.without_compile))
 }
 
-fn load(path: &Location, compile: bool) -> Result<Model, Error> {
+fn load(path: &Location, compile: bool) -> Result<(Model, Option<Dialect>), Error> {
     // Weights are read when they are needed, and by then the file may be another one; here it is whole.
     let mut file = rhyton_persist::open(path.clone().whole(), None)?;
     if let Some(why) = file.no_model.take() {
@@ -344,7 +372,7 @@ fn load(path: &Location, compile: bool) -> Result<Model, Error> {
     if model.is_built() {
         fill(&mut model, &file, path, false)?;
     }
-    Ok(model)
+    Ok((model, file.dialect))
 }
 
 /// Writes a model file in another format: [`rhyton_persist::convert()`], and where a SavedModel is written of layers that are known, it has the

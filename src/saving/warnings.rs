@@ -8,7 +8,7 @@ use rhyton_engine::types::Policy;
 use rhyton_persist::tree::{ModelConfig, Tree};
 use serde_json::Value;
 
-/// Whether nothing is said.
+/// Tells whether nothing is said.
 static SILENT: AtomicBool = AtomicBool::new(false);
 
 /// Says nothing more of what is worth a word in loading and saving (such as a part of an optimizer that a format cannot hold), or says it again: for a

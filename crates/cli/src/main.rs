@@ -37,23 +37,13 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Pipe) => ExitCode::SUCCESS,
-        Err(Failure::Output(error)) => complain(&format!("cannot write to the output: {error}"), 1),
-        Err(Failure::Usage(what)) => complain(&what, 2),
-        // What there was to say is said.
-        Err(Failure::Stopped(code)) => ExitCode::from(code),
-        Err(Failure::Library(error)) => failed(&error, with_causes(&error)),
-        Err(Failure::Of(path, error)) => {
-            let text = with_causes(&error);
-            failed(&error, if text.contains(&path) { text } else { format!("{path}: {text}") })
+        Err(failure) => {
+            if let Some(text) = failure.text() {
+                complain(&text);
+            }
+            ExitCode::from(failure.code())
         }
     }
-}
-
-/// Says what the library's error is.
-fn failed(error: &Error, text: String) -> ExitCode {
-    let wrong = matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
-    complain(&text, if wrong { 2 } else { 1 })
 }
 
 /// Why a command did not do what it should.
@@ -70,6 +60,42 @@ enum Failure {
     Library(Error),
     /// The library's error about this file.
     Of(String, Error),
+}
+
+impl Failure {
+    /// What to say of it, if anything.
+    fn text(&self) -> Option<String> {
+        match self {
+            // What there was to say of a stop is said.
+            Failure::Pipe | Failure::Stopped(_) => None,
+            Failure::Output(error) => Some(format!("cannot write to the output: {error}")),
+            Failure::Usage(what) => Some(what.clone()),
+            Failure::Library(error) => Some(with_causes(error)),
+            Failure::Of(path, error) => {
+                let text = with_causes(error);
+                Some(if text.contains(path) { text } else { format!("{path}: {text}") })
+            }
+        }
+    }
+
+    /// The exit code.
+    fn code(&self) -> u8 {
+        let wrong =
+            |error: &Error| matches!(error.downcast_ref(), Some(rhyton::persist::Error::Usage { .. }));
+        match self {
+            Failure::Pipe => 0,
+            Failure::Output(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Stopped(code) => *code,
+            Failure::Library(error) | Failure::Of(_, error) => {
+                if wrong(error) {
+                    2
+                } else {
+                    1
+                }
+            }
+        }
+    }
 }
 
 impl<E: Into<Error>> From<E> for Failure {
@@ -155,11 +181,10 @@ fn note(what: &str) {
     let _ = writeln!(std::io::stderr(), "{}", shown::line(what));
 }
 
-fn complain(what: &str, code: u8) -> ExitCode {
+/// Says an error; where nobody hears, the exit code says it.
+fn complain(what: &str) {
     let head = if styled(&std::io::stderr()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-    // Where nobody hears, the exit code says it.
     let _ = writeln!(std::io::stderr(), "{head} {}", shown::line(what));
-    ExitCode::from(code)
 }
 
 /// Whether a stream is a terminal that shows colours.

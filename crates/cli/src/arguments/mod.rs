@@ -14,8 +14,9 @@ pub use run::{Compile, Evaluate, Predict, Run, Train, Watch};
     name = "rhyton",
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 done; 1 it failed (a file is missing or damaged, data do not fit, a device failed); 2 what was asked for \
-                  cannot be (wrong options, a format that cannot hold it); 130 `train` was stopped by Ctrl-C (143: by SIGTERM). Errors go to the standard error. Colours: on terminals only, \
+    after_help = "Exit codes: 0 done; 1 it failed (a file is missing or damaged, data do not fit, a format cannot hold the model, a device failed); 2 what was asked \
+                  for cannot be (wrong options, a name that says no format); 130 `train` was stopped by Ctrl-C (143: by SIGTERM): at the first one what it had trained \
+                  is saved, at a second one not. Errors go to the standard error. Colours: on terminals only, \
                   none if NO_COLOR is set.\n\nEvery path of a file or a folder may be a URL: https:// and http:// (WebDAV; plain servers for \
                   reading), s3://BUCKET/KEY, file://. Users and passwords: ~/.netrc (NETRC); RHYTON_WEBDAV_USER and RHYTON_WEBDAV_PASSWORD for the host \
                   of the URL in RHYTON_WEBDAV; for s3:// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; or the URL itself."

@@ -44,9 +44,14 @@ pub fn apply(options: &Compile, model: &mut Model, path: &Location, quiet: bool)
     Ok(())
 }
 
-/// The model to train, with its weights and compiled as the options say; on no device yet.
-pub fn trainable(run: &Run, options: &Compile, servers: &Servers, quiet: bool) -> Result<Model, Failure> {
-    let mut model = loaded(servers.reach(&run.model), true)?;
+/// The model to train, with its weights and compiled as the options say, on no device yet; and the dialect of its file.
+pub fn trainable(
+    run: &Run,
+    options: &Compile,
+    servers: &Servers,
+    quiet: bool,
+) -> Result<(Model, Option<Dialect>), Failure> {
+    let (mut model, dialect) = loaded(servers.reach(&run.model), true)?;
     // The optimizer of a model that has one goes on with the state that the weights bring, or makes room for another.
     let new = is_new(&model);
     if !new {
@@ -67,7 +72,7 @@ pub fn trainable(run: &Run, options: &Compile, servers: &Servers, quiet: bool) -
         }
     }
     set_rate(options, &mut model)?;
-    Ok(model)
+    Ok((model, dialect))
 }
 
 /// Returns whether nobody ever compiled the model.

@@ -10,7 +10,7 @@ use rhyton::datasets::arrays::{self, Source};
 use rhyton::persist::shown;
 use rhyton::plan::Caps;
 use rhyton::prelude::*;
-use rhyton::saving::checkpoint_at;
+use rhyton::saving::{checkpoint_at, load_model_and_dialect};
 use rhyton::train::Data;
 use serde_json::{Map, Value};
 
@@ -27,16 +27,16 @@ fn device(name: Option<&str>) -> Result<Device, Failure> {
     })
 }
 
-/// A model; without how it was compiled where nobody asks for that.
-fn loaded(path: Location, compile: bool) -> Result<Model, Failure> {
+/// A model, without how it was compiled where nobody asks for that; and the dialect of its file.
+fn loaded(path: Location, compile: bool) -> Result<(Model, Option<Dialect>), Failure> {
     let shown = path.to_string();
     let options = LoadOptions { without_compile: !compile, ..LoadOptions::default() };
-    load_model_with(path, &options).map_err(|error| Failure::Of(shown, error))
+    load_model_and_dialect(path, &options).map_err(|error| Failure::Of(shown, error))
 }
 
 /// The model with its weights; on no device yet.
 fn model(run: &Run, servers: &Servers, compile: bool) -> Result<Model, Failure> {
-    let mut model = loaded(servers.reach(&run.model), compile)?;
+    let (mut model, _) = loaded(servers.reach(&run.model), compile)?;
     load_weights(&mut model, run, servers)?;
     Ok(model)
 }
@@ -107,7 +107,7 @@ fn pair(data: Vec<Vec<Data<'static>>>) -> [Vec<Data<'static>>; 2] {
 }
 
 pub fn plan(arguments: &arguments::Plan, servers: &Servers) -> Result<(), Failure> {
-    let mut model = loaded(servers.reach(&arguments.model), arguments.train)?;
+    let (mut model, _) = loaded(servers.reach(&arguments.model), arguments.train)?;
     let caps = Caps::portable();
     let plan = if arguments.train {
         compiled(&model, &arguments.model)?;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use rhyton::persist;
 use rhyton::persist::formats::{self, Format};
 use rhyton::prelude::*;
+use rhyton::saving::{check_model, check_weights};
+use rhyton::train::Snapshot;
 
 use crate::{Failure, note};
 
@@ -15,11 +16,6 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// For models from this file.
-    pub fn like(model: &Location) -> Result<Self, Failure> {
-        Ok(Saver { dialect: persist::open(model, None)?.dialect })
-    }
-
     /// Options of a format.
     pub fn options(&self, format: &Format) -> SaveOptions {
         SaveOptions {
@@ -37,18 +33,14 @@ impl Saver {
         }?)
     }
 
-    /// Checks whether the format can hold the model, as far as that can be known of one that no data have built yet.
-    pub fn check(&self, model: &Model, path: &Location, format: &Format) -> Result<(), Failure> {
-        match (model.is_built(), format.whole_model) {
-            (false, _) => {}
-            (true, true) => model.check_save(path, &self.options(format))?,
-            (true, false) => model.check_save_weights(path, &self.options(format))?,
-        }
-        Ok(())
+    /// Checks whether the format can hold the model.
+    pub fn check(&self, model: &Snapshot, path: &Location, format: &Format) -> Result<(), Failure> {
+        let check = if format.whole_model { check_model } else { check_weights };
+        Ok(check(model, path, &self.options(format))?)
     }
 
     /// Saves what cannot go where it should: under its name in the current folder or that of temporary files, or as `.keras`, or weights alone.
-    /// Says where it is.
+    /// Says where it is, or that it is nowhere.
     pub fn rescue(&self, model: &Model, path: &Location, format: &Format) {
         let other = |ending: &str| {
             let name = path.file_name().unwrap_or("model".into());
@@ -60,16 +52,23 @@ impl Saver {
             (formats::by_name("keras"), other(".keras")),
             (formats::by_name("weights-h5"), other(".weights.h5")),
         ];
-        for folder in [Path::new(""), &std::env::temp_dir()] {
+        let folders = [Path::new(""), &std::env::temp_dir()];
+        let mut last = None;
+        for folder in folders {
             for (format, path) in &choices {
                 let place = format.and_then(|format| Some((format, spare(path, folder)?)));
-                if let Some((format, place)) = place
-                    && self.save(model, &place, format).is_ok()
-                {
-                    return note(&format!("what was trained is here instead: {place}"));
+                match place.map(|(format, place)| self.save(model, &place, format).map(|()| place)) {
+                    Some(Ok(place)) => return note(&format!("what was trained is here instead: {place}")),
+                    Some(Err(error)) => last = error.text(),
+                    None => {}
                 }
             }
         }
+        let why = last.unwrap_or("no name is free".into());
+        note(&format!(
+            "what was trained is lost: it cannot be saved in the current folder or in {} either: {why}",
+            folders[1].display()
+        ));
     }
 }
 

@@ -22,14 +22,16 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
     let best = watch.save_best.as_ref().map(|best| template(best, servers)).transpose()?;
     let every = watch.checkpoint.as_ref().map(|every| template(every, servers)).transpose()?;
     let mut history = watch.history.as_ref().map(|h| HistoryLogger::new(servers.reach(h))).transpose()?;
-    persist::commit::create_folder(path.folder())?;
 
-    let saver = Saver::like(&servers.reach(&run.model))?;
-    let mut model = compile::trainable(run, &arguments.compile, servers, arguments.quiet)?;
-    // A target that cannot hold the model is known before the first step.
-    saver.check(&model, &path, format)?;
-    for (template, format) in best.iter().chain(&every) {
-        saver.check(&model, &without_fields(template), format)?;
+    let (mut model, dialect) = compile::trainable(run, &arguments.compile, servers, arguments.quiet)?;
+    let saver = Saver { dialect };
+    // A target that cannot hold the model is known before the first step, unless the first data build the model.
+    if model.is_built() {
+        let snapshot = model.snapshot()?;
+        saver.check(&snapshot, &path, format)?;
+        for (template, format) in best.iter().chain(&every) {
+            saver.check(&snapshot, &without_fields(template), format)?;
+        }
     }
     let (inputs, outputs) = (model.input_names(), model.output_names());
     let mut files = vec![
@@ -48,6 +50,8 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
         let (_, steps) = model.random_state();
         model.set_random_state(seed, steps);
     }
+
+    persist::commit::create_folder(path.folder())?;
 
     let monitor = watch.monitor.as_deref().unwrap_or(MONITOR);
     let mode = watch.mode.as_deref().unwrap_or("auto");
@@ -113,19 +117,22 @@ pub fn train(arguments: &arguments::Train, servers: &Servers) -> Result<(), Fail
         Err(error) if steps == before => return Err(error.into()),
         other => other,
     };
-    if stopped.is_some() {
+    if stopped.is_some() && !arguments.quiet {
         note(&format!("stopped after step {steps}; saving to {path}"));
     }
     if let Err(error) = saver.save(&model, &path, format) {
+        // The command ends with one error; the other one is said.
+        if let (Err(_), Some(text)) = (&trained, error.text()) {
+            note(&format!("cannot save what was trained: {text}"));
+        }
         saver.rescue(&model, &path, format);
         trained?;
         return Err(error);
     }
-    if !arguments.quiet {
-        say(&format!("{path}: step {steps}"))?;
-    }
+    // Whether anybody reads that is less than how training ended.
+    let said = if arguments.quiet { Ok(()) } else { say(&format!("{path}: step {steps}")) };
     trained?;
-    stopped.map_or(Ok(()), |code| Err(Failure::Stopped(code)))
+    stopped.map_or(said, |code| Err(Failure::Stopped(code)))
 }
 
 /// Names what Keras' callbacks monitor by default.

@@ -318,42 +318,131 @@ fn weights_bring_the_state_of_the_optimizer() {
     assert_eq!(run(&model, &[&from[..], &["--quiet"]].concat()).2, "");
 }
 
-/// Ctrl-C: the step is finished, what was trained is saved, and said.
+/// Where both training and saving fail, both reasons are said, and where the model is.
+#[test]
+fn what_cannot_be_saved_there_is_said() {
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data) = (case.file("model.keras"), data(&case));
+    // No file can take the place of a folder with something in it.
+    let out = folder.path("next.keras");
+    std::fs::create_dir_all(folder.path("next.keras/full")).unwrap();
+    let run = |home: &str, temporary: &str, more: &[&str]| {
+        let mut command = crate::common::command();
+        command.current_dir(home).env("TMPDIR", temporary).args(train(&model, &data, &out, more));
+        let done = command.output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let home = folder.path("");
+    let (code, said) = run(&home, &home, &["--checkpoint", "{nothing}.keras"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(code == Some(1) && lines.len() == 3, "{said}");
+    assert!(lines[0].starts_with("cannot save what was trained: ") && lines[0].contains(&out), "{said}");
+    assert_eq!(lines[1], "what was trained is here instead: next-2.keras");
+    assert!(lines[2].starts_with("error: ") && lines[2].contains("`nothing`"), "{said}");
+    // Nobody makes files there.
+    if cfg!(target_os = "linux") {
+        let (code, said) = run("/proc", "/proc/none", &[]);
+        assert!(
+            code == Some(1) && said.contains("what was trained is lost: ") && said.contains(&out),
+            "{said}"
+        );
+    }
+}
+
+/// A program that trains, once it has.
+#[cfg(unix)]
+struct Training {
+    child: std::process::Child,
+    /// What it prints, until somebody else reads it.
+    lines: Option<std::io::Lines<std::io::BufReader<std::process::ChildStdout>>>,
+}
+
+#[cfg(unix)]
+impl Training {
+    fn start(arguments: &[&str]) -> Self {
+        use std::io::BufRead as _;
+        use std::process::Stdio;
+        let mut command = crate::common::command();
+        command.args(arguments).args(["--epochs", "100000000"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.by_ref().any(|line| line.unwrap().starts_with("Epoch 3/")));
+        Training { child, lines: Some(lines) }
+    }
+
+    fn signal(&self, signal: &str) {
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for its end; its exit code and what it said on the standard error.
+    fn end(mut self) -> (Option<i32>, String) {
+        use std::io::Read as _;
+        let (mut said, status) = (String::new(), self.child.wait().unwrap());
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (status.code(), said)
+    }
+}
+
+/// Ctrl-C: the step is finished, what was trained is saved, and said; also where nobody reads the output any more.
 #[cfg(unix)]
 #[test]
 fn ctrl_c_saves() {
-    use std::io::{BufRead as _, BufReader, Read as _};
-    use std::process::{Command, Stdio};
-
     let folder = Folder::new();
     let case = Case::new("opt_adamw/keras3");
     let (model, data) = (case.file("model.keras"), data(&case));
     let (out, csv) = (folder.path("next.keras"), folder.path("h.csv"));
     let before = load_model(&model).unwrap().iterations();
-    for (signals, code) in [(&["-INT"][..], 130), (&["-TERM"], 143), (&["-INT", "-INT"], 130)] {
-        let mut command = crate::common::command();
-        command.args(train(&model, &data, &out, &["--epochs", "100000000", "--history", &csv]));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // It trains, and goes on printing while it is waited for.
-        assert!(lines.by_ref().any(|line| line.unwrap().starts_with("Epoch 3/")));
-        let rest = std::thread::spawn(move || lines.map_while(Result::ok).last());
-        for signal in signals {
-            assert!(
-                Command::new("kill").args([*signal, &child.id().to_string()]).status().unwrap().success()
-            );
+    for (signal, code, is_read) in [("-INT", 130, true), ("-TERM", 143, true), ("-INT", 130, false)] {
+        let mut training = Training::start(&train(&model, &data, &out, &["--history", &csv]));
+        // It goes on printing while it is waited for.
+        let lines = training.lines.take().filter(|_| is_read);
+        let rest = lines.map(|lines| std::thread::spawn(move || lines.map_while(Result::ok).last()));
+        training.signal(signal);
+        let (found, said) = training.end();
+        assert_eq!(found, Some(code), "{signal}, {is_read}: {said}");
+        let steps = load_model(&out).unwrap().iterations();
+        assert!(steps > before, "{steps}");
+        assert!(said.contains(&format!("stopped after step {steps}")), "{said}");
+        if let Some(rest) = rest {
+            assert_eq!(rest.join().unwrap(), Some(format!("{out}: step {steps}")));
         }
-        let (status, last) = (child.wait().unwrap(), rest.join().unwrap());
-        assert_eq!(status.code(), Some(code), "{signals:?}");
-        if signals.len() == 1 {
-            let mut said = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            let steps = load_model(&out).unwrap().iterations();
-            assert!(steps > before, "{steps}");
-            assert!(said.contains(&format!("stopped after step {steps}")), "{said}");
-            assert_eq!(last, Some(format!("{out}: step {steps}")));
-            assert!(std::fs::read_to_string(&csv).unwrap().lines().count() > 2, "whole epochs");
-            std::fs::remove_file(&out).unwrap();
-        }
+        assert!(std::fs::read_to_string(&csv).unwrap().lines().count() > 2, "whole epochs");
+        std::fs::remove_file(&out).unwrap();
     }
+}
+
+/// Checks that the second Ctrl-C ends the program: here it cannot end its step, since it waits for somebody to read what it printed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_ctrl_c_stops_at_once() {
+    use std::time::Duration;
+    let folder = Folder::new();
+    let case = Case::new("opt_adamw/keras3");
+    let (model, data, out) = (case.file("model.keras"), data(&case), folder.path("next.keras"));
+    let mut training = Training::start(&train(&model, &data, &out, &[]));
+    let tasks = format!("/proc/{}/task", training.child.id());
+    let state = |task: std::io::Result<std::fs::DirEntry>| {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+    };
+    // The pipe is full: all threads sleep, and none wakes.
+    let mut asleep = 0;
+    while asleep < 20 {
+        std::thread::sleep(Duration::from_millis(10));
+        let all = std::fs::read_dir(&tasks).unwrap().all(|task| state(task) == Some('S'));
+        asleep = if all { asleep + 1 } else { 0 };
+    }
+    training.signal("-INT");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(training.child.try_wait().unwrap(), None, "one signal waits for the step");
+    // Signals that come at once are one.
+    while training.child.try_wait().unwrap().is_none() {
+        training.signal("-INT");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (code, said) = training.end();
+    assert_eq!((code, said.as_str()), (Some(130), ""));
+    assert!(!folder.0.path().join("next.keras").exists());
 }
