@@ -372,8 +372,8 @@ fn targets_are_smoothed_as_the_files_library_does() {
         model.save_with(&path, &options(other)).unwrap();
         assert!(inspect(path.as_path()).unwrap().compile.is_none(), "{case}");
         let notes = persist::convert::convert(
-            &Location::from(file(&format!("{case}.keras"))),
-            &Location::from(path),
+            Location::from(file(&format!("{case}.keras"))),
+            Location::from(path),
             None,
             &ConvertOptions {
                 write: WriteOptions { dialect: Some(other), shards: 0 },
