@@ -68,7 +68,7 @@ fn tree(rows: usize, from: f32) -> Tree {
     let children = vec![("dense".into(), dense)];
     let root = Object { class_name: "Sequential".into(), is_model: true, children, ..Object::default() };
     let layers = vec![
-        layer("InputLayer", json!({"name": "in", "batch_shape": [null, rows], "dtype": "float32"})),
+        layer("InputLayer", json!({"name": "x", "batch_shape": [null, rows], "dtype": "float32"})),
         layer("Dense", json!({"name": "dense", "units": 4, "activation": "linear", "use_bias": true})),
     ];
     let model = ModelConfig {
