@@ -6,12 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{bits, blobs, compile, cpu, list, model, network};
+use ndarray::Array2;
+use rhyton::metrics::Direction;
 use rhyton::prelude::*;
 use rhyton::train::Moment;
 
 /// The end of epochs with these values of a metric: what the callback says of each, and the last path that it saved.
 fn epochs(checkpoint: &mut ModelCheckpoint, model: &Model, name: &str, values: &[f64]) -> Vec<String> {
     let mut said = Vec::new();
+    let names = vec!["loss".into(), "accuracy".into()];
+    let directions = vec![Some(Direction::Down), Some(Direction::Up)];
+    let mut control = Control { log_names: names, directions, ..Control::default() };
+    checkpoint.on_train_begin(&mut control).expect("begins");
     for (epoch, value) in values.iter().enumerate() {
         let logs = Logs(vec![("loss".into(), 9.0), (name.into(), *value)]);
         let mut control = Control { epoch, ..Control::default() };
@@ -67,10 +73,77 @@ fn best_only_saves_what_is_better_and_says_so() {
     }
 
     // A value that is not logged saves nothing, and says so.
-    let mut missing = ModelCheckpoint::new(at("none.keras")).save_best_only(true).monitor("val_auc");
+    let mut missing =
+        ModelCheckpoint::new(at("none.keras")).save_best_only(true).monitor("val_auc").mode("max");
     let said = epochs(&mut missing, &model, "val_loss", &[0.5]);
     assert!(said[0].starts_with("Can save best model only with val_auc available, skipping."), "{said:?}");
     assert!(!folder.path().join("none.keras").exists());
+}
+
+#[test]
+fn a_metric_says_whether_it_should_rise() {
+    fn spread(_: Tensor, p: Tensor) -> Tensor {
+        p.square().mean(&[-1])
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (x, y) = (
+        Array2::<f32>::from_shape_fn((8, 2), |(i, j)| (i * 2 + j) as f32 / 8.0),
+        Array2::<f32>::ones((8, 1)),
+    );
+    let mut model =
+        Sequential::new((Dense::new(1).activation("sigmoid").input_shape([2]),)).expect("a model");
+    model.to(&cpu()).expect("moves");
+    let counts = rhyton::metrics::FalsePositives::new();
+    let metrics = metrics![
+        "mae",
+        rhyton::metrics::Precision::new(),
+        rhyton::metrics::CosineSimilarity::new(),
+        spread,
+        counts
+    ];
+    // At a rate of 0 nothing improves after the first epoch, whichever way is better.
+    model.compile(SGD::new().learning_rate(0.0), "mse", metrics).expect("compiles");
+    let at = |name: &str| folder.path().join(name);
+    for (monitor, threshold, better) in [
+        ("loss", 100.0, true),
+        ("val_loss", -1.0, false),
+        ("mae", 100.0, true),
+        ("val_precision", -1.0, true),
+        ("precision", 2.0, false),
+        ("cosine_similarity", -2.0, true),
+    ] {
+        let path = at(&format!("{monitor}.keras"));
+        let mut best = ModelCheckpoint::new(&path)
+            .monitor(monitor)
+            .save_best_only(true)
+            .initial_value_threshold(threshold);
+        model
+            .fit(&x, &y)
+            .validation_data(&x, &y)
+            .epochs(1)
+            .verbose(0)
+            .callbacks([&mut best])
+            .run()
+            .expect("trains");
+        assert_eq!(path.exists(), better, "{monitor}");
+    }
+    // Functions and counts do not say, as in Keras; nor does what is not logged.
+    for monitor in ["spread", "val_false_positives", "precisoin"] {
+        let mut best = ModelCheckpoint::new(at("none.keras")).monitor(monitor).save_best_only(true);
+        let mut stop = EarlyStopping::new().monitor(monitor);
+        let callbacks: [&mut dyn Callback; 2] = [&mut best, &mut stop];
+        for callback in callbacks {
+            let fit = model.fit(&x, &y).validation_data(&x, &y).verbose(0).callbacks(vec![callback]);
+            let error = fit.run().expect_err("does not say").to_string();
+            let said = match monitor {
+                "precisoin" => "nothing that is logged is called `precisoin`; there are loss, mae, precision",
+                _ => "should rise or fall is not known",
+            };
+            assert!(error.contains(said) && error.contains(monitor), "{error}");
+        }
+        let mut stop = EarlyStopping::new().monitor(monitor).mode("max");
+        model.fit(&x, &y).validation_data(&x, &y).verbose(0).callbacks([&mut stop]).run().expect("trains");
+    }
 }
 
 #[test]

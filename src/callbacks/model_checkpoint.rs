@@ -1,6 +1,7 @@
 //! [`ModelCheckpoint`]: saves the model, or its weights, while it trains.
 
 use rhyton_engine::callbacks::{Mode, check_verbose};
+use rhyton_engine::metrics::Direction;
 use rhyton_engine::names::did_you_mean;
 use rhyton_engine::train::{Callback, CallbackResult, Control, Logs, Moment, Want};
 use rhyton_engine::words::{Word, Words};
@@ -60,6 +61,8 @@ pub struct ModelCheckpoint {
     freq: Word<SaveFreq>,
     options: SaveOptions,
     best: Option<f64>,
+    /// Which monitored values are better, once training has begun.
+    direction: Option<Direction>,
     /// What to do at the moment that `wants` was asked for.
     decision: Option<Decision>,
     last: Option<Location>,
@@ -85,6 +88,7 @@ impl ModelCheckpoint {
             freq: Word::default(),
             options: SaveOptions::default(),
             best: None,
+            direction: None,
             decision: None,
             last: None,
         }
@@ -114,7 +118,7 @@ impl ModelCheckpoint {
         self
     }
 
-    /// `"auto"` (rises if the name has `acc` in it or begins with `fmeasure`), `"min"` or `"max"`.
+    /// `"min"`, `"max"` or `"auto"`: as the metric says ([`Mode::direction`]).
     pub fn mode(mut self, mode: impl Into<Word<Mode>>) -> Self {
         self.mode = mode.into();
         self
@@ -149,14 +153,7 @@ impl ModelCheckpoint {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        match *self.mode {
-            Mode::Min => value < than,
-            Mode::Max => value > than,
-            Mode::Auto if self.monitor.contains("acc") || self.monitor.starts_with("fmeasure") => {
-                value > than
-            }
-            Mode::Auto => value < than,
-        }
+        if self.direction == Some(Direction::Up) { value > than } else { value < than }
     }
 
     /// What to do with these logs, and what to say.
@@ -248,8 +245,11 @@ impl Callback for ModelCheckpoint {
         }
     }
 
-    fn on_train_begin(&mut self, _control: &mut Control) -> CallbackResult {
-        self.mode.get()?;
+    fn on_train_begin(&mut self, control: &mut Control) -> CallbackResult {
+        let mode = self.mode.get()?;
+        if self.best_only {
+            self.direction = Some(mode.direction(&self.monitor, control)?);
+        }
         check_verbose(self.verbose)?;
         match self.freq.get()? {
             SaveFreq::Batches(0) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::mode::{Mode, check_verbose};
+use crate::metrics::Direction;
 use crate::names::did_you_mean;
 use crate::train::{Callback, CallbackResult, Control, Logs, Moment, Snapshot, Want};
 use crate::words::Word;
@@ -38,6 +39,8 @@ pub struct EarlyStopping {
     best: Option<f64>,
     kept: Option<(usize, Arc<Snapshot>)>,
     wait: usize,
+    /// Known once training has begun.
+    direction: Option<Direction>,
 }
 
 impl EarlyStopping {
@@ -55,6 +58,7 @@ impl EarlyStopping {
             best: None,
             kept: None,
             wait: 0,
+            direction: None,
         }
     }
 
@@ -82,7 +86,7 @@ impl EarlyStopping {
         self
     }
 
-    /// `"min"`, `"max"` or `"auto"` (rises if the name ends in `acc`, `accuracy` or `auc`).
+    /// `"min"`, `"max"` or `"auto"`: as the metric says ([`Mode::direction`]).
     pub fn mode(mut self, mode: impl Into<Word<Mode>>) -> Self {
         self.mode = mode.into();
         self
@@ -107,12 +111,11 @@ impl EarlyStopping {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        let rises = match *self.mode {
-            Mode::Min => false,
-            Mode::Max => true,
-            Mode::Auto => ["acc", "accuracy", "auc"].iter().any(|e| self.monitor.ends_with(e)),
-        };
-        if rises { value - self.min_delta > than } else { value + self.min_delta < than }
+        if self.direction == Some(Direction::Up) {
+            value - self.min_delta > than
+        } else {
+            value + self.min_delta < than
+        }
     }
 
     fn improved(&self, value: f64) -> bool {
@@ -142,8 +145,8 @@ impl Callback for EarlyStopping {
         }
     }
 
-    fn on_train_begin(&mut self, _control: &mut Control) -> CallbackResult {
-        self.mode.get()?;
+    fn on_train_begin(&mut self, control: &mut Control) -> CallbackResult {
+        self.direction = Some(self.mode.get()?.direction(&self.monitor, control)?);
         check_verbose(self.verbose)?;
         (self.best, self.kept, self.wait) = (None, None, 0);
         Ok(())

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::{
     Accuracy, BinaryAccuracy, BinaryCrossentropy, CategoricalAccuracy, CategoricalCrossentropy,
-    CategoricalHinge, CosineSimilarity, FalseNegatives, FalsePositives, Hinge, KLDivergence, LogCoshError,
-    MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Metric,
-    Poisson, Precision, Recall, RootMeanSquaredError, SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, SquaredHinge, Sum, TopKCategoricalAccuracy,
-    TrueNegatives, TruePositives,
+    CategoricalHinge, CosineSimilarity, Direction, FalseNegatives, FalsePositives, Hinge, KLDivergence,
+    LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+    MeanSquaredLogarithmicError, Metric, Poisson, Precision, Recall, RootMeanSquaredError,
+    SparseCategoricalAccuracy, SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, SquaredHinge,
+    Sum, TopKCategoricalAccuracy, TrueNegatives, TruePositives,
 };
 use crate::graph::{Tensor, serialized_custom_function};
 use crate::losses::{TargetKind, is_crossentropy, kind_of_targets};
@@ -28,46 +28,53 @@ pub struct Class {
     pub class: &'static str,
     /// Other names than the class and its snake case.
     pub aliases: &'static [&'static str],
+    /// Which values are better; `None` where Keras says nothing (counts).
+    pub direction: Option<Direction>,
     /// Reads a config.
     pub make: Make,
 }
 
+const UP: Option<Direction> = Some(Direction::Up);
+const DOWN: Option<Direction> = Some(Direction::Down);
+const NEITHER: Option<Direction> = None;
+
 /// Keras' metrics.
 pub static METRICS: &[Class] = &[
-    row::<Accuracy>("Accuracy", &[]),
-    row::<BinaryAccuracy>("BinaryAccuracy", &[]),
-    row::<BinaryCrossentropy>("BinaryCrossentropy", &["bce", "BCE"]),
-    row::<CategoricalAccuracy>("CategoricalAccuracy", &[]),
-    row::<CategoricalCrossentropy>("CategoricalCrossentropy", &[]),
-    row::<CategoricalHinge>("CategoricalHinge", &[]),
-    row::<CosineSimilarity>("CosineSimilarity", &[]),
-    row::<FalseNegatives>("FalseNegatives", &[]),
-    row::<FalsePositives>("FalsePositives", &[]),
-    row::<Hinge>("Hinge", &[]),
-    row::<KLDivergence>("KLDivergence", &["kullback_leibler_divergence"]),
-    row::<LogCoshError>("LogCoshError", &["logcosh", "log_cosh"]),
-    row::<MeanAbsoluteError>("MeanAbsoluteError", &["mae", "MAE"]),
-    row::<MeanAbsolutePercentageError>("MeanAbsolutePercentageError", &["mape", "MAPE"]),
-    row::<MeanSquaredError>("MeanSquaredError", &["mse", "MSE"]),
-    row::<MeanSquaredLogarithmicError>("MeanSquaredLogarithmicError", &["msle", "MSLE"]),
-    row::<Poisson>("Poisson", &[]),
-    row::<Precision>("Precision", &[]),
-    row::<Recall>("Recall", &[]),
-    row::<RootMeanSquaredError>("RootMeanSquaredError", &[]),
-    row::<SparseCategoricalAccuracy>("SparseCategoricalAccuracy", &[]),
-    row::<SparseCategoricalCrossentropy>("SparseCategoricalCrossentropy", &[]),
-    row::<SparseTopKCategoricalAccuracy>("SparseTopKCategoricalAccuracy", &[]),
-    row::<SquaredHinge>("SquaredHinge", &[]),
-    row::<TopKCategoricalAccuracy>("TopKCategoricalAccuracy", &[]),
-    row::<TrueNegatives>("TrueNegatives", &[]),
-    row::<TruePositives>("TruePositives", &[]),
+    row::<Accuracy>("Accuracy", UP, &[]),
+    row::<BinaryAccuracy>("BinaryAccuracy", UP, &[]),
+    row::<BinaryCrossentropy>("BinaryCrossentropy", DOWN, &["bce", "BCE"]),
+    row::<CategoricalAccuracy>("CategoricalAccuracy", UP, &[]),
+    row::<CategoricalCrossentropy>("CategoricalCrossentropy", DOWN, &[]),
+    row::<CategoricalHinge>("CategoricalHinge", DOWN, &[]),
+    row::<CosineSimilarity>("CosineSimilarity", UP, &[]),
+    row::<FalseNegatives>("FalseNegatives", NEITHER, &[]),
+    row::<FalsePositives>("FalsePositives", NEITHER, &[]),
+    row::<Hinge>("Hinge", DOWN, &[]),
+    row::<KLDivergence>("KLDivergence", DOWN, &["kullback_leibler_divergence"]),
+    row::<LogCoshError>("LogCoshError", DOWN, &["logcosh", "log_cosh"]),
+    row::<MeanAbsoluteError>("MeanAbsoluteError", DOWN, &["mae", "MAE"]),
+    row::<MeanAbsolutePercentageError>("MeanAbsolutePercentageError", DOWN, &["mape", "MAPE"]),
+    row::<MeanSquaredError>("MeanSquaredError", DOWN, &["mse", "MSE"]),
+    row::<MeanSquaredLogarithmicError>("MeanSquaredLogarithmicError", DOWN, &["msle", "MSLE"]),
+    row::<Poisson>("Poisson", DOWN, &[]),
+    row::<Precision>("Precision", UP, &[]),
+    row::<Recall>("Recall", UP, &[]),
+    row::<RootMeanSquaredError>("RootMeanSquaredError", DOWN, &[]),
+    row::<SparseCategoricalAccuracy>("SparseCategoricalAccuracy", UP, &[]),
+    row::<SparseCategoricalCrossentropy>("SparseCategoricalCrossentropy", DOWN, &[]),
+    row::<SparseTopKCategoricalAccuracy>("SparseTopKCategoricalAccuracy", UP, &[]),
+    row::<SquaredHinge>("SquaredHinge", DOWN, &[]),
+    row::<TopKCategoricalAccuracy>("TopKCategoricalAccuracy", UP, &[]),
+    row::<TrueNegatives>("TrueNegatives", NEITHER, &[]),
+    row::<TruePositives>("TruePositives", NEITHER, &[]),
 ];
 
 const fn row<M: Metric + DeserializeOwned + Serialize + 'static>(
     class: &'static str,
+    direction: Option<Direction>,
     aliases: &'static [&'static str],
 ) -> Class {
-    Class { class, aliases, make: make::<M> }
+    Class { class, aliases, direction, make: make::<M> }
 }
 
 fn make<M: Metric + DeserializeOwned + Serialize + 'static>(
@@ -105,6 +112,9 @@ impl Metric for NamedMetric {
     }
     fn result(&self, sums: &[f64]) -> f64 {
         self.metric.result(sums)
+    }
+    fn direction(&self) -> Option<Direction> {
+        self.metric.direction()
     }
     fn takes_class_numbers(&self) -> bool {
         self.metric.takes_class_numbers()
@@ -213,6 +223,9 @@ macro_rules! metric {
             }
             fn name(&self) -> String {
                 self.name.clone()
+            }
+            fn direction(&self) -> Option<$crate::metrics::Direction> {
+                $crate::metrics::METRICS.iter().find(|c| c.class == stringify!($class)).and_then(|c| c.direction)
             }
             fn call(&self, y_true: $crate::graph::Tensor, y_pred: $crate::graph::Tensor) -> $crate::graph::Tensor {
                 let ($s, $t, $p) = (self, y_true, y_pred);

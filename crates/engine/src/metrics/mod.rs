@@ -48,6 +48,15 @@ impl Sum {
     }
 }
 
+/// Describes which values of a metric are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Larger ones.
+    Up,
+    /// Smaller ones.
+    Down,
+}
+
 /// A metric.
 pub trait Metric: Send + Sync {
     /// As compile configs name it.
@@ -68,6 +77,10 @@ pub trait Metric: Send + Sync {
     /// The result, given the sums over all steps so far.
     fn result(&self, sums: &[f64]) -> f64 {
         mean_of(sums)
+    }
+    /// Returns which values are better, for callbacks that watch it in mode `"auto"`. `None`: not known, as of functions.
+    fn direction(&self) -> Option<Direction> {
+        None
     }
     /// Whether the targets are class numbers.
     fn takes_class_numbers(&self) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::history::Logs;
 use super::snapshot::Snapshot;
+use crate::metrics::Direction;
 
 /// What a callback's hooks return.
 pub type CallbackResult = Result<(), Box<dyn StdError + Send + Sync>>;
@@ -58,8 +59,22 @@ pub struct Control {
     pub steps_per_epoch: usize,
     /// Names of all that will be logged after each epoch, in order.
     pub log_names: Vec<String>,
+    /// Which values of these are better, where that is known.
+    pub directions: Vec<Option<Direction>>,
     /// Lines to print between the progress bar's, in order.
     pub messages: Vec<String>,
+}
+
+impl Control {
+    /// Returns which values of something that is logged are better, as far as that is known; with or without `val_`. Losses fall.
+    pub fn direction(&self, name: &str) -> Option<Direction> {
+        let name = name.strip_prefix("val_").unwrap_or(name);
+        if name == "loss" {
+            return Some(Direction::Down);
+        }
+        let place = self.log_names.iter().position(|n| n == name)?;
+        *self.directions.get(place)?
+    }
 }
 
 /// Something that is called around training. Hooks get plain data, and never wait for a device.

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::compile::Request;
 use crate::graph::{DType, Role, TensorType, Value, Variable};
 use crate::losses::Loss;
-use crate::metrics::Metric;
+use crate::metrics::{Direction, Metric};
 use crate::optimizers::Optimizer;
 
 /// A loss of one output.
@@ -119,6 +119,13 @@ impl Compiled {
     pub fn log_names(&self) -> Vec<String> {
         let sums = vec![0.0; Self::sum_count(&self.losses, &self.metrics)];
         self.logs(&sums).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Returns which values of [`Compiled::logs`] are better. Losses fall.
+    pub fn directions(&self) -> Vec<Option<Direction>> {
+        let outputs = if self.losses.len() > 1 { self.losses.len() } else { 0 };
+        let losses = std::iter::repeat_n(Some(Direction::Down), 1 + outputs);
+        losses.chain(self.metrics.iter().map(|m| m.metric.direction())).collect()
     }
 
     /// The learning rate at the next step.
