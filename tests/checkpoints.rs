@@ -14,7 +14,7 @@ use rhyton::train::Moment;
 /// The end of epochs with these values of a metric: what the callback says of each, and the last path that it saved.
 fn epochs(checkpoint: &mut ModelCheckpoint, model: &Model, name: &str, values: &[f64]) -> Vec<String> {
     let mut said = Vec::new();
-    let names = vec!["loss".into(), "accuracy".into()];
+    let names = ["loss", "accuracy", "val_loss", "val_accuracy"].map(String::from).to_vec();
     let directions = vec![Some(Direction::Down), Some(Direction::Up)];
     let mut control = Control { log_names: names, directions, ..Control::default() };
     checkpoint.on_train_begin(&mut control).expect("begins");

@@ -251,12 +251,18 @@ impl Callback for ModelCheckpoint {
             self.direction = Some(mode.direction(&self.monitor, control)?);
         }
         check_verbose(self.verbose)?;
-        match self.freq.get()? {
+        let batch = match self.freq.get()? {
             SaveFreq::Batches(0) => {
-                Err("save_freq is 0, but must be \"epoch\" or a positive number of batches".into())
+                return Err("save_freq is 0, but must be \"epoch\" or a positive number of batches".into());
             }
-            _ => Ok(()),
-        }
+            SaveFreq::Batches(_) => Some(0),
+            SaveFreq::Epoch => None,
+        };
+        // A template that cannot be filled is known before the first step.
+        let names = control.log_names.iter().filter(|name| batch.is_none() || !name.starts_with("val_"));
+        let logs = Logs(names.map(|name| (name.clone(), 0.0)).collect());
+        self.path(0, batch, &logs)?;
+        Ok(())
     }
 
     fn wants(&mut self, moment: Moment, logs: &Logs) -> Want {

@@ -139,8 +139,8 @@ pub fn check(sources: &[Source], names: &[String], what: &str) -> Result<(), Err
     ordered(sources, names, what).map(drop)
 }
 
-/// The arrays of files, in the order of `names`. A `.npz` file alone holds all of them, by these names or, where it has as many arrays as there are
-/// names, in order.
+/// The arrays of files, in the order of `names`. A `.npz` file alone holds all of them, by these names or, where none of these names is there and it has as
+/// many arrays as there are names, in order.
 ///
 /// # Errors
 /// As [`check`], a file that cannot be read or is damaged, or arrays that are not there.
@@ -151,7 +151,8 @@ pub fn load(sources: &[Source], names: &[String], what: &str) -> Result<Vec<Data
         let members = match names {
             [] => there,
             _ if names.iter().all(|name| there.contains(name)) => names.to_vec(),
-            _ if there.len() == names.len() => there,
+            // Names of which some are the model's are meant as names: by place, arrays would go to others than theirs.
+            _ if there.len() == names.len() && !names.iter().any(|name| there.contains(name)) => there,
             _ => {
                 let what = format!(
                     "{}: {what} of the model are {}, but the file has {}",

@@ -8,7 +8,7 @@ use rhyton_persist::Location;
 
 use super::DatasetError;
 
-/// The table of a file: a row for each example. A first line of which something is no number is a head. Whole numbers alone are int32, else
+/// The table of a file: a row for each example. A first line without a number is a head. Whole numbers alone are int32, else
 /// all are float32.
 ///
 /// # Errors
@@ -37,7 +37,8 @@ fn parse(bytes: &[u8]) -> Result<Data<'static>, Fault> {
         let record = record.map_err(|e| fault("the table", e.to_string(), "rows of the same length"))?;
         if row == 0 {
             columns = record.len();
-            if record.iter().any(|field| field.parse::<f32>().is_err()) {
+            // A line of both is an example with a gap as likely as a head, and must not be dropped.
+            if record.iter().all(|field| field.parse::<f32>().is_err()) {
                 continue;
             }
         }
@@ -47,7 +48,9 @@ fn parse(bytes: &[u8]) -> Result<Data<'static>, Fault> {
                 Some(all)
             });
             let place = || format!("line {}, column {}", row + 1, column + 1);
-            values.push(field.parse::<f32>().map_err(|_| fault(place(), format!("{field:?}"), "a number"))?);
+            let expected =
+                if row == 0 { "a number, or no number in the whole line: a head" } else { "a number" };
+            values.push(field.parse::<f32>().map_err(|_| fault(place(), format!("{field:?}"), expected))?);
         }
     }
     let rows = values.len().checked_div(columns).unwrap_or(0);
@@ -138,6 +141,8 @@ mod tests {
             ("", "the table"),
             ("a,b\n", "the table"),
             ("1,2\n3\n", "the table"),
+            ("1.5,,3\n1,2,3\n", "line 1, column 2"),
+            ("a,1\n2,3\n", "line 1, column 1"),
             ("1,2\n3,x\n", "line 2, column 2"),
             ("1,2\n3,\n", "line 2, column 2"),
         ] {

@@ -116,7 +116,7 @@ fn layer_rows(layers: &[LayerFacts], depth: usize, connected: bool, cells: &mut 
 fn config_lines(layers: &[LayerFacts], out: &mut String) {
     for layer in layers {
         let line = json!({"name": layer.name, "class": layer.class, "config": layer.config});
-        let _ = writeln!(out, "{line}");
+        let _ = writeln!(out, "{}", shown::json(&line.to_string()));
         config_lines(&layer.layers, out);
     }
 }

@@ -107,9 +107,10 @@ fn names_do_nothing_to_a_terminal() {
         let (_, end) = end.split_once('"').unwrap();
         format!("{start}\"class_name\": \"Dense\"{middle}\"name\": \"{evil}\"{end}").into_bytes()
     });
-    for arguments in
-        [&["inspect", &text(&path), "--variables"][..], &["plan", &text(&path), "--device", "cpu"]]
-    {
+    for arguments in [
+        &["inspect", &text(&path), "--variables", "--layers"][..],
+        &["plan", &text(&path), "--device", "cpu"],
+    ] {
         let done = rhyton(arguments);
         let shown = format!("{}{}", done.out, done.err);
         assert!(!shown.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{shown:?}");

@@ -117,8 +117,13 @@ fn names_that_are_not_there() {
     let [left, right] = <[String; 2]>::try_from(case.list("inputs")).unwrap();
     let both = format!("{left},{right}");
     npy::save_npz(path("other.npz"), &[("a".into(), &npy::load::<f32>(&left).unwrap(), DType::F32)]).unwrap();
+    // One of the model's names and another one: by place, the first would be given to `left`.
+    let part = [&right, &left].map(|file| npy::load::<f32>(file).unwrap());
+    let members = [("right".into(), &part[0], DType::F32), ("a".into(), &part[1], DType::F32)];
+    npy::save_npz(path("part.npz"), &members).unwrap();
     for (inputs, output, part) in [
-        (format!("middle={left},right={right}"), "-".to_owned(), "no `middle`"),
+        (path("part.npz"), "-".to_owned(), "the file has right, a"),
+        (format!("middle={left},right={right}"), "-".into(), "no `middle`"),
         (format!("left={left},{right}"), "-".into(), "name all or none"),
         (format!("left={left},left={right}"), "-".into(), "two files for `left`"),
         (left.clone(), "-".into(), "left, right"),

@@ -186,11 +186,16 @@ fn an_error_in_training_loses_nothing() {
     let (model, data) = (case.file("model.keras"), data(&case));
     let out = folder.path("next.keras");
     let before = load_model(&model).unwrap().iterations();
-    let checkpoint = folder.path("{nothing}.keras");
+    // A template that cannot be filled is known before the first step.
+    let message = fails(1, &train(&model, &data, &out, &["--checkpoint", &folder.path("{nothing}.keras")]));
+    assert!(message.contains("`nothing`") && !folder.0.path().join("next.keras").exists(), "{message}");
+    // No file can take the place of a folder with something in it.
+    let checkpoint = folder.path("blocked.keras");
+    std::fs::create_dir_all(folder.path("blocked.keras/full")).unwrap();
     let done = rhyton(&train(&model, &data, &out, &["--checkpoint", &checkpoint]));
     assert_eq!(done.code, Some(1), "{}", done.err);
     assert!(
-        done.err.contains("`nothing`") && done.out.contains("next.keras: step"),
+        done.err.contains("blocked.keras") && done.out.contains("next.keras: step"),
         "{}{}",
         done.out,
         done.err
@@ -327,6 +332,7 @@ fn what_cannot_be_saved_there_is_said() {
     // No file can take the place of a folder with something in it.
     let out = folder.path("next.keras");
     std::fs::create_dir_all(folder.path("next.keras/full")).unwrap();
+    std::fs::create_dir_all(folder.path("blocked.keras/full")).unwrap();
     let run = |home: &str, temporary: &str, more: &[&str]| {
         let mut command = crate::common::command();
         command.current_dir(home).env("TMPDIR", temporary).args(train(&model, &data, &out, more));
@@ -334,12 +340,12 @@ fn what_cannot_be_saved_there_is_said() {
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     };
     let home = folder.path("");
-    let (code, said) = run(&home, &home, &["--checkpoint", "{nothing}.keras"]);
+    let (code, said) = run(&home, &home, &["--checkpoint", "blocked.keras"]);
     let lines: Vec<&str> = said.lines().collect();
     assert!(code == Some(1) && lines.len() == 3, "{said}");
     assert!(lines[0].starts_with("cannot save what was trained: ") && lines[0].contains(&out), "{said}");
     assert_eq!(lines[1], "what was trained is here instead: next-2.keras");
-    assert!(lines[2].starts_with("error: ") && lines[2].contains("`nothing`"), "{said}");
+    assert!(lines[2].starts_with("error: ") && lines[2].contains("blocked.keras"), "{said}");
     // Nobody makes files there.
     if cfg!(target_os = "linux") {
         let (code, said) = run("/proc", "/proc/none", &[]);
