@@ -11,6 +11,7 @@ mod compile;
 mod dialects;
 mod ends;
 mod identity;
+mod integers;
 mod kinds;
 mod layer;
 mod metrics;

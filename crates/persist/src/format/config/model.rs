@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::objects::{self, Role};
-use super::{Context, Form, as_found, calls, ends, identity, kinds, layer, ops};
+use super::{Context, Form, as_found, calls, ends, identity, integers, kinds, layer, ops};
 use crate::tree::{Dialect, Found, LayerConfig, ModelConfig, ModelKind, TensorRef};
 use crate::{Error, limits};
 
@@ -184,13 +184,28 @@ fn check_references(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Resul
 
 /// The calls of a model must have an order: a call that waits for itself has no value.
 fn check_order(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Result<(), Error> {
+    order(model).map(drop).map_err(|stuck| {
+        let place = format!("{place}, layer `{stuck}`");
+        cx.error(&place, "a call whose inputs wait for its own output", "calls in an order")
+    })
+}
+
+/// Returns the calls of a model, each behind those whose outputs it takes: the places of their layers, and their numbers there. The error is the
+/// name of a layer whose call waits for itself.
+pub(super) fn order(model: &ModelConfig) -> Result<Vec<(usize, usize)>, String> {
     // Calls by their number, those of a layer one after the other.
     let mut first = HashMap::new();
     let mut owners = Vec::new();
-    for layer in &model.layers {
+    for (place, layer) in model.layers.iter().enumerate() {
         first.insert(layer.name.as_str(), owners.len());
-        owners.extend(std::iter::repeat_n(layer.name.as_str(), layer.calls.len().max(1)));
+        owners.extend((0..layer.calls.len().max(1)).map(|call| (place, call)));
     }
+    let name = |call: usize| {
+        owners
+            .get(call)
+            .and_then(|(place, _)| model.layers.get(*place))
+            .map_or("", |layer| layer.name.as_str())
+    };
     let mut waits = vec![0usize; owners.len()];
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); owners.len()];
     for layer in model.layers.iter().filter(|l| l.class_name != "InputLayer") {
@@ -199,7 +214,7 @@ fn check_order(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Result<(),
             calls::visit(&mut call.clone(), &mut |tensor| {
                 let from = first.get(tensor.layer.as_str()).and_then(|first| first.checked_add(tensor.node));
                 // Who counts the calls of an input means its only one.
-                let input = from.is_none_or(|from| owners.get(from) != Some(&tensor.layer.as_str()));
+                let input = from.is_none_or(|from| name(from) != tensor.layer);
                 if let (Some(from), false) = (from, input) {
                     if let Some(list) = next.get_mut(from) {
                         list.push(start + i);
@@ -212,9 +227,9 @@ fn check_order(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Result<(),
         }
     }
     let mut ready: Vec<usize> = (0..owners.len()).filter(|i| waits.get(*i) == Some(&0)).collect();
-    let mut done = 0;
+    let mut done = Vec::new();
     while let Some(call) = ready.pop() {
-        done += 1;
+        done.extend(owners.get(call).copied());
         for later in next.get_mut(call).map(std::mem::take).unwrap_or_default() {
             if let Some(n) = waits.get_mut(later) {
                 *n -= 1;
@@ -224,12 +239,10 @@ fn check_order(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Result<(),
             }
         }
     }
-    if done == owners.len() {
-        return Ok(());
+    if done.len() == owners.len() {
+        return Ok(done);
     }
-    let stuck = waits.iter().position(|n| *n > 0).and_then(|i| owners.get(i)).unwrap_or(&"");
-    let place = format!("{place}, layer `{stuck}`");
-    Err(cx.error(&place, "a call whose inputs wait for its own output", "calls in an order"))
+    Err(waits.iter().position(|n| *n > 0).map(name).unwrap_or_default().to_owned())
 }
 
 /// The input layer that older files of Sequential models leave out.
@@ -370,6 +383,7 @@ fn axis_from_the_end(config: &mut Map<String, Value>, build: Option<&Value>) {
 /// Writes a model with everything below it.
 pub(crate) fn write_model(cx: &Context<'_>, model: &ModelConfig) -> Result<Value, Error> {
     let cx = &Context { source: model.found.dialect().or(cx.source), ..*cx };
+    integers::check(cx, model)?;
     let mut out = write(cx, "model", model, &model.name)?;
     let built = model.layers.first().filter(|_| model.kind == ModelKind::Sequential);
     let shape = built.filter(|l| l.class_name == "InputLayer").and_then(|l| l.config.get("batch_shape"));

@@ -356,3 +356,88 @@ fn metrics_of_several_outputs_have_the_names_that_were_given() {
     let written = write_compile(&context(Dialect::TfKeras, Form::Keras), &model, &read, None).unwrap();
     assert_eq!(names(&written["metrics"]), names(&read.metrics));
 }
+
+/// Checks that a layer which gets integers of which tf_keras makes something else is refused for it, by name, also inside of models; and that the
+/// types of what comes before are followed.
+#[test]
+fn integers_for_tf_keras() {
+    let input = |name: &str, dtype: &str| {
+        json!({"class_name": "InputLayer", "name": name, "inbound_nodes": [],
+            "config": {"name": name, "batch_shape": [null, 4], "dtype": dtype}})
+    };
+    let tensor = |name: &str| {
+        json!({"class_name": "__keras_tensor__",
+            "config": {"shape": [null, 4], "dtype": "float32", "keras_history": [name, 0, 0]}})
+    };
+    let layer = |class: &str, config: Value, args: Value| {
+        let name = class.to_lowercase();
+        let mut config = config;
+        config["name"] = name.as_str().into();
+        json!({"class_name": class, "module": "keras.layers", "name": name, "config": config,
+            "inbound_nodes": [{"args": [args], "kwargs": {}}]})
+    };
+    let model = |layers: Vec<Value>| {
+        let ends = |name: &Value| json!([[name, 0, 0]]);
+        let inputs: Vec<Value> = layers
+            .iter()
+            .filter(|l| l["class_name"] == "InputLayer")
+            .map(|l| json!([l["name"], 0, 0]))
+            .collect();
+        let outputs = ends(&layers.last().unwrap()["name"]);
+        json!({"class_name": "Functional", "config": {
+            "name": "m", "layers": layers, "input_layers": inputs, "output_layers": outputs}})
+    };
+    let add = |a: &str, b: &str| layer("Add", json!({}), json!([tensor(a), tensor(b)]));
+    let write = |to: Dialect, value: &Value| {
+        write_model(&context(to, Form::H5), &read(Dialect::Keras3, value)).map_err(|e| e.to_string())
+    };
+    let dense = || layer("Dense", json!({"units": 4}), tensor("a"));
+    let reshape = || layer("Reshape", json!({"target_shape": [4]}), tensor("a"));
+    let inner = model(vec![input("c", "int32"), layer("Masking", json!({}), tensor("c"))]);
+    let mut nested = inner.clone();
+    nested["config"]["name"] = "inner".into();
+    nested["name"] = "inner".into();
+    nested["inbound_nodes"] = json!([{"args": [tensor("a")], "kwargs": {}}]);
+    for (layers, refused) in [
+        (
+            vec![input("a", "int32"), input("b", "float32"), add("a", "b")],
+            Some("`add` (Add): a layer that gets int32 and float32"),
+        ),
+        (vec![input("a", "int32"), input("b", "int32"), add("a", "b")], None),
+        // A dense layer gives floats, a reshaping one what it takes.
+        (vec![input("a", "int32"), input("b", "float32"), dense(), add("dense", "b")], None),
+        (
+            vec![input("a", "uint8"), input("b", "float32"), reshape(), add("reshape", "b")],
+            Some("uint8 and float32"),
+        ),
+        // In an order of which the layers know nothing.
+        (
+            vec![
+                add("reshape", "b"),
+                reshape(),
+                input("a", "uint8"),
+                input("b", "float32"),
+                layer("ELU", json!({}), tensor("add")),
+            ],
+            Some("uint8 and float32"),
+        ),
+        (
+            vec![input("a", "int32"), layer("LayerNormalization", json!({}), tensor("a"))],
+            Some("`layernormalization`"),
+        ),
+        (vec![input("a", "float32"), layer("LayerNormalization", json!({}), tensor("a"))], None),
+        (vec![input("a", "bool"), layer("GlobalMaxPooling1D", json!({}), tensor("a"))], Some("gets bool")),
+        (vec![input("a", "int32"), layer("GlobalMaxPooling1D", json!({}), tensor("a"))], None),
+        (vec![input("a", "float32"), nested], Some("`masking`")),
+    ] {
+        let value = model(layers);
+        assert!(write(Dialect::Keras3, &value).is_ok(), "{value}");
+        match (write(Dialect::TfKeras, &value), refused) {
+            (Ok(_), None) => {}
+            (Err(error), Some(part)) => {
+                assert!(error.contains(part) && error.contains("; write the Keras 3"), "{error}")
+            }
+            (other, refused) => panic!("{value}: {other:?}, not {refused:?}"),
+        }
+    }
+}
