@@ -70,6 +70,15 @@ pub fn run(arguments: &[String]) -> Result {
                 .arg("--rhyton")
                 .arg(rhyton.command()?),
         )?;
+        heading(
+            "H: tf_keras computes what Keras 3 computes, or rhyton convert refuses: models with integers",
+        );
+        shell::run(
+            script(&python, "check_integers.py")
+                .arg(folder.join("integers"))
+                .arg("--rhyton")
+                .arg(rhyton.command()?),
+        )?;
     }
     heading("G: rhyton convert makes each file from one of another format");
     let converted = folder.join("converted");

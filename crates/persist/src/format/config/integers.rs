@@ -1,5 +1,5 @@
 //! Integers in models that are written for tf_keras. Keras 3 makes floats of them wherever a layer needs floats, tf_keras does not: some layers
-//! that Keras 3 builds fail there when the model is loaded, others give other numbers. (Seen by trying all layers in both libraries.)
+//! that Keras 3 builds fail there when the model is loaded, others give other numbers. (xtask/interop/check_integers.py tries them in both libraries.)
 
 use std::collections::HashMap;
 
