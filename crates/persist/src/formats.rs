@@ -314,6 +314,12 @@ pub fn leave_out(
     if let Some(why) = why {
         notes.push(format!("{location}: the optimizer's state is left out: {why}"));
         tree.optimizer = None;
+    } else if format.name == keras_h5::NAME && state.class_name.starts_with("LossScaleOptimizer") {
+        // Their loaders count the variables before the slots are made, and skip a state of another length.
+        notes.push(format!(
+            "{location}: the state of the {} is in the file, but Keras and tf_keras begin anew where they load one from HDF5; write `.keras` for them",
+            state.class_name
+        ));
     }
     notes
 }

@@ -144,3 +144,22 @@ fn names_of_unknown_layers_come_from_the_other_file() {
         assert!(matches!(without_names, Err(Error::Usage { .. })), "{}", case.name);
     }
 }
+
+/// Both libraries begin anew with a `LossScaleOptimizer` from HDF5: who writes one is told so.
+#[test]
+fn loss_scale_optimizers_in_hdf5() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seen = 0;
+    for case in cases().into_iter().filter(|case| case.name.starts_with("mixed_float16")) {
+        let source = case.dir.join("model.keras");
+        for (format, name, said) in [("h5", "m.h5", true), ("keras", "m.keras", false)] {
+            let done =
+                convert(&source, folder.path().join(name), None, &options(format, case.dialect)).unwrap();
+            let told =
+                done.notes.iter().any(|n| n.contains("LossScaleOptimizer") && n.contains("begin anew"));
+            assert_eq!(told, said, "{}: {:?}", source.display(), done.notes);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 4);
+}
