@@ -201,3 +201,38 @@ fn a_model_that_was_never_trained_comes_back() {
         }
     }
 }
+
+/// RMSprop of before TensorFlow 2.11 adds epsilon elsewhere than today's, which no config of Keras 3 says.
+#[test]
+fn an_older_rmsprop_stays_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (x, y) = blobs(32);
+    let mut made = [true, false].map(|older| {
+        let mut model = network(8);
+        model.to(&cpu()).expect("moves");
+        let optimizer = json!({"class_name": "RMSprop", "config": {
+            "learning_rate": 0.01, "epsilon": 0.01, "is_legacy_optimizer": older}});
+        let loss = json!("sparse_categorical_crossentropy");
+        model.compile_config(&optimizer, &loss, &Value::Null, &Value::Null, &Value::Null).expect("compiles");
+        model.fit(&x, &y).epochs(1).verbose(0).run().expect("trains");
+        model
+    });
+    for (name, dialect) in [
+        ("a.keras", Dialect::Keras3),
+        ("b.keras", Dialect::TfKeras),
+        ("c.h5", Dialect::Keras3),
+        ("d.h5", Dialect::TfKeras),
+    ] {
+        let path = folder.path().join(name);
+        let options = SaveOptions { dialect: Some(dialect), ..SaveOptions::default() };
+        made[0].save_with(path.as_path(), &options).expect("saves");
+        let mut again = rhyton::load_model(path.as_path()).expect("loads");
+        again.to(&cpu()).expect("moves");
+        let spec = again.compiled().expect("compiled").optimizer.spec();
+        assert_eq!(spec.pointer("/config/is_legacy_optimizer"), Some(&json!(true)), "{name}: {spec}");
+        again.fit(&x, &y).epochs(1).verbose(0).run().expect("trains");
+    }
+    let specs = made.iter_mut().map(|m| m.compiled().expect("compiled").optimizer.spec());
+    let says: Vec<bool> = specs.map(|s| s.pointer("/config/is_legacy_optimizer").is_some()).collect();
+    assert_eq!(says, [true, false]);
+}

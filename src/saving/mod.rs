@@ -366,6 +366,7 @@ fn load(path: &Location, compile: bool) -> Result<(Model, Option<Dialect>), Erro
     let mut model = Model::of(from_tree::model(config, path.as_path())?);
     warnings::of_policies(config).iter().for_each(|text| warnings::warn(text));
     model.as_layer().set_keras2(resume::keras2(&file));
+    resume::complete(&mut file);
     if let (true, Some(config)) = (compile, &file.compile) {
         training::compile(&mut model, config, path);
     }

@@ -10,6 +10,9 @@ use crate::Error;
 /// Version of this record.
 const VERSION: u64 = 1;
 
+/// Where an optimizer's config says that it has the formula of those of before TensorFlow 2.11.
+const LEGACY: &str = "/config/is_legacy_optimizer";
+
 /// As files carry it. The learning rate and the optimizer's numbers on the host (Nadam's product of momenta) are here too, since
 /// tf_keras' formats do not hold them all. `kept`: what the model keeps of a training that cannot go on, with its part of the file's record.
 pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option<&Training>) -> Value {
@@ -27,6 +30,7 @@ pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option
                 optimizer.host.iter().map(|(name, value)| (name.clone(), f64::from(*value).into())).collect();
             json!({
                 "class": optimizer.class_name,
+                "legacy": optimizer.spec.pointer(LEGACY) == Some(&Value::Bool(true)),
                 "learning_rate": optimizer.learning_rate.map(f64::from),
                 "host": host,
             })
@@ -42,6 +46,16 @@ pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option
 pub(super) fn keras2(file: &SavedFile) -> bool {
     let recorded = file.resume.as_ref().and_then(|r| r.get("keras2")).and_then(Value::as_bool);
     recorded.unwrap_or(file.dialect == Some(Dialect::TfKeras))
+}
+
+/// Puts back what configs written anew do not say: that the optimizer trains as those of before TensorFlow 2.11.
+pub(super) fn complete(file: &mut SavedFile) {
+    let legacy =
+        file.resume.as_ref().and_then(|r| r.pointer("/optimizer/legacy")) == Some(&Value::Bool(true));
+    let optimizer = file.compile.as_mut().map(|compile| &mut compile.optimizer);
+    if let Some(config) = optimizer.filter(|_| legacy).and_then(|o| o.get_mut("config")?.as_object_mut()) {
+        config.insert("is_legacy_optimizer".into(), true.into());
+    }
 }
 
 /// Returns a file's record; `None` for one of another version, or a damaged one, which is left alone: the model then goes on with a seed of its own.

@@ -434,16 +434,29 @@ pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
         let rate = rate(&spec.config)?;
         return make(spec.config, rate);
     };
-    let modern = modern(name, spec.config.clone())?;
+    let by_module =
+        value.get("module").and_then(Value::as_str).is_some_and(|m| m.ends_with("optimizers.legacy"));
+    let modern = modern(name, spec.config.clone(), by_module)?;
     let rate = rate(&modern)?;
     (class.make)(modern, rate)
 }
 
-/// The config of an optimizer of Keras 2's older form in today's words: `lr` is the learning rate, and `decay` makes it a schedule.
+/// The config of an optimizer of Keras 2's older form in today's words: `lr` is the learning rate, and `decay` makes it a schedule. All of
+/// that form have one of the two, or say what they are; `by_module`: their module says it.
 ///
 /// # Errors
 /// A decay of something else than a constant rate.
-fn modern(name: &str, mut given: Config) -> Result<Config, Error> {
+fn modern(name: &str, mut given: Config, by_module: bool) -> Result<Config, Error> {
+    const LEGACY: &str = "is_legacy_optimizer";
+    let older = by_module || given.contains_key("lr") || given.contains_key("decay");
+    if given.get(LEGACY).is_none_or(Value::is_null) {
+        given.insert(LEGACY.into(), older.into());
+    }
+    // They take 0 for the default.
+    let none = |epsilon: &Value| epsilon.is_null() || epsilon.as_f64() == Some(0.0);
+    if given[LEGACY] == true && given.get("epsilon").is_some_and(none) {
+        given.shift_remove("epsilon");
+    }
     if let Some(rate) = given.shift_remove("lr") {
         given.entry("learning_rate").or_insert(rate);
     }

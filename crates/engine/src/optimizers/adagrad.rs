@@ -12,6 +12,9 @@ optimizer!(
         /// Added to the sum.
         epsilon: f64 = 1e-7,
     }
+    older:
+    /// Whether epsilon is added to the root, as the optimizers of before TensorFlow 2.11 do.
+    legacy,
 );
 
 impl Rule for Adagrad {
@@ -35,7 +38,11 @@ impl Rule for Adagrad {
     fn update(&self) -> Update {
         let [w, g, sum] = [0, 1, 2].map(Expr::In);
         let sum = sum + g.clone().square();
-        let parameter = w - g * Expr::Step(0) / (sum.clone() + self.epsilon).sqrt();
+        let root = match self.legacy {
+            true => sum.clone().sqrt() + self.epsilon,
+            false => (sum.clone() + self.epsilon).sqrt(),
+        };
+        let parameter = w - g * Expr::Step(0) / root;
         Update { parameter, slots: vec![sum] }
     }
 }

@@ -16,6 +16,9 @@ optimizer!(
         /// Whether the square of the mean gradient is taken off.
         centered: bool = false,
     }
+    older:
+    /// Whether epsilon is added to the root, as the optimizers of before TensorFlow 2.11 do without momentum.
+    legacy,
 );
 
 impl Rule for RMSprop {
@@ -52,7 +55,12 @@ impl Rule for RMSprop {
         if self.centered {
             square = square - average.clone().square();
         }
-        let step = g * Expr::Step(0) / (square + self.epsilon).sqrt();
+        // With momentum, the older ones call TensorFlow's fused kernel, whose formula is today's.
+        let root = match self.legacy && self.momentum <= 0.0 {
+            true => square.sqrt() + self.epsilon,
+            false => (square + self.epsilon).sqrt(),
+        };
+        let step = g * Expr::Step(0) / root;
         let mut slots = vec![v];
         let change = if self.momentum > 0.0 {
             slots.push(Expr::In(3) * self.momentum + step);

@@ -209,6 +209,12 @@ pub(super) fn rounded(setting: f64) -> f64 {
     f64::from(setting as f32)
 }
 
+/// Tells serde to leave out what is as usual.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+pub(super) fn is_false(setting: &bool) -> bool {
+    !*setting
+}
+
 /// Number of columns that the formulas read: one more than the highest.
 fn used_columns(update: &Update) -> usize {
     let mut count = 0;
@@ -292,6 +298,7 @@ macro_rules! optimizer {
         $class:ident $rate:literal {
             $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)*
         }
+        $(older: $(#[$legacy_doc:meta])* $legacy:ident,)?
         $(state: $($state:ident: $state_type:ty = $state_default:expr,)*)?
     ) => {
         $(#[$doc])*
@@ -301,6 +308,11 @@ macro_rules! optimizer {
             #[serde(flatten)]
             common: $crate::optimizers::Common,
             $($field: $type,)*
+            $(
+                $(#[$legacy_doc])*
+                #[serde(rename = "is_legacy_optimizer", skip_serializing_if = "crate::optimizers::rule::is_false")]
+                $legacy: bool,
+            )?
             $($(#[serde(skip)] $state: $state_type,)*)?
         }
 
@@ -309,6 +321,7 @@ macro_rules! optimizer {
                 $class {
                     common: $crate::optimizers::Common::with_rate($rate),
                     $($field: $default,)*
+                    $($legacy: false,)?
                     $($($state: $state_default,)*)?
                 }
             }
@@ -327,6 +340,14 @@ macro_rules! optimizer {
                     self
                 }
             )*
+            $(
+                $(#[$legacy_doc])*
+                #[must_use]
+                pub fn $legacy(mut self, $legacy: bool) -> Self {
+                    self.$legacy = $legacy;
+                    self
+                }
+            )?
         }
 
         $crate::optimizers::rule::common_builders!($class);

@@ -182,3 +182,93 @@ fn strings_and_keras_2_configs() {
     assert_eq!(adam.spec()["config"]["learning_rate"], json!(0.0010000000474974513));
     assert_eq!(adam.spec()["config"]["beta_1"], json!(0.8));
 }
+
+/// Weights after two steps of small gradients, which show where epsilon stands.
+fn two_steps(config: Value) -> Vec<f64> {
+    let mut optimizer = registry::optimizer(OptimizerSpec::Config(config)).expect("known keys");
+    let infos = optimizer.slots();
+    let w = variable("w", &[3], Role::Trainable);
+    let slots: Vec<Variable> = infos.iter().map(|s| variable(s.name, &[3], Role::Slot)).collect();
+    let (graph, ()) = trace(|| {
+        let gradient = Tensor::input(0, TensorType::f32([3]));
+        optimizer.apply(&[Applied { variable: w.clone(), gradient, slots: slots.clone() }])
+    })
+    .expect("a step");
+    let mut values: HashMap<u64, Vec<f64>> = HashMap::from([(w.id(), vec![1.0; 3])]);
+    values.extend(slots.iter().zip(&infos).map(|(s, i)| (s.id(), vec![f64::from(i.initial); 3])));
+    for step in 0..2 {
+        let rate = optimizer.learning_rate().at(step);
+        let given = Given {
+            inputs: HashMap::from([(0, SMALL.to_vec())]),
+            variables: values.clone(),
+            step: optimizer.scalars(step, rate),
+            ..Given::default()
+        };
+        let ran = oracle::run(&graph, &given);
+        values.extend(graph.assigns.iter().map(|(v, e)| (v.id(), value(&ran, *e).to_vec())));
+    }
+    values.remove(&w.id()).expect("the weights")
+}
+
+const SMALL: [f64; 3] = [1e-3, -2e-5, 3e-8];
+
+/// `tf_keras.optimizers.legacy`: RMSprop without momentum, and Adagrad, add epsilon to the root; with momentum RMSprop calls TensorFlow's
+/// kernel, which adds it below the root, as the newer ones all do.
+#[test]
+fn older_optimizers_add_epsilon_where_they_did() {
+    let (rate, rho, epsilon) = (f64::from(0.5_f32), 0.9, 1e-7);
+    let rms = |momentum: f64, centered: bool, older: bool| {
+        SMALL.map(|g| {
+            let (mut w, mut ms, mut mg, mut moved) = (1.0, 0.0, 0.0, 0.0);
+            for _ in 0..2 {
+                ms = rho * ms + (1.0 - rho) * g * g;
+                mg = rho * mg + (1.0 - rho) * g;
+                let square: f64 = if centered { ms - mg * mg } else { ms };
+                let root = if older { square.sqrt() + epsilon } else { (square + epsilon).sqrt() };
+                moved = momentum * moved + rate * g / root;
+                w -= moved;
+            }
+            w
+        })
+    };
+    for (momentum, centered) in [(0.0, false), (0.0, true), (0.9, false), (0.9, true)] {
+        let made = |more: Value| {
+            let mut config =
+                json!({"learning_rate": 0.5, "rho": rho, "momentum": momentum, "centered": centered});
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            two_steps(json!({"class_name": "RMSprop", "config": config}))
+        };
+        let (older, newer) = (rms(momentum, centered, momentum == 0.0), rms(momentum, centered, false));
+        let what = format!("momentum {momentum}, centered {centered}");
+        for form in [
+            json!({"is_legacy_optimizer": true}),
+            json!({"decay": 0.0}),
+            json!({"decay": 0.0, "epsilon": 0.0}),
+            json!({"decay": 0.0, "epsilon": null}),
+        ] {
+            close(&made(form.clone()), &older, 1e-9, &format!("{what}, {form}"));
+        }
+        for form in [json!({}), json!({"is_legacy_optimizer": false})] {
+            close(&made(form.clone()), &newer, 1e-9, &format!("{what}, {form}"));
+        }
+    }
+    let legacy = json!({"module": "keras.optimizers.legacy", "class_name": "RMSprop", "config": {"learning_rate": 0.5}});
+    close(&two_steps(legacy), &rms(0.0, false, true), 1e-9, "by its module");
+    let start = f64::from(1e-10_f32);
+    let sums = |older: bool| {
+        SMALL.map(|g| {
+            let (mut w, mut sum) = (1.0, start);
+            for _ in 0..2 {
+                sum += g * g;
+                w -= rate * g / if older { sum.sqrt() + epsilon } else { (sum + epsilon).sqrt() };
+            }
+            w
+        })
+    };
+    let adagrad = |older: bool| {
+        two_steps(json!({"class_name": "Adagrad", "config": {
+            "learning_rate": 0.5, "initial_accumulator_value": 1e-10, "is_legacy_optimizer": older}}))
+    };
+    close(&adagrad(true), &sums(true), 1e-9, "an older Adagrad");
+    close(&adagrad(false), &sums(false), 1e-9, "Adagrad");
+}

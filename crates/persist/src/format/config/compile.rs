@@ -174,11 +174,20 @@ pub(super) fn canonical_optimizer(
     if config.get("name").and_then(Value::as_str).is_none_or(|name| name == class) {
         config.insert("name".into(), snake_case(class).into());
     }
+    let older = config.contains_key("lr");
     if let Some(rate) = config.shift_remove("lr") {
         config.insert("learning_rate".into(), rate);
     }
+    // Those of before TensorFlow 2.11 say so, or have a decay; two of them have another formula than today's.
+    let legacy = match config.get("is_legacy_optimizer").and_then(Value::as_bool) {
+        Some(says) => says,
+        None => older || config.contains_key("decay"),
+    };
     for key in TF_KERAS_ONLY {
         config.shift_remove(key);
+    }
+    if legacy && ["RMSprop", "Adagrad"].contains(&class) {
+        config.insert("is_legacy_optimizer".into(), true.into());
     }
     // tf_keras' RMSprop has 100 there, which says nothing without a moving average.
     if config.get("use_ema").is_some_and(|e| e == false) {
@@ -388,6 +397,10 @@ pub(super) fn plain_optimizer(
             (role, value) => objects::plain(cx, &place, role, value)?,
         };
         out.insert(key.clone(), value);
+    }
+    if registered.is_none() {
+        // Keras 3 has none of those, and the state is written as that of a newer one.
+        out.shift_remove("is_legacy_optimizer");
     }
     if let Some(rate) = rate.filter(|_| class != "LossScaleOptimizer")
         && out.get("learning_rate").is_none_or(|r| !r.is_object())
