@@ -97,9 +97,21 @@ impl Tensor {
 
     /// Returns what softmax was taken of, where this tensor is the result of it, along any axis.
     pub(crate) fn softmax_input(self) -> Option<Tensor> {
-        if let Some((moved, order)) = self.transpose_input() {
-            return moved.softmax_input().map(|x| x.transpose(&order));
-        }
+        let Some((moved, back)) = self.transpose_input() else { return self.softmax_op_input() };
+        // One along another axis is moved there and back by its own layer. Any other order is somebody's who moved probabilities, which
+        // Keras then takes as they are.
+        let (x, there) = moved.softmax_op_input()?.transpose_input()?;
+        let returns = back.iter().enumerate().all(|(axis, from)| there.get(*from) == Some(&axis));
+        (returns && self.scope() == moved.scope()).then_some(x)
+    }
+
+    fn scope(self) -> Option<usize> {
+        let edge = self.edge()?;
+        with_open(|g| g.nodes[edge.node].scope)
+    }
+
+    /// Returns what softmax was taken of, where this tensor is what the op gives.
+    fn softmax_op_input(self) -> Option<Tensor> {
         let edge = self.edge()?;
         let input = with_open(|g| match &g.nodes[edge.node].kind {
             Kind::Op(op) if op.as_any().downcast_ref::<Softmax>().is_some_and(|s| !s.log) => {

@@ -124,3 +124,29 @@ fn class_numbers_out_of_range() {
     assert_eq!(out[1].1[0], 0.0);
     assert_eq!(out[1].1[1], out[0].1[1]);
 }
+
+/// Probabilities that were moved after softmax are no longer its result: Keras computes from them.
+#[test]
+fn losses_of_softmax_that_was_transposed() {
+    let x: Vec<f64> = (0..24).map(|i| f64::from(i * 7 % 11) / 3.0 - 1.5).collect();
+    let t: Vec<f64> = (0..24).map(|i| f64::from(u8::from(i % 3 == i / 3 % 3))).collect();
+    let labels: Vec<f64> = (0..8).map(|i| f64::from(i % 3)).collect();
+    let targets = || {
+        let labels = Input { dtype: DType::I32, shape: vec![2, 4], data: &labels };
+        [Input::f32(&[2, 4, 3], &t), labels]
+    };
+    let both = |t: Tensor, labels: Tensor, y: Tensor| {
+        let categorical = losses::CategoricalCrossentropy::new();
+        vec![categorical.call(t, y), losses::SparseCategoricalCrossentropy::new().call(labels, y)]
+    };
+    let moved = |x: Tensor| x.softmax().transpose(&[0, 2, 1]);
+    let [one, other] = targets();
+    let inputs = [one, other, Input::f32(&[2, 3, 4], &x)];
+    let out = run(&inputs, |x| [vec![moved(x[2])], both(x[0], x[1], moved(x[2]))].concat()).unwrap();
+    let [one, other] = targets();
+    let inputs = [one, other, Input::f32(&[2, 4, 3], &out[0].1)];
+    let plain = run(&inputs, |x| both(x[0], x[1], x[2])).unwrap();
+    for (got, want) in out[1..].iter().zip(&plain) {
+        close(&got.1, &want.1, 1e-7, "of probabilities");
+    }
+}
