@@ -3,10 +3,12 @@
 mod common;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rhyton_engine::device::Backend;
 use rhyton_engine::device::once::run_once;
 use rhyton_engine::graph::{Edge, Expr, Graph, Kind, Tensor, trace};
+use rhyton_engine::metrics::{self, Metric};
 use rhyton_engine::ops::{OPS, pointwise};
 use rhyton_engine::oracle::{self, Given};
 use rhyton_engine::types::{DType, TensorType};
@@ -199,6 +201,62 @@ fn argmax_passes_over_nan() {
     for device in common::devices() {
         let got = values_on(device, &graph, out, &given, "argmax");
         assert_eq!(got, rows.map(|(_, wanted)| wanted), "on {}", device.name());
+    }
+}
+
+/// As Keras on TensorFlow: a NaN is above no threshold, and `in_top_k` says no where a prediction of the row is not finite, or the class is
+/// none.
+#[test]
+fn metrics_of_nan() {
+    let yes_or_no: [&[f64]; 2] = [&[1.0, 1.0, 0.0, 0.0], &[NAN, 0.7, NAN, 0.2]];
+    let classes: [&[f64]; 2] = [
+        &[0.0, 2.0, 1.0, 1.0, 1.0, 5.0],
+        &[NAN, 0.2, 0.3, 0.1, NAN, 0.3, 0.1, 0.2, 0.3, INF, 0.2, 0.3, -INF, 0.2, 0.1, 0.1, 0.2, 0.3],
+    ];
+    let hot: Vec<f64> =
+        classes[0].iter().flat_map(|c| [0.0, 1.0, 2.0].map(|i| f64::from(u8::from(i == *c)))).collect();
+    let hot: [&[f64]; 2] = [&hot, classes[1]];
+    let cases: Vec<(Arc<dyn Metric>, [&[f64]; 2], [Vec<usize>; 2], f64)> = vec![
+        (Arc::new(metrics::TruePositives::new()), yes_or_no, [vec![4], vec![4]], 1.0),
+        (Arc::new(metrics::FalsePositives::new()), yes_or_no, [vec![4], vec![4]], 0.0),
+        (Arc::new(metrics::FalseNegatives::new()), yes_or_no, [vec![4], vec![4]], 1.0),
+        (Arc::new(metrics::TrueNegatives::new()), yes_or_no, [vec![4], vec![4]], 2.0),
+        (Arc::new(metrics::Precision::new()), yes_or_no, [vec![4], vec![4]], 1.0),
+        (Arc::new(metrics::Recall::new()), yes_or_no, [vec![4], vec![4]], 0.5),
+        (Arc::new(metrics::Recall::new().top_k(2)), yes_or_no, [vec![2, 2], vec![2, 2]], 0.5),
+        (Arc::new(metrics::BinaryAccuracy::new()), yes_or_no, [vec![4, 1], vec![4, 1]], 0.75),
+        (
+            Arc::new(metrics::SparseTopKCategoricalAccuracy::new().k(2_usize)),
+            classes,
+            [vec![6], vec![6, 3]],
+            1.0 / 6.0,
+        ),
+        // The row of no class has its largest element first, which is not among the two.
+        (
+            Arc::new(metrics::TopKCategoricalAccuracy::new().k(2_usize)),
+            hot,
+            [vec![6, 3], vec![6, 3]],
+            1.0 / 6.0,
+        ),
+    ];
+    for (metric, [t, p], [t_shape, p_shape], wanted) in cases {
+        let given = Given { inputs: [(0, t.to_vec()), (1, p.to_vec())].into(), ..Given::default() };
+        let (graph, outs) = trace(|| {
+            let dtype = if metric.takes_class_numbers() { DType::I32 } else { DType::F32 };
+            let t = Tensor::input(0, TensorType { dtype, shape: t_shape.clone() });
+            let p = Tensor::input(1, TensorType::f32(p_shape.clone()));
+            let total = |s: &metrics::Sum| {
+                s.tensor.map_or_else(|| Tensor::full(&[], s.scale), |t| t.to_f32().sum(&[]) * s.scale)
+            };
+            Ok(metric.sums(t, p, None).iter().map(|s| oracle::edge(total(s))).collect::<Vec<_>>())
+        })
+        .expect("fits");
+        for device in common::devices() {
+            let sums: Vec<f64> =
+                outs.iter().flat_map(|out| values_on(device, &graph, *out, &given, "a metric")).collect();
+            let got = metric.result(&sums);
+            assert!(same(got, wanted, 1e-6), "{} on {} is {got}, not {wanted}", metric.name(), device.name());
+        }
     }
 }
 

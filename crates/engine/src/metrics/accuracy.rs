@@ -1,7 +1,13 @@
 //! Shares of right predictions.
 
 use super::class::metric;
+use crate::graph::Tensor;
 use crate::losses::{same_rank, squeeze_labels};
+
+/// 1 where a prediction is above a threshold; NaN is above none.
+pub(super) fn above(p: Tensor, threshold: f64) -> Tensor {
+    (-p).less(-threshold)
+}
 
 metric!(
     /// Share of predictions that equal the targets.
@@ -20,7 +26,7 @@ metric!(
     }
     |s, t, p| {
         let (t, p) = same_rank(t, p);
-        t.equal((1.0 - p.less_equal(s.threshold)).to_f32())
+        t.equal(above(p, s.threshold).to_f32())
     }
 );
 

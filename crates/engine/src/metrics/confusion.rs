@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::Sum;
+use super::accuracy::above;
 use super::class::metric;
 use crate::Error;
 use crate::graph::{Tensor, fail};
@@ -86,7 +87,7 @@ fn counts(
         }
         (t, p) = (t.slice(last, class, 1), p.slice(last, class, 1));
     }
-    let below = p.less_equal(threshold);
+    let above = above(p, threshold);
     let no = t.equal(0.0);
     let weight = weight.map(|w| {
         let mut w = w.to_f32();
@@ -97,7 +98,7 @@ fn counts(
     });
     let count = |(target, predicted): &(bool, bool)| {
         let target = if *target { 1.0 - no } else { no };
-        let predicted = if *predicted { 1.0 - below } else { below };
+        let predicted = if *predicted { above } else { 1.0 - above };
         let both = target * predicted;
         Sum::of(weight.map_or(both, |w| both * w))
     };

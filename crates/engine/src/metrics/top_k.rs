@@ -4,10 +4,15 @@ use super::class::metric;
 use crate::graph::Tensor;
 use crate::losses::{one_hot, squeeze_labels};
 
-/// 1 where fewer than k predictions are larger than the target's, as TensorFlow's `in_top_k` counts ties.
+/// 1 where fewer than k predictions are larger than the target's. As TensorFlow's `in_top_k`, which also says no where the target is no
+/// class, or a prediction is not finite.
 fn in_top_k(hot: Tensor, p: Tensor, k: usize) -> Tensor {
-    let of_target = (hot * p).sum_keep(&[-1]);
-    of_target.less(p).sum(&[-1]).less(k as f64)
+    let classes = p.shape().last().copied().unwrap_or(1);
+    let of_target = hot.select(p, 0.0).sum_keep(&[-1]);
+    let finite = p.abs().less_equal(f64::from(f32::MAX));
+    // Above k where one is not.
+    let larger = finite.select(of_target.less(p), (classes + k) as f64).sum(&[-1]);
+    larger.less(k as f64) * hot.sum(&[-1])
 }
 
 metric!(
