@@ -17,6 +17,8 @@ pub enum Integers {
     Keeps,
     /// The same, but for truth values, which have no order in Keras.
     KeepsNumbers,
+    /// The same as [`Integers::KeepsNumbers`], by these numbers, which the type must have.
+    KeepsWithin([i64; 2]),
     /// Adds or subtracts, within the bits of the type.
     Adds,
     /// Multiplies, within the bits of the type.
@@ -55,8 +57,16 @@ pub(super) fn at_the_door(
     // Keras joins floats and integers to floats.
     let all = whole.len() == xs.len();
     let joined = whole.iter().copied().map(Some).reduce(|a, b| a?.join(b?)).flatten().filter(|_| all);
-    let Some(joined) = joined else { return out };
     let names = || whole.iter().map(|i| i.name()).collect::<Vec<_>>().join(", ");
+    if matches!(does, Integers::Adds | Integers::Multiplies | Integers::Averages)
+        && let Some(step) = cut_on_the_way(&xs.iter().map(integer).collect::<Vec<_>>(), joined)
+    {
+        refused(format!(
+            "what its first inputs give is cut to the bits of {step} in Keras before the others join, which is not supported; {MAKE_FLOATS}"
+        ));
+        return out;
+    }
+    let Some(joined) = joined else { return out };
     let kept = |out: Vec<Tensor>| out.into_iter().map(|y| y.as_type(DType::Whole(joined))).collect();
     match does {
         Integers::Floats | Integers::Sees => out,
@@ -70,11 +80,21 @@ pub(super) fn at_the_door(
             ));
             out
         }
-        Integers::KeepsNumbers | Integers::Adds | Integers::Multiplies if joined == Integer::Bool => {
+        Integers::KeepsNumbers | Integers::KeepsWithin(_) | Integers::Adds | Integers::Multiplies
+            if joined == Integer::Bool =>
+        {
             refused(format!("takes numbers, but its inputs are of {}; {MAKE_FLOATS}", names()));
             out
         }
         Integers::KeepsNumbers => kept(out),
+        Integers::KeepsWithin(bounds) => {
+            if let Some(bound) = bounds.iter().find(|bound| !joined.has(**bound)) {
+                refused(format!(
+                    "its bound {bound} is no number of {joined}, which is not supported; {MAKE_FLOATS}"
+                ));
+            }
+            kept(out)
+        }
         Integers::Adds | Integers::Multiplies => {
             // Bits of the largest number on the way: f32 holds 24.
             let terms = u32::try_from(xs.len()).unwrap_or(u32::MAX);
@@ -98,6 +118,19 @@ pub(super) fn at_the_door(
             out
         }
     }
+}
+
+/// Returns the type that a sum or product of the first inputs has in Keras, which joins two at a time, where that is cut to its bits and the
+/// whole has another type.
+fn cut_on_the_way(inputs: &[Option<Integer>], joined: Option<Integer>) -> Option<Integer> {
+    let mut step = inputs.first().copied()??;
+    for next in inputs.get(1..inputs.len() - 1)? {
+        step = step.join((*next)?)?;
+        if step.is_exact() && Some(step) != joined {
+            return Some(step);
+        }
+    }
+    None
 }
 
 impl Tensor {

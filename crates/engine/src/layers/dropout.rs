@@ -53,9 +53,9 @@ pub(super) fn stream() -> Expr {
     Expr::Rand(stream.unwrap_or(0))
 }
 
-/// Returns what layers that are random in training do with integers: outside of it they give them back.
-pub(super) fn of_random(class: &str, cx: &CallContext) -> Integers {
-    if !cx.training || cx.no_dropout {
+/// Returns what layers that are random in training do with integers: outside of it, and at a strength of 0, they give them back.
+pub(super) fn of_random(class: &str, strength: f64, cx: &CallContext) -> Integers {
+    if !cx.training || cx.no_dropout || strength == 0.0 {
         return Integers::Keeps;
     }
     Integers::Refuses(format!("{class} trains on floats only, but its input has integers; {MAKE_FLOATS}"))
@@ -80,7 +80,7 @@ impl Layer for Dropout {
     }
 
     fn integers(&self, cx: &CallContext) -> Integers {
-        of_random(Self::CLASS, cx)
+        of_random(Self::CLASS, self.rate, cx)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {

@@ -55,7 +55,7 @@ impl Layer for GaussianNoise {
     }
 
     fn integers(&self, cx: &CallContext) -> Integers {
-        of_random(Self::CLASS, cx)
+        of_random(Self::CLASS, self.stddev, cx)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
@@ -100,7 +100,7 @@ impl Layer for GaussianDropout {
     }
 
     fn integers(&self, cx: &CallContext) -> Integers {
-        of_random(Self::CLASS, cx)
+        of_random(Self::CLASS, self.rate, cx)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {

@@ -50,9 +50,15 @@ impl Layer for ReLU {
     const CLASS: &'static str = "ReLU";
 
     fn integers(&self, _cx: &CallContext) -> Integers {
-        let whole = [self.threshold, self.max_value.unwrap_or(0.0)].iter().all(|n| n.fract() == 0.0);
+        let bounds = [self.threshold, self.max_value.unwrap_or(0.0)];
+        // Below 2^63 in magnitude: all i64 holds.
+        let whole = bounds.iter().all(|n| n.fract() == 0.0 && n.abs() < 2f64.powi(63));
+        let bounded = self.threshold != 0.0 || self.max_value.is_some();
         match (self.negative_slope == 0.0, whole) {
-            (true, true) => Integers::KeepsNumbers,
+            (true, true) => Integers::KeepsWithin(bounds.map(|n| n as i64)),
+            (false, _) if bounded => Integers::Refuses(format!(
+                "a negative_slope with a threshold or max_value, over integers, is not supported; {MAKE_FLOATS}"
+            )),
             (false, _) => Integers::Floats,
             (true, false) => Integers::Refuses(format!(
                 "a threshold or max_value that is no whole number, over integers, is not supported; {MAKE_FLOATS}"

@@ -68,6 +68,15 @@ impl Integer {
         self.bits() <= 16
     }
 
+    /// Returns whether it has a number.
+    pub fn has(self, value: i64) -> bool {
+        if self.is_signed() || self == Integer::Bool {
+            self.wrap(value) == value
+        } else {
+            value >= 0 && self.wrap(value) == value
+        }
+    }
+
     /// Returns a number as this type has it: cut to its bits, as a cast of integers does; truth values are 0 and 1.
     pub fn wrap(self, value: i64) -> i64 {
         match (self, self.bits()) {

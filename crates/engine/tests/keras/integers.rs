@@ -10,7 +10,7 @@ use rhyton_engine::layers::{Dense, Dropout, Flatten, InputLayer, LAYERS, Rescali
 use rhyton_engine::models::registry;
 use rhyton_engine::optimizers::SGD;
 use rhyton_engine::train::{Apply, Data, Model, Sequential, input_symbol};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{close, data, devices, numbers, shape};
 
@@ -274,5 +274,58 @@ fn refusals_say_what_to_do() {
             let error = registry::layer(class, None, &config).expect_err("refused").to_string();
             assert!(error.contains("foo"), "{error}");
         }
+    }
+}
+
+/// Where Keras' numbers are those of another type than the result's, or of no type, there is an error; a rate of 0 changes nothing.
+#[test]
+fn types_on_the_way() {
+    let made = |class: &str, config: Value, types: &[&str]| {
+        let x: Vec<Value> =
+            types.iter().map(|t| json!({"dtype": t, "shape": [1, 2], "data": [200, 100]})).collect();
+        let case = json!({"library": "keras3", "class": class, "config": config, "x": x, "weights": []});
+        predicted(&case, &DEVICES[0])
+    };
+    for class in ["Add", "Multiply", "Average"] {
+        for types in [["uint8", "uint8", "float32"], ["uint8", "uint8", "int32"], ["uint8", "uint8", "int16"]]
+        {
+            let error = made(class, json!({}), &types).expect_err(class).to_string();
+            assert!(error.contains("uint8") && error.contains("cut"), "{class} of {types:?}: {error}");
+        }
+        // The float comes first.
+        let all = made(class, json!({}), &["float32", "uint8", "uint8"]).expect(class).2;
+        let wanted = match class {
+            "Add" => [600.0, 300.0],
+            "Multiply" => [8e6, 1e6],
+            _ => [200.0, 100.0],
+        };
+        close(&all, &wanted, 1e-6, class);
+    }
+    assert_eq!(made("Add", json!({}), &["uint8", "uint8", "uint8"]).expect("one type").2, [88.0, 44.0]);
+    for (config, dtype) in [
+        (json!({"max_value": 300.0}), "uint8"),
+        (json!({"max_value": 128.0}), "int8"),
+        (json!({"threshold": 256.0}), "uint8"),
+        (json!({"max_value": 1e30}), "int32"),
+        (json!({"max_value": 6.0, "negative_slope": 0.5}), "int32"),
+        (json!({"threshold": 1.0, "negative_slope": 0.5}), "int32"),
+    ] {
+        assert!(made("ReLU", config.clone(), &[dtype]).is_err(), "{config} of {dtype}");
+    }
+    assert_eq!(made("ReLU", json!({"max_value": 150.0}), &["uint8"]).expect("in range").2, [150.0, 100.0]);
+    let x = of(&[4, 2], &[1.0; 8], |v| v as i32);
+    let y = of(&[4, 1], &[1.0; 4], |v| v as f32);
+    for (class, config) in [
+        ("Dropout", json!({"rate": 0.0})),
+        ("GaussianDropout", json!({"rate": 0.0})),
+        ("GaussianNoise", json!({"stddev": 0.0})),
+    ] {
+        let input = input_symbol(InputLayer::of(&[Some(2)], dtype("int32")));
+        let layer = registry::layer(class, None, config.as_object().expect("a config")).expect("known");
+        let output = Dense::new(1).on(layer.on(&input));
+        let mut model = Model::new(input, output).expect("fits");
+        model.to(&DEVICES[0]).expect("moves");
+        model.compile(SGD::new(), "mse", ()).expect("compiles");
+        model.train_on_batch(&x, &y).unwrap_or_else(|e| panic!("{class}: {e}"));
     }
 }
