@@ -279,7 +279,12 @@ fn placed(error: Error, name: &str) -> Error {
 /// Checks the dtype of a loss' or metric's config.
 fn check_dtype(spec: &Spec) -> Result<(), Error> {
     let wrong = |what| Error::Config { object: spec.name.clone(), what };
-    spec.config.get("dtype").map_or(Ok(()), |dtype| Policy::of(dtype).map(drop).map_err(wrong))
+    let policy = spec.config.get("dtype").map_or(Ok(Policy::Float32), |d| Policy::of(d).map_err(wrong))?;
+    // Keras computes and sums in whole numbers then, which gives others.
+    match policy.integer() {
+        Some(integer) => Err(wrong(format!("dtype {:?} is not supported here; float32 is", integer.name()))),
+        None => Ok(()),
+    }
 }
 
 fn shape_without_batch(shape: &Value) -> Option<Vec<Option<usize>>> {

@@ -84,3 +84,27 @@ fn what_is_not_supported_says_so() {
         registry::metric(&MetricSpec::Config("nonsense".into()), &[1], &[1]).err().unwrap().to_string();
     assert!(error.contains("nonsense") && error.contains("register_metric"), "{error}");
 }
+
+/// Counting in whole numbers, as Keras does for a metric of an integer type, is another number.
+#[test]
+fn types_of_metrics() {
+    for (class, more) in [("Accuracy", json!({})), ("MeanSquaredError", json!({})), ("Precision", json!({}))]
+    {
+        let of = |dtype: Value| {
+            let mut config = more.clone();
+            config["dtype"] = dtype;
+            let config = json!({"module": "keras.metrics", "class_name": class, "config": config});
+            registry::metric(&MetricSpec::Config(config), &[4, 2], &[4, 2]).map(drop)
+        };
+        for dtype in ["int32", "uint8", "bool"] {
+            let policy = json!({"module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype}});
+            for given in [json!(dtype), policy] {
+                let error = of(given).expect_err("an integer type").to_string();
+                assert!(error.contains("dtype") && error.contains(dtype), "{error}");
+            }
+        }
+        for dtype in [json!("float32"), json!("float64"), Value::Null] {
+            of(dtype).expect("a float");
+        }
+    }
+}
