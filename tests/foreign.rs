@@ -76,6 +76,8 @@ fn an_optimizer_that_cannot_go_on_blocks_training_alone() {
         let error = model.fit(Data::of(&x), Data::of(&y)).verbose(0).run().unwrap_err().to_string();
         assert!(error.contains(named) && error.contains("compile"), "{case}: {error}");
         assert_eq!(model.get_weights().unwrap(), before, "{case}");
+        let error = model.set_learning_rate(0.5).expect_err("nothing to set it of").to_string();
+        assert!(error.contains(named), "{case}: {error}");
         model.compile("sgd", "mse", ["mae"]).unwrap();
         model.fit(Data::of(&x), Data::of(&y)).verbose(0).run().unwrap_or_else(|e| panic!("{case}: {e}"));
     }

@@ -28,9 +28,10 @@ impl Model {
     /// Sets a constant learning rate, as `model.optimizer.learning_rate = rate`; the optimizer's state stays.
     ///
     /// # Errors
-    /// The model was not compiled, or a schedule computes the rate.
+    /// The model was not compiled, a schedule computes the rate, or the optimizer is one of a file that cannot go on here.
     pub fn set_learning_rate(&mut self, rate: f32) -> Result<(), Error> {
         let compiled = self.compiled_mut()?;
+        compiled.optimizer.usable()?;
         match compiled.optimizer.learning_rate() {
             LearningRate::Constant(_) => {
                 compiled.set_constant_learning_rate(rate);
