@@ -91,7 +91,7 @@ impl<T: Words> From<T> for Word<T> {
 
 impl<T: Words> From<&str> for Word<T> {
     fn from(word: &str) -> Self {
-        // As Keras: in any case.
+        // In any case, as Keras reads paddings and data formats, though not reductions and modes.
         let mut known = T::WORDS.iter().chain(T::ALIASES);
         match known.find(|(known, _)| known.eq_ignore_ascii_case(word)) {
             Some((_, value)) => Word { value: *value, wrong: None },

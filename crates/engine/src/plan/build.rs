@@ -154,7 +154,8 @@ impl Planner<'_> {
     }
 
     /// Gradients that an update reads from memory lie in one arena, in the updates' order, so that neighbours can be
-    /// updated together; its buffers end where those of the variables do.
+    /// updated together. A buffer ends where the next gradient would take it beyond the device's limit; since gradients that no update reads
+    /// from memory are not there, that need not be where one of the variables ends.
     fn place_gradients(&mut self) {
         let (mut offset, mut full, mut found) = (0, Vec::new(), Vec::new());
         for (i, node) in self.graph.nodes.iter().enumerate() {
