@@ -216,7 +216,9 @@ fn metrics_of_nan() {
     let hot: Vec<f64> =
         classes[0].iter().flat_map(|c| [0.0, 1.0, 2.0].map(|i| f64::from(u8::from(i == *c)))).collect();
     let hot: [&[f64]; 2] = [&hot, classes[1]];
-    let cases: Vec<(Arc<dyn Metric>, [&[f64]; 2], [Vec<usize>; 2], f64)> = vec![
+    // The metric, targets and predictions, their shapes, the result.
+    type Case<'a> = (Arc<dyn Metric>, [&'a [f64]; 2], [Vec<usize>; 2], f64);
+    let cases: Vec<Case<'_>> = vec![
         (Arc::new(metrics::TruePositives::new()), yes_or_no, [vec![4], vec![4]], 1.0),
         (Arc::new(metrics::FalsePositives::new()), yes_or_no, [vec![4], vec![4]], 0.0),
         (Arc::new(metrics::FalseNegatives::new()), yes_or_no, [vec![4], vec![4]], 1.0),
