@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::shell::{self, Result};
 
-/// `cargo xtask newcomer`: makes a crate outside the workspace from the README's blocks as they stand, and runs it; then builds the command. What both
-/// are built from is what `cargo package` makes of our crates, so a file that is missing there is seen.
+/// `cargo xtask newcomer`: makes a crate outside the workspace from the README's blocks as they stand, and runs it; then checks the command. What both
+/// are compiled from is what `cargo package` makes of our crates, so a file that is missing there is seen.
 pub fn run(arguments: &[String]) -> Result {
     shell::no_arguments(arguments)?;
     let readme =
@@ -26,10 +26,8 @@ pub fn run(arguments: &[String]) -> Result {
         for place in [&crate_folder, &command_folder] {
             fs::copy(shell::root().join("Cargo.lock"), place.join("Cargo.lock"))?;
         }
-        // With the program's profile, what was built for it serves again.
-        let profile = manifest.split_once("[profile").map(|(_, rest)| format!("[profile{rest}"));
         let command = fs::read_to_string(command_folder.join("Cargo.toml"))?;
-        let more = format!("\n{}\n[workspace]\n{patches}", profile.unwrap_or_default());
+        let more = format!("\n[workspace]\n{patches}");
         fs::write(command_folder.join("Cargo.toml"), command + &more)
     };
     written().map_err(|e| format!("{}: {e}", crate_folder.display()))?;
@@ -41,7 +39,7 @@ pub fn run(arguments: &[String]) -> Result {
             return Err(format!("the program ended well, but did not write {file}"));
         }
     }
-    shell::run(shell::cargo().arg("build").current_dir(&command_folder).env("CARGO_TARGET_DIR", &target))
+    shell::run(shell::cargo().arg("check").current_dir(&command_folder).env("CARGO_TARGET_DIR", &target))
 }
 
 /// Packs our crates and unpacks them beside the new one, where the README says that `rhyton` is. Returns what a manifest there says to find them.
