@@ -15,7 +15,7 @@ use rhyton::train::Moment;
 fn epochs(checkpoint: &mut ModelCheckpoint, model: &Model, name: &str, values: &[f64]) -> Vec<String> {
     let mut said = Vec::new();
     let names = ["loss", "accuracy", "val_loss", "val_accuracy"].map(String::from).to_vec();
-    let directions = vec![Some(Direction::Down), Some(Direction::Up)];
+    let directions = [Direction::Down, Direction::Up].map(Some).repeat(2);
     let mut control = Control { log_names: names, directions, ..Control::default() };
     checkpoint.on_train_begin(&mut control).expect("begins");
     for (epoch, value) in values.iter().enumerate() {
@@ -143,6 +143,23 @@ fn a_metric_says_whether_it_should_rise() {
         }
         let mut stop = EarlyStopping::new().monitor(monitor).mode("max");
         model.fit(&x, &y).validation_data(&x, &y).verbose(0).callbacks([&mut stop]).run().expect("trains");
+    }
+}
+
+/// An output may be called `val_..` itself; what is only logged after validation may be watched where nothing is validated.
+#[test]
+fn names_that_begin_as_those_of_validation() {
+    let names = ["loss", "val_a_accuracy", "a_mae"];
+    let directions = [Direction::Down, Direction::Up, Direction::Down].map(Some).to_vec();
+    let control = Control { log_names: names.map(String::from).to_vec(), directions, ..Control::default() };
+    for (name, direction, validated) in [
+        ("val_loss", Some(Direction::Down), true),
+        ("val_a_accuracy", Some(Direction::Up), false),
+        ("val_a_mae", Some(Direction::Down), true),
+        ("val_val_a_accuracy", Some(Direction::Up), true),
+        ("a_accuracy", None, false),
+    ] {
+        assert_eq!((control.direction(name), control.is_validated(name)), (direction, validated), "{name}");
     }
 }
 

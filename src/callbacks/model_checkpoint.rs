@@ -61,7 +61,7 @@ pub struct ModelCheckpoint {
     freq: Word<SaveFreq>,
     options: SaveOptions,
     best: Option<f64>,
-    /// Which monitored values are better, once training has begun.
+    /// Says which monitored values are better, once training has begun.
     direction: Option<Direction>,
     /// What to do at the moment that `wants` was asked for.
     decision: Option<Decision>,
@@ -153,7 +153,7 @@ impl ModelCheckpoint {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        if self.direction == Some(Direction::Up) { value > than } else { value < than }
+        self.mode.is_better(self.direction, value, than, 0.0)
     }
 
     /// What to do with these logs, and what to say.
@@ -259,7 +259,7 @@ impl Callback for ModelCheckpoint {
             SaveFreq::Epoch => None,
         };
         // A template that cannot be filled is known before the first step.
-        let names = control.log_names.iter().filter(|name| batch.is_none() || !name.starts_with("val_"));
+        let names = control.log_names.iter().filter(|name| batch.is_none() || !control.is_validated(name));
         let logs = Logs(names.map(|name| (name.clone(), 0.0)).collect());
         self.path(0, batch, &logs)?;
         Ok(())

@@ -63,22 +63,23 @@ pub fn run(arguments: &[String]) -> Result {
         )?;
     }
     if options.devices.iter().any(|device| device == "cpu") {
-        heading("H: the real libraries load what rhyton convert makes of layers that Rhyton does not know");
-        shell::run(
-            script(&python, "check_conversions.py")
-                .arg(folder.join("samples"))
-                .arg("--rhyton")
-                .arg(rhyton.command()?),
-        )?;
-        heading(
-            "H: tf_keras computes what Keras 3 computes, or rhyton convert refuses: models with integers",
-        );
-        shell::run(
-            script(&python, "check_integers.py")
-                .arg(folder.join("integers"))
-                .arg("--rhyton")
-                .arg(rhyton.command()?),
-        )?;
+        for (what, judge, models) in [
+            (
+                "the real libraries load what rhyton convert makes of layers that Rhyton does not know",
+                "check_conversions.py",
+                "samples",
+            ),
+            (
+                "tf_keras computes what Keras 3 computes, or rhyton convert refuses: models with integers",
+                "check_integers.py",
+                "integers",
+            ),
+        ] {
+            heading(&format!("H: {what}"));
+            shell::run(
+                script(&python, judge).arg(folder.join(models)).arg("--rhyton").arg(rhyton.command()?),
+            )?;
+        }
     }
     heading("G: rhyton convert makes each file from one of another format");
     let converted = folder.join("converted");

@@ -27,19 +27,25 @@ pub fn run(arguments: &[String]) -> Result {
             fs::copy(shell::root().join("Cargo.lock"), place.join("Cargo.lock"))?;
         }
         let command = fs::read_to_string(command_folder.join("Cargo.toml"))?;
-        let more = format!("\n[workspace]\n{patches}");
+        let profile = manifest.split_once("[profile").map(|(_, rest)| format!("[profile{rest}"));
+        let more = format!("\n{}\n[workspace]\n{patches}", profile.unwrap_or_default());
         fs::write(command_folder.join("Cargo.toml"), command + &more)
     };
     written().map_err(|e| format!("{}: {e}", crate_folder.display()))?;
-    // What is built already need not be built again.
-    let target = shell::target_dir("");
-    shell::run(shell::cargo().arg("run").current_dir(&crate_folder).env("CARGO_TARGET_DIR", &target))?;
+    // What is built already need not be built again: into the workspace's folder, with as much for debuggers as there.
+    let compile = |command: &str, folder: &Path| {
+        let (debug, target) = (("CARGO_PROFILE_DEV_DEBUG", "line-tables-only"), shell::target_dir(""));
+        shell::run(
+            shell::cargo().arg(command).current_dir(folder).envs([debug]).env("CARGO_TARGET_DIR", target),
+        )
+    };
+    compile("run", &crate_folder)?;
     for file in ["training/cp.ckpt.index", "training/my_model.keras"] {
         if !crate_folder.join(file).is_file() {
             return Err(format!("the program ended well, but did not write {file}"));
         }
     }
-    shell::run(shell::cargo().arg("check").current_dir(&command_folder).env("CARGO_TARGET_DIR", &target))
+    compile("check", &command_folder)
 }
 
 /// Packs our crates and unpacks them beside the new one, where the README says that `rhyton` is. Returns what a manifest there says to find them.

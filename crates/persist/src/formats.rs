@@ -293,11 +293,18 @@ pub fn leave_out(
     let mut notes = Vec::new();
     let Some(dialect) = options.dialect.or(format.dialects.first().copied()) else { return notes };
     let form = if format.name == keras_v3::NAME { Form::Keras } else { Form::H5 };
-    if let (true, Some(model), Some(compile)) = (format.whole_model, &tree.model, &tree.compile)
-        && let Err(why) = config::check_compile(location.as_path(), dialect, form, model, compile)
-    {
-        notes.push(format!("the model is written as one that was not compiled: {why}"));
-        (tree.compile, tree.optimizer) = (None, None);
+    if let (true, Some(model), Some(compile)) = (format.whole_model, &tree.model, &tree.compile) {
+        let rate = tree.optimizer.as_ref().and_then(|o| o.learning_rate);
+        match config::check_compile(location.as_path(), dialect, form, model, compile, rate) {
+            Ok(false) => {}
+            Ok(true) => notes.push(format!(
+                "{location}: the optimizer is one of before TensorFlow 2.11, which adds epsilon to the root, and is written as today's, which Keras trains by"
+            )),
+            Err(why) => {
+                notes.push(format!("the model is written as one that was not compiled: {why}"));
+                (tree.compile, tree.optimizer) = (None, None);
+            }
+        }
     }
     let Some(state) = tree.optimizer.as_ref().filter(|_| format.optimizer) else { return notes };
     let graph = matches!(format.name, tf_checkpoint::NAME | saved_model::NAME);

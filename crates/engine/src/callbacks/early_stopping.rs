@@ -111,11 +111,7 @@ impl EarlyStopping {
     }
 
     fn better(&self, value: f64, than: f64) -> bool {
-        if self.direction == Some(Direction::Up) {
-            value - self.min_delta > than
-        } else {
-            value + self.min_delta < than
-        }
+        self.mode.is_better(self.direction, value, than, self.min_delta)
     }
 
     fn improved(&self, value: f64) -> bool {

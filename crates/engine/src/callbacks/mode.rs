@@ -25,6 +25,16 @@ impl Words for Mode {
 }
 
 impl Mode {
+    /// Returns whether a monitored value is better than another one, by more than `by`. `direction`: what [`Mode::direction`] found when training began; without it, in mode
+    /// "auto", nothing is better.
+    pub fn is_better(self, direction: Option<Direction>, value: f64, than: f64, by: f64) -> bool {
+        match (self, direction) {
+            (Mode::Max, _) | (Mode::Auto, Some(Direction::Up)) => value - by > than,
+            (Mode::Min, _) | (Mode::Auto, Some(Direction::Down)) => value + by < than,
+            (Mode::Auto, None) => false,
+        }
+    }
+
     /// Returns which values of what is monitored are better, as Keras' `MonitorCallback` finds it: losses fall, a metric says itself.
     ///
     /// # Errors

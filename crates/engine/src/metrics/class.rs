@@ -28,7 +28,7 @@ pub struct Class {
     pub class: &'static str,
     /// Other names than the class and its snake case.
     pub aliases: &'static [&'static str],
-    /// Which values are better; `None` where Keras says nothing (counts).
+    /// Says which values are better; `None` where Keras says nothing (counts).
     pub direction: Option<Direction>,
     /// Reads a config.
     pub make: Make,

@@ -13,7 +13,7 @@ optimizer!(
         epsilon: f64 = 1e-7,
     }
     older:
-    /// Whether epsilon is added to the root, as the optimizers of before TensorFlow 2.11 do.
+    /// Says whether epsilon is added to the root, as the optimizers of before TensorFlow 2.11 do.
     legacy,
 );
 

@@ -17,7 +17,7 @@ optimizer!(
         centered: bool = false,
     }
     older:
-    /// Whether epsilon is added to the root, as the optimizers of before TensorFlow 2.11 do without momentum.
+    /// Says whether epsilon is added to the root, as the optimizers of before TensorFlow 2.11 do without momentum.
     legacy,
 );
 

@@ -59,21 +59,23 @@ pub struct Control {
     pub steps_per_epoch: usize,
     /// Names of all that will be logged after each epoch, in order.
     pub log_names: Vec<String>,
-    /// Which values of these are better, where that is known.
+    /// Says which values of each of them are better, where that is known.
     pub directions: Vec<Option<Direction>>,
     /// Lines to print between the progress bar's, in order.
     pub messages: Vec<String>,
 }
 
 impl Control {
-    /// Returns which values of something that is logged are better, as far as that is known; with or without `val_`. Losses fall.
+    /// Returns which values of something that is logged are better, as far as that is known; of `val_` names also where nothing is validated.
     pub fn direction(&self, name: &str) -> Option<Direction> {
-        let name = name.strip_prefix("val_").unwrap_or(name);
-        if name == "loss" {
-            return Some(Direction::Down);
-        }
-        let place = self.log_names.iter().position(|n| n == name)?;
+        let place = |name: &str| self.log_names.iter().position(|n| n == name);
+        let place = place(name).or_else(|| place(name.strip_prefix("val_")?))?;
         *self.directions.get(place)?
+    }
+
+    /// Returns whether a name that is logged is one of validation, which is known after an epoch only.
+    pub fn is_validated(&self, name: &str) -> bool {
+        name.strip_prefix("val_").is_some_and(|trained| self.log_names.iter().any(|n| n == trained))
     }
 }
 

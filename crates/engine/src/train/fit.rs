@@ -244,7 +244,10 @@ impl<'d, 'c> Fit<'_, 'd, 'c> {
         let steps = steps.unwrap_or(all_steps).min(all_steps);
         let epochs = total.map_or(epochs, |total| initial + total.div_ceil(steps.max(1)));
         let log_names = model.log_names(validation.is_some())?;
-        let directions = model.compiled()?.directions();
+        let mut directions = model.compiled()?.directions();
+        if validation.is_some() {
+            directions.extend_from_within(..);
+        }
         let control = Control { epochs, steps_per_epoch: steps, log_names, directions, ..Control::default() };
         let display = Display::new(verbose, epochs, steps);
         let mut runner = Runner {

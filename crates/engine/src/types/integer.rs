@@ -70,11 +70,7 @@ impl Integer {
 
     /// Returns whether it has a number.
     pub fn has(self, value: i64) -> bool {
-        if self.is_signed() || self == Integer::Bool {
-            self.wrap(value) == value
-        } else {
-            value >= 0 && self.wrap(value) == value
-        }
+        self.wrap(value) == value && (value >= 0 || self.is_signed())
     }
 
     /// Returns a number as this type has it: cut to its bits, as a cast of integers does; truth values are 0 and 1.

@@ -277,7 +277,7 @@ fn refusals_say_what_to_do() {
     }
 }
 
-/// Where Keras' numbers are those of another type than the result's, or of no type, there is an error; a rate of 0 changes nothing.
+/// Checks that there is an error where Keras' numbers are those of another type than the result's, or of no type; a rate of 0 changes nothing.
 #[test]
 fn types_on_the_way() {
     let made = |class: &str, config: Value, types: &[&str]| {

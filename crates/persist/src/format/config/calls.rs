@@ -205,6 +205,18 @@ pub(super) fn visit(call: &mut Call, f: &mut impl FnMut(&mut TensorRef)) {
     call.args.iter_mut().chain(call.kwargs.iter_mut().map(|(_, a)| a)).for_each(|a| arg(a, f));
 }
 
+/// Calls `f` with every tensor of a call, in order.
+pub(super) fn each<'c>(call: &'c Call, f: &mut impl FnMut(&'c TensorRef)) {
+    fn arg<'c>(a: &'c Arg, f: &mut impl FnMut(&'c TensorRef)) {
+        match a {
+            Arg::Tensor(tensor) => f(tensor),
+            Arg::List(list) => list.iter().for_each(|a| arg(a, f)),
+            Arg::Value(_) => {}
+        }
+    }
+    call.args.iter().chain(call.kwargs.iter().map(|(_, a)| a)).for_each(|a| arg(a, f));
+}
+
 /// What a writer must know of the other layers.
 pub(super) struct Layers<'a> {
     pub(super) layers: &'a [LayerConfig],

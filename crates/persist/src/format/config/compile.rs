@@ -14,7 +14,10 @@ use crate::tree::{CompileConfig, Dialect, ModelConfig};
 
 /// Arguments that one library's optimizers have and the other's have not.
 const KERAS3_ONLY: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
-const TF_KERAS_ONLY: [&str; 2] = ["jit_compile", "is_legacy_optimizer"];
+const TF_KERAS_ONLY: [&str; 2] = ["jit_compile", OLDER];
+
+/// Says of an optimizer whether it is one of before TensorFlow 2.11.
+const OLDER: &str = "is_legacy_optimizer";
 
 /// Arguments of `compile` that have a place of their own in a [`CompileConfig`].
 const COMMON: [&str; 6] =
@@ -157,6 +160,12 @@ fn unwrapped_metric(object: &Value) -> Option<Value> {
     Some(json!({"module": "keras.metrics", "class_name": class, "config": config, "registered_name": null}))
 }
 
+/// Returns whether a config is that of an optimizer of before TensorFlow 2.11: it says so, or has a decay or `lr`.
+fn is_older(config: &Map<String, Value>) -> bool {
+    let says = config.get(OLDER).and_then(Value::as_bool);
+    says.unwrap_or_else(|| config.contains_key("decay") || config.contains_key("lr"))
+}
+
 /// The canonical form of an optimizer whose config's values are canonical already.
 pub(super) fn canonical_optimizer(
     class: &str,
@@ -174,20 +183,16 @@ pub(super) fn canonical_optimizer(
     if config.get("name").and_then(Value::as_str).is_none_or(|name| name == class) {
         config.insert("name".into(), snake_case(class).into());
     }
-    let older = config.contains_key("lr");
+    let older = is_older(&config);
     if let Some(rate) = config.shift_remove("lr") {
         config.insert("learning_rate".into(), rate);
     }
-    // Those of before TensorFlow 2.11 say so, or have a decay; two of them have another formula than today's.
-    let legacy = match config.get("is_legacy_optimizer").and_then(Value::as_bool) {
-        Some(says) => says,
-        None => older || config.contains_key("decay"),
-    };
     for key in TF_KERAS_ONLY {
         config.shift_remove(key);
     }
-    if legacy && ["RMSprop", "Adagrad"].contains(&class) {
-        config.insert("is_legacy_optimizer".into(), true.into());
+    // These two have another formula than today's.
+    if older && ["RMSprop", "Adagrad"].contains(&class) {
+        config.insert(OLDER.into(), true.into());
     }
     // tf_keras' RMSprop has 100 there, which says nothing without a moving average.
     if config.get("use_ema").is_some_and(|e| e == false) {
@@ -307,15 +312,20 @@ pub(crate) fn write_compile(
     Ok(Value::Object(out))
 }
 
-/// Checks whether a dialect has words for a compile config.
+/// Checks whether a dialect has words for a compile config. Returns whether what is written makes an optimizer of before TensorFlow 2.11, whose
+/// formula is another one, one of today.
 pub(crate) fn check_compile(
     path: &Path,
     dialect: Dialect,
     form: Form,
     model: &ModelConfig,
     compile: &CompileConfig,
-) -> Result<(), Error> {
-    super::compile_json(&Context::new(path, dialect, form), model, compile, None).map(|_| ())
+    rate: Option<f32>,
+) -> Result<bool, Error> {
+    let written = super::compile_json(&Context::new(path, dialect, form), model, compile, rate)?;
+    let older = |config: Option<&Value>| config.and_then(Value::as_object).is_some_and(is_older);
+    let optimizer = written.get("optimizer").or_else(|| written.get("optimizer_config"));
+    Ok(older(compile.optimizer.get("config")) && !older(optimizer.and_then(|o| o.get("config"))))
 }
 
 /// Puts the accuracy that follows from the loss in the place of the string.
@@ -400,7 +410,7 @@ pub(super) fn plain_optimizer(
     }
     if registered.is_none() {
         // Keras 3 has none of those, and the state is written as that of a newer one.
-        out.shift_remove("is_legacy_optimizer");
+        out.shift_remove(OLDER);
     }
     if let Some(rate) = rate.filter(|_| class != "LossScaleOptimizer")
         && out.get("learning_rate").is_none_or(|r| !r.is_object())

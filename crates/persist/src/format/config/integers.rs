@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use super::{Context, calls, model};
 use crate::Error;
-use crate::tree::{Arg, Call, Dialect, LayerConfig, ModelConfig, ModelKind};
+use crate::tree::{Dialect, LayerConfig, ModelConfig, ModelKind, TensorRef};
 
-/// The name of a type; `None`: not known.
+/// Names a type; `None`: not known.
 type Type = Option<String>;
 
-/// Give the type that they take.
+/// Lists layers that give the type that they take.
 const KEEP: &[&str] = &[
     "Activation",
     "AlphaDropout",
@@ -43,10 +43,10 @@ const KEEP: &[&str] = &[
     "ZeroPadding3D",
 ];
 
-/// Need tensors of one type in tf_keras, where integers are among them.
+/// Lists layers that need tensors of one type in tf_keras, where integers are among them.
 const MERGE: &[&str] = &["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"];
 
-/// Fail on integers in tf_keras, or give other numbers than in Keras 3.
+/// Lists layers that fail on integers in tf_keras, or give other numbers than in Keras 3.
 const FLOATS_ONLY: &[&str] = &[
     "ActivityRegularization",
     "AdditiveAttention",
@@ -66,7 +66,7 @@ const FLOATS_ONLY: &[&str] = &[
     "SimpleRNN",
 ];
 
-/// Fail on truth values in tf_keras.
+/// Lists layers that fail on truth values in tf_keras.
 const NO_TRUTH_VALUES: &[&str] =
     &["CategoryEncoding", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "UpSampling2D"];
 
@@ -85,7 +85,7 @@ pub(super) fn check(cx: &Context<'_>, model: &ModelConfig) -> Result<(), Error> 
     Ok(())
 }
 
-/// The types of a model's outputs, given those that it is called with; with none, those that its input layers say.
+/// Returns the types of a model's outputs, given those that it is called with; with none, those that its input layers say.
 fn outputs(cx: &Context<'_>, model: &ModelConfig, given: &[Type]) -> Result<Vec<Type>, Error> {
     let inputs: Vec<&LayerConfig> = model.layers.iter().filter(|l| l.class_name == "InputLayer").collect();
     let of_input = |layer: &LayerConfig| {
@@ -109,7 +109,7 @@ fn outputs(cx: &Context<'_>, model: &ModelConfig, given: &[Type]) -> Result<Vec<
     for input in inputs {
         known.insert((&input.name, 0), vec![of_input(input)]);
     }
-    let typed = |known: &HashMap<(&str, usize), Vec<Type>>, tensor: &crate::tree::TensorRef| {
+    let typed = |known: &HashMap<(&str, usize), Vec<Type>>, tensor: &TensorRef| {
         known
             .get(&(tensor.layer.as_str(), tensor.node))
             .and_then(|all| all.get(tensor.tensor))
@@ -121,25 +121,13 @@ fn outputs(cx: &Context<'_>, model: &ModelConfig, given: &[Type]) -> Result<Vec<
         let Some(layer) = model.layers.get(layer).filter(|l| l.class_name != "InputLayer") else { continue };
         let Some(arguments) = layer.calls.get(call) else { continue };
         let mut types = Vec::new();
-        tensors(arguments, &mut |tensor| types.push(typed(&known, tensor)));
+        calls::each(arguments, &mut |tensor| types.push(typed(&known, tensor)));
         known.insert((&layer.name, call), results(cx, layer, &types)?);
     }
     Ok(model.outputs.iter().map(|tensor| typed(&known, tensor)).collect())
 }
 
-/// Each tensor of a call, in order.
-fn tensors(call: &Call, f: &mut impl FnMut(&crate::tree::TensorRef)) {
-    fn arg(a: &Arg, f: &mut impl FnMut(&crate::tree::TensorRef)) {
-        match a {
-            Arg::Tensor(tensor) => f(tensor),
-            Arg::List(list) => list.iter().for_each(|a| arg(a, f)),
-            Arg::Value(_) => {}
-        }
-    }
-    call.args.iter().chain(call.kwargs.iter().map(|(_, a)| a)).for_each(|a| arg(a, f));
-}
-
-/// The types of what a layer makes of tensors of these types.
+/// Returns the types of what a layer makes of tensors of these types.
 fn results(cx: &Context<'_>, layer: &LayerConfig, types: &[Type]) -> Result<Vec<Type>, Error> {
     if let Some(model) = &layer.model {
         return outputs(cx, model, types);
@@ -154,18 +142,21 @@ fn results(cx: &Context<'_>, layer: &LayerConfig, types: &[Type]) -> Result<Vec<
     let first = types.first().cloned().flatten();
     let integer = types.iter().flatten().find(|dtype| is_integer(dtype));
     let unequal = || types.iter().flatten().find(|dtype| first.as_ref() != Some(*dtype));
-    let refuse = |found: String, advice: &str| {
+    let refuse = |found: String| {
         let place = format!("layer `{}` ({class})", layer.name);
         let what = format!("a layer that gets {found}, of which tf_keras does not make what Keras 3 makes,");
-        Err(cx.unsupported(&place, what, advice))
+        Err(cx.unsupported(
+            &place,
+            what,
+            "write the Keras 3 dialect, or give the model's input layer a float's type",
+        ))
     };
-    let advice = "write the Keras 3 dialect, or give the model's input layer a float's type";
     if let Some(integer) = integer {
         if MERGE.contains(&class)
             && let Some(other) = unequal()
         {
             let first = first.as_deref().unwrap_or(integer);
-            return refuse(format!("{first} and {other}"), advice);
+            return refuse(format!("{first} and {other}"));
         }
         let other_integers =
             matches!(class, "Discretization" | "Dot") && !matches!(integer.as_str(), "int32" | "int64");
@@ -173,15 +164,13 @@ fn results(cx: &Context<'_>, layer: &LayerConfig, types: &[Type]) -> Result<Vec<
             || other_integers
             || integer == "bool" && NO_TRUTH_VALUES.contains(&class)
         {
-            return refuse(integer.clone(), advice);
+            return refuse(integer.clone());
         }
     }
     Ok(vec![match class {
         _ if KEEP.contains(&class) || MERGE.contains(&class) => first,
         "Discretization" | "Hashing" | "HashedCrossing" | "IntegerLookup" | "StringLookup"
-        | "TextVectorization" => None,
-        // A wrapper gives what the layer inside gives.
-        "TimeDistributed" | "Bidirectional" => None,
+        | "TextVectorization" | "TimeDistributed" => None,
         _ => Some("float32".into()),
     }])
 }

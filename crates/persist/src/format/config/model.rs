@@ -161,7 +161,7 @@ fn check_references(cx: &Context<'_>, place: &str, model: &ModelConfig) -> Resul
     let mut bad = None;
     for layer in &model.layers {
         for call in &layer.calls {
-            calls::visit(&mut call.clone(), &mut |tensor| {
+            calls::each(call, &mut |tensor| {
                 if !known(tensor) {
                     bad.get_or_insert((format!("{place}, layer `{}`", layer.name), tensor.clone()));
                 }
@@ -211,7 +211,7 @@ pub(super) fn order(model: &ModelConfig) -> Result<Vec<(usize, usize)>, String> 
     for layer in model.layers.iter().filter(|l| l.class_name != "InputLayer") {
         let Some(start) = first.get(layer.name.as_str()) else { continue };
         for (i, call) in layer.calls.iter().enumerate() {
-            calls::visit(&mut call.clone(), &mut |tensor| {
+            calls::each(call, &mut |tensor| {
                 let from = first.get(tensor.layer.as_str()).and_then(|first| first.checked_add(tensor.node));
                 // Who counts the calls of an input means its only one.
                 let input = from.is_none_or(|from| name(from) != tensor.layer);

@@ -280,6 +280,27 @@ fn optimizers_of_older_files() {
         assert_eq!(written["optimizer_config"]["config"]["learning_rate"], 0.5);
         assert_eq!(written["loss"], "mean_squared_error");
     }
+    // Of a formula of before, it is known where it is lost: in other forms and dialects than that of the file.
+    for (class, more, lost) in [
+        ("RMSprop", json!({"decay": 0.0}), true),
+        ("Adagrad", json!({"is_legacy_optimizer": true}), true),
+        ("RMSprop", json!({"is_legacy_optimizer": false}), false),
+        ("Adam", json!({"decay": 0.0}), false),
+    ] {
+        let mut config = json!({"name": class, "learning_rate": 0.01});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let compile =
+            read(json!({"optimizer_config": {"class_name": class, "config": config}, "loss": "mse"}));
+        let says = |dialect, form| {
+            super::check_compile(Path::new("test"), dialect, form, &model, &compile, None).unwrap()
+        };
+        assert!(!says(Dialect::TfKeras, Form::H5), "{class} {more}");
+        for (dialect, form) in
+            [(Dialect::TfKeras, Form::Keras), (Dialect::Keras3, Form::H5), (Dialect::Keras3, Form::Keras)]
+        {
+            assert_eq!(says(dialect, form), lost, "{class} {more} {dialect:?} {form:?}");
+        }
+    }
     // tf_keras' default is another than Keras 3's.
     let lion = read(json!({"optimizer_config": "lion", "loss": "mse"}));
     assert_eq!(super::rate(lion.optimizer.get("config")), Some(1e-4));
