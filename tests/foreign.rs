@@ -164,8 +164,6 @@ fn a_loss_that_is_not_known_blocks_evaluating_alone() {
     assert_eq!(stored(&again).len(), stored(&from).len());
 }
 
-/// `Dense` of somebody's module is not Keras', an operation is not the layer of its name, a layer with another kind of weights is not the
-/// plain one: they are data where that is enough, and errors that name them where they are to be built.
 /// Compiled again with a loss that is known, a model has the optimizer of its file with all of its state: the slots, and what only the record of
 /// Rhyton's own files holds of them in tf_keras' formats.
 #[test]
@@ -215,6 +213,8 @@ fn another_loss_keeps_the_state() {
     assert_eq!(recompile(&mut model, &Recompile { optimizer: Some("sgd".into()), ..mse }).unwrap(), Some(6));
 }
 
+/// `Dense` of somebody's module is not Keras', an operation is not the layer of its name, a layer with another kind of weights is not the
+/// plain one: they are data where that is enough, and errors that name them where they are to be built.
 #[test]
 fn a_name_alone_is_no_class() {
     let folder = tempfile::tempdir().unwrap();
@@ -244,6 +244,16 @@ fn a_name_alone_is_no_class() {
         let to = folder.path().join("to.h5");
         let error = convert(file(&format!("keras3/{case}")), to.as_path(), None, &ConvertOptions::default());
         assert!(error.unwrap_err().to_string().contains("the layer `a` has a setting"), "{case}");
+    }
+    // tf_keras has no such operations, in any format of its own.
+    for to in ["to.h5", "to"] {
+        let to = folder.path().join(to);
+        let options = ConvertOptions {
+            write: WriteOptions { dialect: Some(Dialect::TfKeras), shards: 0 },
+            ..ConvertOptions::default()
+        };
+        let error = convert(file("keras3/ops.keras"), to.as_path(), None, &options).unwrap_err().to_string();
+        assert!(error.contains("the operation Add, which tf_keras does not have"), "{error}");
     }
     // An `.h5` says whose they are too.
     for case in ["dense.keras", "ops.keras"] {

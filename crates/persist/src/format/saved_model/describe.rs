@@ -234,5 +234,6 @@ fn any_shape(class: &str) -> Option<Value> {
 /// Returns whether nobody says the shape that tf_keras needs to build a layer, which it does itself where it has no variables.
 pub(crate) fn lacks_shape(layer: &LayerConfig) -> bool {
     let known = layer.registered_name.is_none() && config::builds_itself(&layer.class_name);
-    layer.class_name != "InputLayer" && !known && built_shape(layer).is_none() && layer.build_config.is_none()
+    // An operation of Keras 3 is refused as such by what writes its config, whatever its shape.
+    layer.class_name != "InputLayer" && !layer.is_op() && !known && built_shape(layer).is_none() && layer.build_config.is_none()
 }
