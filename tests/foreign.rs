@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rhyton::datasets::npy::Npz;
 use rhyton::inspect::inspect;
+use rhyton::latest_checkpoint;
 use rhyton::persist::convert::ConvertOptions;
 use rhyton::persist::tree::WriteOptions;
 use rhyton::persist::{self, Location};
@@ -332,6 +333,25 @@ fn inspecting_tells_what_is_there() {
     assert_eq!(stored(&to), stored(&archive));
 }
 
+/// Folders that `save(.., zipped=False)` made are checkpoints as archives are, and their assets are theirs or refused.
+#[test]
+fn models_as_folders_are_checkpoints_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for epoch in [1, 2, 10] {
+        unpack(&file("keras3/muon.keras"), &folder.path().join(format!("e{epoch}.keras")));
+    }
+    let newest = folder.path().join("e10.keras");
+    assert_eq!(latest_checkpoint(folder.path()).unwrap(), Some(Location::from(newest.as_path())));
+    #[cfg(unix)]
+    {
+        std::fs::create_dir_all(newest.join("assets/layer")).unwrap();
+        inspect(newest.as_path()).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", newest.join("assets/layer/vocabulary.txt")).unwrap();
+        let error = inspect(newest.as_path()).unwrap_err().to_string();
+        assert!(error.contains("vocabulary.txt") && error.contains("a link"), "{error}");
+    }
+}
+
 fn unpack(archive: &Path, folder: &Path) {
     let mut archive = zip::ZipArchive::new(std::fs::File::open(archive).unwrap()).unwrap();
     archive.extract(folder).unwrap();
@@ -352,6 +372,13 @@ fn safetensors_need_no_model() {
         assert!(!found.is_empty());
         assert_eq!(found, wanted);
     }
+    // In a file of layers alone they may be called as other things elsewhere are.
+    let names = ["optimizer", "metrics"];
+    let layers = (Dense::new(3).input_shape([2]).name(names[0]), Dense::new(1).name(names[1]));
+    let (from, to) = (folder.path().join("w.h5"), folder.path().join("named.safetensors"));
+    Sequential::new(layers).unwrap().save_weights(from.as_path()).unwrap();
+    convert(Location::from(from.as_path()), to.as_path(), None, &ConvertOptions::default()).unwrap();
+    assert_eq!(stored(&to).len(), 4);
 }
 
 /// Checks the loss and the metrics of a case against Keras'.

@@ -1,7 +1,7 @@
 //! From one format to another, with layers as data: nothing here needs to know what a layer does.
 
 use crate::format::{optimizer, saved_model, skeleton};
-use crate::formats::{self, Format};
+use crate::formats::{self, FORMATS, Format};
 use crate::tree::{
     Gap, LayerConfig, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions,
 };
@@ -133,11 +133,13 @@ pub fn convert_with(
 fn arrays_alone(file: &SavedFile, to: &Location, target: &'static Format) -> Result<Converted, Error> {
     let others =
         ["optimizer/", "optimizer_weights/", "metrics/", "keras_api/metrics/", "rhyton/", "save_counter"];
+    // Where a file holds layers alone, they may have these names.
+    let has_others = FORMATS.iter().any(|format| format.name == file.format && format.optimizer);
     let (beside, arrays): (Vec<_>, Vec<_>) = file
         .weights
         .stored()?
         .into_iter()
-        .partition(|s| others.iter().any(|other| s.path.starts_with(other)));
+        .partition(|s| has_others && others.iter().any(|other| s.path.starts_with(other)));
     let variables = arrays.into_iter().map(|s| Variable { name: s.path, ..s.variable }).collect();
     let tree = Tree { root: Object { is_model: true, variables, ..Object::default() }, ..Tree::default() };
     crate::commit::create_folder(to.folder())?;

@@ -20,8 +20,12 @@ pub const DEFLATE_RATIO: u64 = 1_032;
 /// layers).
 pub const JSON_BYTES: u64 = 64 << 20;
 
-/// Values of one JSON text, each of which needs some hundred bytes of memory. The model of a thousand layers has 100,000.
-pub const JSON_VALUES: usize = 1 << 20;
+/// Returns the largest number of values in a JSON text of so many bytes. Each needs some hundred bytes of memory, so there is a limit beside the
+/// text's: the model of a thousand layers has 100,000. Where there are more, they are numbers of a matrix (`Constant`), of some digits each.
+#[must_use]
+pub fn json_values(text: usize) -> usize {
+    (text / 8).max(1 << 20)
+}
 
 /// Holds what a JSON text may be unpacked to at any ratio: see [`UNPACKED_RATIO`].
 pub const JSON_UNPACKED_BYTES: u64 = 1 << 20;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::format::keras_v3;
 use crate::formats::FORMATS;
 use crate::storage::{self, Entry};
 use crate::{Error, Location};
@@ -64,7 +65,9 @@ fn checkpoints(folder: &Location, entries: &[Entry]) -> Vec<String> {
         let name = &entry.name;
         if entry.is_folder {
             let place = folder.join(name);
-            if FORMATS.iter().any(|f| f.endings.is_empty() && (f.holds)(&place)) {
+            if keras_v3::is_folder(&place)
+                || FORMATS.iter().any(|f| f.endings.is_empty() && (f.holds)(&place))
+            {
                 found.push(name.clone());
             }
         } else if let Some(prefix) = name.strip_suffix(".index") {

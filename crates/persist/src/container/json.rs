@@ -1,4 +1,4 @@
-//! JSON as files have it: no name twice in an object, and no more values than [`limits::JSON_VALUES`].
+//! JSON as files have it: no name twice in an object, and no more values than [`limits::json_values`].
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,23 +22,28 @@ pub(crate) fn parse(path: &Path, place: &str, text: &[u8]) -> Result<Value, Erro
         return Err(bad(found, format!("{} at most", limits::JSON_BYTES)));
     }
     let text = std::str::from_utf8(text).map_err(|e| bad(e.to_string(), "JSON in UTF-8".into()))?;
-    let left = Cell::new(limits::JSON_VALUES);
+    let most = limits::json_values(text.len());
+    let left = Cell::new(most);
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = Bounded(&left).deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    let value =
+        Bounded { left: &left, most }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     value.map_err(|e| bad(e.to_string(), "JSON".into()))
 }
 
 /// A value among so many that are left. Its depth is bounded by the parser.
 #[derive(Clone, Copy)]
-struct Bounded<'a>(&'a Cell<usize>);
+struct Bounded<'a> {
+    left: &'a Cell<usize>,
+    most: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Bounded<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        match self.0.get().checked_sub(1) {
-            Some(left) => self.0.set(left),
-            None => return Err(D::Error::custom(format!("more than {} values", limits::JSON_VALUES))),
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(D::Error::custom(format!("more than {} values", self.most))),
         }
         deserializer.deserialize_any(self)
     }
@@ -112,8 +117,14 @@ mod tests {
     }
 
     #[test]
+    fn a_matrix_may_be_large() {
+        let text = format!("[{}0]", "0.12345,".repeat(2 << 20));
+        assert_eq!(read(&text).unwrap().as_array().map(Vec::len), Some((2 << 20) + 1));
+    }
+
+    #[test]
     fn what_is_no_plain_json_is_refused() {
-        let many = format!("[{}0]", "0,".repeat(limits::JSON_VALUES));
+        let many = format!("[{}0]", "0,".repeat(1 << 20));
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         for (text, says) in [
             (r#"{"a": 1, "b": 2, "a": 3}"#, "the name `a` twice"),

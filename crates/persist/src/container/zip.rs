@@ -239,15 +239,42 @@ fn check_end(window: &Window, comment: &[u8], offset: u64) -> Result<(), Error> 
     };
     let [.., s0, s1, s2, s3, o0, o1, o2, o3, _, _] = end;
     let (size, start) = (u32::from_le_bytes([s0, s1, s2, s3]), u32::from_le_bytes([o0, o1, o2, o3]));
-    // Numbers that are too large for it are in records of their own, between the directory and this one.
-    let elsewhere = size == u32::MAX || start == u32::MAX;
-    if !elsewhere && u64::from(start).saturating_add(size.into()) != at {
+    let (size, start, end) = match large_directory(window, at) {
+        // Where the record has numbers that fit, this one may have them too, as Python writes it from 2 GiB on.
+        Some(large)
+            if [(size, large.0), (start, large.1)]
+                .iter()
+                .all(|(n, of)| *n == u32::MAX || u64::from(*n) == *of) =>
+        {
+            large
+        }
+        Some(_) => return Err(bad("two records that place the directory differently")),
+        None => (size.into(), start.into(), at),
+    };
+    if start.checked_add(size) != Some(end) {
         return Err(bad("a directory that does not end where the archive does"));
     }
     if comment.windows(END_MAGIC.len()).any(|part| part == END_MAGIC) {
         return Err(bad("a second end in its comment"));
     }
     Ok(())
+}
+
+/// Returns the directory's size and start, and the place of the record that has them in 64 bits, where one stands before the last record `end`.
+fn large_directory(window: &Window, end: u64) -> Option<(u64, u64, u64)> {
+    // PKWARE's APPNOTE, 4.3.14 and 4.3.15: a record of 56 bytes, and 20 bytes that tell its place.
+    let (mut record, mut locator) = ([0; 56], [0; 20]);
+    let at = end.checked_sub(20)?;
+    window.read_at(at, &mut locator).ok()?;
+    let number = |bytes: &[u8], from: usize| {
+        let bytes = bytes.get(from..)?.first_chunk::<8>()?;
+        Some(u64::from_le_bytes(*bytes))
+    };
+    let record_at = number(&locator, 8).filter(|_| locator.starts_with(b"PK\x06\x07"))?;
+    window.read_at(record_at, &mut record).ok()?;
+    let ends = record_at.checked_add(12)?.checked_add(number(&record, 4)?)?;
+    let whole = record.starts_with(b"PK\x06\x06") && ends == at;
+    Some((number(&record, 40)?, number(&record, 48)?, record_at)).filter(|_| whole)
 }
 
 fn check_name(path: &Path, name: &str) -> Result<(), Error> {

@@ -82,15 +82,31 @@ fn read_folder(location: &Location) -> Result<SavedFile, Error> {
     of_parts(location.as_path(), &metadata, &parsed(CONFIG)?, weights, assets)
 }
 
-/// The files of a folder and of those in it; none where there is no such folder. Links are not followed.
+/// The files of a folder and of those in it; none where there is no such folder.
+///
+/// # Errors
+/// The folder cannot be listed, or has what is neither a file nor a folder: a link could lead to any file of this machine.
 fn files_below(folder: &Location, path: &str, found: &mut Vec<Asset>) -> Result<(), Error> {
-    let Ok(entries) = std::fs::read_dir(folder.as_path()) else { return Ok(()) };
+    let failed = |source| Error::Io { action: "list", path: folder.as_path().into(), source };
+    let entries = match std::fs::read_dir(folder.as_path()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(failed)?,
+    };
     let mut names: Vec<(String, bool)> = Vec::new();
-    for entry in entries.flatten() {
-        let kind = entry.file_type().ok().filter(|kind| !kind.is_symlink());
-        if let (Some(kind), Ok(name)) = (kind, entry.file_name().into_string()) {
-            names.push((name, kind.is_dir()));
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        let refused = |found: &str, expected: &str| Error::Format {
+            path: folder.as_path().into(),
+            place: entry.file_name().to_string_lossy().into_owned(),
+            found: found.into(),
+            expected: expected.into(),
+        };
+        if !kind.is_dir() && !kind.is_file() {
+            return Err(refused("a link, or no file at all", "the file itself"));
         }
+        let name = entry.file_name().into_string();
+        names.push((name.map_err(|_| refused("a name that is not UTF-8", "a plain name"))?, kind.is_dir()));
     }
     names.sort();
     if found.len().saturating_add(names.len()) > limits::ZIP_MEMBERS || path.len() > 4096 {

@@ -144,6 +144,27 @@ fn arguments_of_the_wrong_type_are_errors() {
 }
 
 #[test]
+fn arguments_of_other_classes_are_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.keras");
+    for layer in [
+        json!({"class_name": "MLP", "config": {"name": "m", "units": [16, 8], "use_bias": "no", "axis": "x"}}),
+        json!({"class_name": "Wrapper", "config": {"name": "w", "layer": {"class_name": "MLP", "config": {"units": []}}}}),
+        json!({"class_name": "Reshape", "config": {"name": "r", "target_shape": [null, 4]}}),
+    ] {
+        let mut config = config();
+        config["config"]["layers"].as_array_mut().unwrap().push(layer);
+        let (text, weights) = (config.to_string(), weights());
+        zip(
+            &path,
+            &[("config.json", text.as_bytes()), ("model.weights.h5", &weights)],
+            CompressionMethod::Stored,
+        );
+        rhyton_persist::open(&path, None).unwrap();
+    }
+}
+
+#[test]
 fn what_a_model_was_compiled_with_is_checked() {
     for (place, value) in [
         ("optimizer", json!(5)),

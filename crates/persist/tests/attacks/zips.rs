@@ -230,3 +230,48 @@ fn what_two_programs_would_read_in_two_ways_is_refused() {
     });
     open(&path, None).unwrap();
 }
+
+/// Python's `zipfile` writes these records from 2 GiB on, where the last one still has room for the numbers.
+#[test]
+fn records_of_large_archives_must_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.keras");
+    pack(&path, &members(&keras()), CompressionMethod::Stored);
+    let sound = std::fs::read(&path).unwrap();
+    let end = record(&sound, b"PK\x05\x06");
+    let entries = u64::from(sound[end + 10]);
+    let number = |at: usize| u64::from(u32::from_le_bytes(sound[at..at + 4].try_into().unwrap()));
+    let (size, start) = (number(end + 12), number(end + 16));
+    let with = |size: u64, start: u64, record_at: u64, absent: bool| {
+        let mut bytes = sound[..end].to_vec();
+        bytes.extend(b"PK\x06\x06");
+        bytes.extend(44_u64.to_le_bytes());
+        bytes.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for value in [entries, entries, size, start] {
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.extend(b"PK\x06\x07\0\0\0\0");
+        bytes.extend(record_at.to_le_bytes());
+        bytes.extend([1, 0, 0, 0]);
+        let mut last = sound[end..].to_vec();
+        if absent {
+            last[8..20].fill(0xff);
+        }
+        bytes.extend(last);
+        std::fs::write(&path, bytes).unwrap();
+    };
+    for absent in [false, true] {
+        with(size, start, end as u64, absent);
+        open(&path, None).unwrap();
+    }
+    for (what, size, start, record_at) in [
+        ("another size", size - 1, start, end as u64),
+        ("another start", size, start - 1, end as u64),
+        ("both, and the same end", size + 1, start - 1, end as u64),
+        ("a record elsewhere", size, start, end as u64 - 1),
+        ("a record far away", size, start, u64::MAX - 3),
+    ] {
+        with(size, start, record_at, false);
+        refused(&path, what);
+    }
+}

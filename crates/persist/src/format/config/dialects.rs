@@ -80,6 +80,11 @@ const DEPTHWISE: &[&str] = &["DepthwiseConv1D", "DepthwiseConv2D", "SeparableCon
 /// Of every layer.
 const IGNORED_EVERYWHERE: &[&str] = &["batch_input_shape", "dynamic", "autocast", "rng_type", "build_config"];
 
+/// Returns whether one of the two libraries has a layer class of this name.
+pub(super) fn is_layer(class: &str) -> bool {
+    row(Role::Layer, class).is_some()
+}
+
 fn row(role: Role, class: &str) -> Option<&'static Row> {
     let kind = match role {
         Role::Layer => "layers",

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Context, kind_of};
+use super::{Context, dialects, kind_of};
 use crate::{Error, limits};
 
 /// The largest size: TensorFlow's ops count in 32 bits. Two of them can be multiplied without a second thought.
@@ -19,6 +19,8 @@ enum Kind {
     Sizes(i64),
     /// A whole number, or a list of them.
     Axes,
+    /// A list of whole numbers, null or -1 where data decide.
+    Lengths,
     /// A number.
     Float,
     /// True or false.
@@ -35,7 +37,7 @@ enum Kind {
     Rate,
 }
 
-use Kind::{Axes, Dtype, Flag, Float, Object, Objects, Rate, Shape, Size, Sizes};
+use Kind::{Axes, Dtype, Flag, Float, Lengths, Object, Objects, Rate, Shape, Size, Sizes};
 
 impl Kind {
     fn holds(self, value: &Value) -> bool {
@@ -53,6 +55,7 @@ impl Kind {
             Size => from(1, value),
             Sizes(least) => every(value, &|v| from(least, v)),
             Axes => every(value, &|v| from(-LARGEST, v)),
+            Lengths => every(value, &|v| v.is_null() || from(-1, v)),
             Float => value.is_number(),
             Flag => value.is_boolean(),
             Shape => value.as_array().is_some_and(|list| list.iter().all(|v| v.is_null() || from(0, v))),
@@ -77,6 +80,7 @@ impl Kind {
             Sizes(0) => "a whole number from 0 to 2147483647, or a list of them",
             Sizes(_) => "a whole number from 1 to 2147483647, or a list of them",
             Axes => "a whole number, or a list of them",
+            Lengths => "a list of whole numbers, with -1 where data decide",
             Float => "a number",
             Flag => "true or false",
             Shape => "a list of sizes, null where data decide",
@@ -98,8 +102,7 @@ fn kind(class: &str, key: &str) -> Option<Kind> {
         ("dims", "Permute") => Sizes(1),
         ("n", "RepeatVector") => Size,
         ("size", "UpSampling1D" | "UpSampling2D" | "UpSampling3D") => Sizes(1),
-        // Minus one is what is left.
-        ("target_shape", "Reshape") => Axes,
+        ("target_shape", "Reshape") => Lengths,
         (
             "rate",
             "Dropout" | "AlphaDropout" | "GaussianDropout" | "SpatialDropout1D" | "SpatialDropout2D"
@@ -206,7 +209,8 @@ fn found(value: &Value) -> String {
 const NEEDED: [&str; 7] =
     ["units", "filters", "kernel_size", "input_dim", "output_dim", "num_heads", "key_dim"];
 
-/// Checks the config of a layer of Keras' own, and of those that it wraps. Null is what many arguments are where they are not given.
+/// Checks the config of a layer of Keras' own, and of those that it wraps. What a class is given that Keras does not have is its own affair, and
+/// may stand in a file without a module. Null is what many arguments are where they are not given.
 pub(super) fn check(
     cx: &Context<'_>,
     place: &str,
@@ -241,7 +245,8 @@ pub(super) fn check_key(
     key: &str,
     value: &Value,
 ) -> Result<(), Error> {
-    match kind(class, key) {
+    let known = class == "Model" || dialects::is_layer(class);
+    match kind(class, key).filter(|_| known) {
         Some(kind) if !(kind.holds(value) || value.is_null() && !NEEDED.contains(&key)) => {
             Err(cx.error(&format!("{place}.{key}"), &found(value), kind.expected()))
         }

@@ -235,5 +235,9 @@ fn any_shape(class: &str) -> Option<Value> {
 pub(crate) fn lacks_shape(layer: &LayerConfig) -> bool {
     let known = layer.registered_name.is_none() && config::builds_itself(&layer.class_name);
     // An operation of Keras 3 is refused as such by what writes its config, whatever its shape.
-    layer.class_name != "InputLayer" && !layer.is_op() && !known && built_shape(layer).is_none() && layer.build_config.is_none()
+    layer.class_name != "InputLayer"
+        && !layer.is_op()
+        && !known
+        && built_shape(layer).is_none()
+        && layer.build_config.is_none()
 }
