@@ -1,5 +1,9 @@
 //! Gradients: one walk back over the graph, adding nodes.
 
+mod loops;
+
+use std::collections::HashMap;
+
 use crate::Error;
 use crate::graph::{Backward, Edge, Expr, Kind, Node, Tensor, tensor_of, with_open};
 use crate::ops::pointwise;
@@ -11,45 +15,96 @@ use crate::ops::pointwise;
 /// # Errors
 /// An op on the way has no gradient.
 pub fn gradients(loss: Tensor, by: &[Tensor]) -> Result<Vec<Option<Tensor>>, Error> {
-    let last = loss.edge().ok_or_else(|| state("the loss is of another graph"))?.node;
+    let last = loss.edge().ok_or_else(|| state("the loss is of another graph"))?;
     let targets: Vec<Edge> = by.iter().filter_map(|t| t.edge()).collect();
     let nodes: Vec<Node> = with_open(|g| g.nodes.clone()).unwrap_or_default();
     let scopes: Vec<String> = with_open(|g| g.scopes.clone()).unwrap_or_default();
+    let depends = depends(&nodes, |i| targets.iter().any(|t| t.node == i));
+    let mut walk = Walk { nodes: &nodes, scopes: &scopes, depends, grads: HashMap::new(), apart: vec![] };
+    walk.grads.insert(last, vec![Tensor::full(&loss.shape(), 1.0)]);
+    walk.run(last.node, &mut tensor_of, true)?;
+    // A gradient may still be narrower than its variable (a constant that would broadcast).
+    let found = |t: &Tensor| t.edge().and_then(|e| walk.grad(e)).map(|g| g.broadcast_to(&t.shape()));
+    Ok(by.iter().map(found).collect())
+}
 
-    // Nodes that lie between a target and the loss.
+/// Returns for each node whether it is a target or depends on one.
+fn depends(nodes: &[Node], is_target: impl Fn(usize) -> bool) -> Vec<bool> {
     let mut depends = vec![false; nodes.len()];
     for (i, node) in nodes.iter().enumerate() {
-        depends[i] = targets.iter().any(|t| t.node == i) || node.inputs.iter().any(|e| depends[e.node]);
+        depends[i] = is_target(i) || node.inputs.iter().any(|e| depends[e.node]);
+    }
+    depends
+}
+
+/// A walk back over nodes that may be those of the open graph or of a loop's body.
+struct Walk<'a> {
+    nodes: &'a [Node],
+    scopes: &'a [String],
+    /// Nodes that lie between a target and what the gradients are of.
+    depends: Vec<bool>,
+    /// Gradients found: one for each edge, but those that are kept apart.
+    grads: HashMap<Edge, Vec<Tensor>>,
+    /// Edges whose gradients are not added up.
+    apart: Vec<Edge>,
+}
+
+impl Walk<'_> {
+    /// The gradient of an edge.
+    fn grad(&self, edge: Edge) -> Option<Tensor> {
+        self.grads.get(&edge)?.iter().copied().reduce(|sum, more| sum + more)
     }
 
-    let mut grads: Vec<Option<Tensor>> = vec![None; nodes.len()];
-    grads[last] = Some(Tensor::full(&loss.shape(), 1.0));
-    for i in (0..=last).rev() {
-        let (node, Some(grad)) = (&nodes[i], grads[i]) else { continue };
-        if !node.inputs.iter().any(|e| depends[e.node]) {
-            continue;
+    /// Adds to the gradient of an edge.
+    fn add(&mut self, edge: Edge, gradient: Tensor) {
+        let apart = self.apart.contains(&edge);
+        let list = self.grads.entry(edge).or_default();
+        match list.first_mut().filter(|_| !apart) {
+            Some(sum) => *sum = *sum + gradient,
+            None => list.push(gradient),
         }
-        let needs: Vec<bool> = node.inputs.iter().map(|e| depends[e.node]).collect();
-        let inputs: Vec<Tensor> = node.inputs.iter().map(|e| tensor_of(*e)).collect();
-        let output = tensor_of(Edge { node: i, output: 0 });
-        let layer = scopes.get(node.scope).cloned().unwrap_or_default();
-        let cx = Backward { inputs: &inputs, output, grad, needs: &needs };
-        let found =
-            crate::graph::scoped_as(node.scope, || backward(&node.kind, &cx)).map_err(|e| match e {
+    }
+
+    /// Walks from node `last` to the first. `tensor` gives the value of an edge in the open graph; `own` says whether the nodes are those of
+    /// the open graph.
+    fn run(&mut self, last: usize, tensor: &mut dyn FnMut(Edge) -> Tensor, own: bool) -> Result<(), Error> {
+        for i in (0..=last).rev() {
+            let node = &self.nodes[i];
+            let grads: Vec<Option<Tensor>> =
+                (0..node.types.len()).map(|output| self.grad(Edge { node: i, output })).collect();
+            if grads.iter().all(Option::is_none) || !node.inputs.iter().any(|e| self.depends[e.node]) {
+                continue;
+            }
+            let needs: Vec<bool> = node.inputs.iter().map(|e| self.depends[e.node]).collect();
+            let inputs: Vec<Tensor> = node.inputs.iter().map(|e| tensor(*e)).collect();
+            let layer = self.scopes.get(node.scope).cloned().unwrap_or_default();
+            let found = crate::graph::scoped_as(node.scope, || match &node.kind {
+                Kind::Loop(looped) if own => loops::backward(looped, i, &inputs, &grads, &needs),
+                Kind::Loop(_) => {
+                    Err(Error::NoGradient { op: "a loop inside a loop".into(), layer: String::new() })
+                }
+                kind => {
+                    let output = tensor(Edge { node: i, output: 0 });
+                    let Some(grad) = grads[0] else {
+                        return Err(Error::NoGradient { op: "an update".into(), layer: String::new() });
+                    };
+                    backward(kind, &Backward { inputs: &inputs, output, grad, needs: &needs })
+                }
+            });
+            let found = found.map_err(|e| match e {
                 Error::NoGradient { op, .. } => Error::NoGradient { op, layer },
                 other => other,
             })?;
-        for ((input, edge), gradient) in inputs.iter().zip(&node.inputs).zip(found) {
-            let Some(gradient) = gradient.filter(|_| depends[edge.node]) else { continue };
-            let shape = input.shape();
-            let narrower = crate::types::broadcast(&gradient.shape(), &shape).as_deref() == Some(&*shape);
-            let gradient = if narrower { gradient } else { gradient.sum_to(&shape) };
-            let slot = &mut grads[edge.node];
-            *slot = Some(slot.map_or(gradient, |sum| sum + gradient));
+            for ((input, edge), gradient) in inputs.iter().zip(&node.inputs).zip(found) {
+                let Some(gradient) = gradient.filter(|_| self.depends[edge.node]) else { continue };
+                let shape = input.shape();
+                let narrower = crate::types::broadcast(&gradient.shape(), &shape).as_deref() == Some(&*shape);
+                let gradient = if narrower { gradient } else { gradient.sum_to(&shape) };
+                self.add(*edge, gradient);
+            }
         }
+        Ok(())
     }
-    // A gradient may still be narrower than its variable (a constant that would broadcast).
-    Ok(by.iter().map(|t| t.edge().and_then(|e| grads[e.node]).map(|g| g.broadcast_to(&t.shape()))).collect())
 }
 
 fn state(what: &str) -> Error {
@@ -58,7 +113,7 @@ fn state(what: &str) -> Error {
 
 fn backward(kind: &Kind, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
     match kind {
-        Kind::Input(_) | Kind::Variable(_) => Ok(vec![]),
+        Kind::Input(_) | Kind::Variable(_) | Kind::Loop(_) => Ok(vec![]),
         Kind::Reshape => {
             Ok(vec![Some(cx.grad.broadcast_to(&cx.output.shape()).reshape(cx.inputs[0].shape()))])
         }

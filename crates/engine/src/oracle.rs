@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rhyton_kernels::philox::Draw;
 
-use crate::graph::{Edge, Expr, Graph, Kind, Tensor, View};
+use crate::graph::{Edge, Expr, Graph, Kind, Loop, Tensor, View};
 
 /// What a run needs besides the graph.
 #[derive(Debug, Default)]
@@ -46,10 +46,40 @@ pub fn run(graph: &Graph, given: &Given) -> Vec<Vec<Vec<f64>>> {
                 .iter()
                 .map(|e| elementwise(graph, node.types[0].shape.as_slice(), e, &node.inputs, &values, given))
                 .collect(),
+            Kind::Loop(looped) => {
+                let inputs = node.inputs.iter().map(|e| values[e.node][e.output].as_slice());
+                run_loop(looped, &inputs.collect::<Vec<_>>(), given)
+            }
         };
         values.push(out);
     }
     values
+}
+
+fn run_loop(looped: &Loop, inputs: &[&[f64]], given: &Given) -> Vec<Vec<f64>> {
+    let mut outputs: Vec<Vec<f64>> = looped.types().iter().map(|ty| vec![0.0; ty.len()]).collect();
+    for (carried, input) in outputs[..looped.carried].iter_mut().zip(inputs) {
+        carried.copy_from_slice(input);
+    }
+    for trip in 0..looped.trips {
+        let part = |len: usize| {
+            looped.slice(trip) * (len / looped.trips)..(looped.slice(trip) + 1) * (len / looped.trips)
+        };
+        let input = |(k, whole): (usize, &&[f64])| {
+            let carried = outputs.get(k).filter(|_| k < looped.carried);
+            let value = carried.map_or(*whole, |c| c);
+            (k, if looped.is_slice(k) { value[part(value.len())].to_vec() } else { value.to_vec() })
+        };
+        let inputs = inputs.iter().enumerate().map(input).collect();
+        let given = Given { inputs, variables: HashMap::new(), step: given.step.clone(), ..*given };
+        let values = run(&looped.body, &given);
+        for (k, (output, edge)) in outputs.iter_mut().zip(&looped.results).enumerate() {
+            let result = value(&values, *edge);
+            let place = if k < looped.carried { 0..result.len() } else { part(output.len()) };
+            output[place].copy_from_slice(result);
+        }
+    }
+    outputs
 }
 
 /// The value of one tensor of the graph that `run` went over.

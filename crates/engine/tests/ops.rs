@@ -5,7 +5,6 @@ mod common;
 
 use std::collections::HashMap;
 
-use rhyton_engine::autograd::gradients;
 use rhyton_engine::device::once::run_once;
 use rhyton_engine::export::{Exporter, Nodes, Operand, Source};
 use rhyton_engine::graph::{Expr, Kind, Tensor, trace};
@@ -14,82 +13,6 @@ use rhyton_engine::oracle::{self, Given};
 use rhyton_engine::random::Generator;
 use rhyton_engine::types::TensorType;
 use rhyton_kernels::pointwise::POINTWISE;
-
-/// Checks forward and backward of something made of inputs.
-fn check_all(
-    name: &str,
-    inputs: &[TensorType],
-    given: &Given,
-    differentiable: &[bool],
-    tolerance: f64,
-    make: impl Fn(&[Tensor]) -> Tensor,
-) {
-    let tensors =
-        || -> Vec<Tensor> { inputs.iter().enumerate().map(|(i, t)| Tensor::input(i, t.clone())).collect() };
-    let (forward, out) = trace(|| Ok(oracle::edge(make(&tensors())))).expect(name);
-    for device in common::devices() {
-        common::check(device, &forward, &[out], given, tolerance, name);
-    }
-    if !differentiable.contains(&true) {
-        return;
-    }
-    // The scalar sum(w * y), with fixed weights, and its gradients.
-    let weights: Vec<f64> = {
-        let mut g = Generator::new(5, 0);
-        (0..forward.edge_type(out).len()).map(|_| f64::from(g.normal() as f32)).collect()
-    };
-    let weight_input = inputs.len();
-    let mut given = Given { inputs: given.inputs.clone(), ..Given::default() };
-    given.inputs.insert(weight_input, weights);
-    let scalar = || {
-        let xs = tensors();
-        let y = make(&xs);
-        let w = Tensor::input(weight_input, TensorType::f32(y.shape()));
-        (xs, (y * w).sum(&[]))
-    };
-    let (backward, edges) = trace(|| {
-        let (xs, loss) = scalar();
-        let by: Vec<Tensor> = xs.iter().zip(differentiable).filter(|(_, d)| **d).map(|(x, _)| *x).collect();
-        let grads = gradients(loss, &by)?;
-        Ok(grads.into_iter().map(|g| g.map(oracle::edge)).collect::<Vec<_>>())
-    })
-    .expect(name);
-    let values = oracle::run(&backward, &given);
-    let (plain, loss) = trace(|| Ok(oracle::edge(scalar().1))).expect(name);
-    let eval = |given: &Given| oracle::value(&oracle::run(&plain, given), loss)[0];
-    let which: Vec<usize> = (0..inputs.len()).filter(|i| differentiable[*i]).collect();
-    for (edge, i) in edges.iter().zip(&which) {
-        let Some(edge) = edge else { continue };
-        let gradient = oracle::value(&values, *edge).to_vec();
-        let count = inputs[*i].len();
-        for at in (0..count).step_by((count / 40).max(1)) {
-            let h = 1e-5;
-            let mut moved = Given { inputs: given.inputs.clone(), ..Given::default() };
-            let shift = |g: &mut Given, by: f64| g.inputs.get_mut(i).expect("given")[at] += by;
-            shift(&mut moved, h);
-            let up = eval(&moved);
-            shift(&mut moved, -2.0 * h);
-            let numeric = (up - eval(&moved)) / (2.0 * h);
-            let error = (numeric - gradient[at]).abs() / (1.0 + numeric.abs());
-            assert!(
-                error < 1e-6,
-                "{name}: d/d input {i}[{at}] is {} by the graph, {numeric} by differences",
-                gradient[at]
-            );
-        }
-    }
-    let outputs: Vec<_> = edges.iter().flatten().copied().collect();
-    for device in common::devices() {
-        common::check(
-            device,
-            &backward,
-            &outputs,
-            &given,
-            10.0 * tolerance.max(1e-6),
-            &format!("backward of {name}"),
-        );
-    }
-}
 
 #[test]
 fn every_op() {
@@ -100,7 +23,14 @@ fn every_op() {
             let make = |xs: &[Tensor]| {
                 Tensor::apply(Kind::Op(case.op.clone()), xs, |t| case.op.infer(t).map(|t| vec![t]))
             };
-            check_all(&name, &case.inputs, &common::given(case), &case.differentiable, case.tolerance, make);
+            common::gradients::check_all(
+                &name,
+                &case.inputs,
+                &common::given(case),
+                &case.differentiable,
+                case.tolerance,
+                make,
+            );
         }
     }
 }
@@ -153,7 +83,7 @@ fn every_pointwise_function() {
         let smooth = !matches!(func.name, "floor" | "sign" | "stop_gradient");
         let make =
             |xs: &[Tensor]| pointwise(Expr::Call(func, (0..func.arity).map(Expr::In).collect()), xs, None);
-        check_all(func.name, &types, &given, &vec![smooth; func.arity], 1e-6, make);
+        common::gradients::check_all(func.name, &types, &given, &vec![smooth; func.arity], 1e-6, make);
     }
 }
 
@@ -170,7 +100,9 @@ fn broadcasting_both_ways() {
             .map(|(i, t)| (i, (0..t.len()).map(|_| f64::from(g.normal() as f32)).collect()))
             .collect();
         let given = Given { inputs, ..Given::default() };
-        check_all(&format!("{a:?} * {b:?}"), &types, &given, &[true, true], 1e-5, |xs| xs[0] * xs[1] + xs[0]);
+        common::gradients::check_all(&format!("{a:?} * {b:?}"), &types, &given, &[true, true], 1e-5, |xs| {
+            xs[0] * xs[1] + xs[0]
+        });
     }
 }
 

@@ -15,8 +15,11 @@ use crate::table::{Kernel, POINTWISE};
 
 /// Words of a row of the step table: 256 bytes, the largest offset alignment that a device may ask for.
 pub const STEP_WORDS: usize = 64;
-/// First word of a step row that holds an f32 column; before it: word 0 the step, words 1 and 2 the seed.
+/// First word of a step row that holds an f32 column; before it: word 0 the step, words 1 and 2 the seed, word 3 the trip through
+/// the loop around.
 pub const STEP_COLUMNS: usize = 4;
+/// Word of a step row that holds the trip.
+pub const STEP_TRIP: usize = 3;
 
 /// An operand of a dispatch by its role in the op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -115,6 +115,21 @@ pub struct Operand {
     pub scalar: Scalar,
     /// Index map.
     pub map: IndexMap,
+    /// Whether each trip of a loop reads another slice. Two more uniform words: where the first trip's begins, and the step from one to the next, modulo
+    /// 2^32.
+    pub sliced: bool,
+}
+
+impl Operand {
+    /// An operand that is the same in all trips of a loop.
+    pub fn new(scalar: Scalar, map: IndexMap) -> Self {
+        Operand { scalar, map, sliced: false }
+    }
+
+    /// Number of uniform words: its index map's, and its slice's.
+    pub fn words(self) -> usize {
+        self.map.words() + if self.sliced { 2 } else { 0 }
+    }
 }
 
 /// A straight-line program for one element: loads, arithmetic, stores.
@@ -128,6 +143,8 @@ pub struct Program {
     pub outputs: Vec<Id>,
     /// For each output, the operand that lies in the same memory (an update in place), if any.
     pub in_place: Vec<Option<usize>>,
+    /// For each output, whether each trip of a loop writes another slice; with two uniform words as those of an operand's slice.
+    pub sliced_outputs: Vec<bool>,
 }
 
 impl Program {
@@ -174,11 +191,18 @@ impl Program {
     pub fn output(&mut self, value: Id, in_place: Option<usize>) {
         self.outputs.push(value);
         self.in_place.push(in_place);
+        self.sliced_outputs.push(false);
     }
 
-    /// Number of uniform words that the operands' index maps take, in order of the operands.
+    /// Number of uniform words: those of the operands in order, then those of the outputs.
     pub fn words(&self) -> usize {
-        self.operands.iter().map(|o| o.map.words()).sum()
+        self.operands.iter().map(|o| o.words()).sum::<usize>()
+            + 2 * self.sliced_outputs.iter().filter(|s| **s).count()
+    }
+
+    /// Returns whether trips of a loop read or write other slices.
+    pub fn is_sliced(&self) -> bool {
+        self.operands.iter().any(|o| o.sliced) || self.sliced_outputs.contains(&true)
     }
 
     /// Arithmetic operations per element (calls; loads and constants are free).

@@ -74,7 +74,7 @@ pub fn program_bindings(program: &Program) -> Vec<ProgramBinding> {
 
 /// Whether a dispatch reads the row of the step table.
 pub fn reads_step(program: &Program) -> bool {
-    program.instrs.iter().any(|i| matches!(i, Instr::Step(_) | Instr::Rand(_)))
+    program.is_sliced() || program.instrs.iter().any(|i| matches!(i, Instr::Step(_) | Instr::Rand(_)))
 }
 
 /// The whole source.
@@ -96,7 +96,10 @@ pub fn source(request: &Request) -> Result<String, SourceError> {
 }
 
 fn is_identity(program: &Program) -> bool {
-    program.instrs == [Instr::Root] && program.outputs == [0] && program.in_place == [None]
+    program.instrs == [Instr::Root]
+        && program.outputs == [0]
+        && program.in_place == [None]
+        && !program.is_sliced()
 }
 
 /// The kernel's file with the overrides and accesses of the request.
@@ -268,14 +271,19 @@ fn store_function(program: &Program, request: &Request) -> Result<String, Source
     text += &functions;
     text.push_str("\nfn store(i: u32, value: f32) {\n");
     let first_words = program.operands.iter().scan(0, |next, o| {
-        *next += o.map.words();
-        Some(*next - o.map.words())
+        *next += o.words();
+        Some(*next - o.words())
     });
     let first_words: Vec<usize> = first_words.collect();
+    let mut output_words: usize = program.operands.iter().map(|o| o.words()).sum();
     for (id, instr) in program.instrs.iter().enumerate() {
         let value = match instr {
             Instr::Load(k) => {
-                let at = index(&mut text, *k, program.operands[*k].map, first_words[*k]);
+                let operand = program.operands[*k];
+                let mut at = index(&mut text, *k, operand.map, first_words[*k]);
+                if operand.sliced {
+                    at = format!("{at} + {}", slice(first_words[*k] + operand.map.words()));
+                }
                 let whole = all
                     .iter()
                     .any(|b| matches!(b, ProgramBinding::Operand(o, _) if o == k) && parts_of(*b) == 1);
@@ -305,18 +313,32 @@ fn store_function(program: &Program, request: &Request) -> Result<String, Source
             Some(operand) => (format!("operand{operand}"), ProgramBinding::Operand(*operand, Some(k))),
             None => (format!("output{k}"), ProgramBinding::Output(k)),
         };
+        let mut at = "i".to_owned();
+        if program.sliced_outputs[k] {
+            at = format!("i + {}", slice(output_words));
+            output_words += 2;
+        }
         let _ = match parts_of(binding) {
-            1 => writeln!(text, "    {name}[i] = v{id};"),
-            _ => writeln!(text, "    {name}_set(i, v{id});"),
+            1 => writeln!(text, "    {name}[{at}] = v{id};"),
+            _ => writeln!(text, "    {name}_set({at}, v{id});"),
         };
     }
     text.push_str("}\n");
     Ok(text)
 }
 
+/// A word of the program's uniform.
+fn word(w: usize) -> String {
+    format!("uniforms.program[{}].{}", w / 4, ["x", "y", "z", "w"][w % 4])
+}
+
+/// Where a trip's slice begins, whose uniform words begin with this one.
+fn slice(first_word: usize) -> String {
+    format!("{} + step_trip() * {}", word(first_word), word(first_word + 1))
+}
+
 /// The expression of an operand's index; statements that it needs go to `text`.
 fn index(text: &mut String, operand: usize, map: IndexMap, first_word: usize) -> String {
-    let word = |w: usize| format!("uniforms.program[{}].{}", w / 4, ["x", "y", "z", "w"][w % 4]);
     match map {
         IndexMap::Same => "i".into(),
         IndexMap::Scalar => "0u".into(),
@@ -361,7 +383,10 @@ fn check(program: &Program) -> Result<(), SourceError> {
             _ => {}
         }
     }
-    if program.outputs.is_empty() || program.outputs.len() != program.in_place.len() {
+    if program.outputs.is_empty()
+        || program.outputs.len() != program.in_place.len()
+        || program.outputs.len() != program.sliced_outputs.len()
+    {
         return wrong("no outputs".into());
     }
     if program.outputs.iter().any(|o| *o >= program.instrs.len()) {

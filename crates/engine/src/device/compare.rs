@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Backend, MemoryRef, Reading, StepRow};
 use crate::Error;
-use crate::plan::{Buffer, Plan};
+use crate::plan::{Buffer, Plan, Step};
 
 /// The first difference between two devices.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,8 @@ pub fn compare(
         let one = Arc::new(Plan {
             caps: plan.caps.clone(),
             buffers: plan.buffers.clone(),
-            steps: vec![step.clone()],
+            steps: vec![Step { repeat: None, ..step.clone() }],
+            loops: vec![],
         });
         for (device, memories) in devices.iter().zip(&memories) {
             device.prepare(&one, memories.clone())?.run(&[*row])?;

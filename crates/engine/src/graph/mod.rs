@@ -10,6 +10,7 @@ mod layer;
 mod memory;
 mod objects;
 mod op;
+pub(crate) mod scan;
 mod tensor;
 mod variable;
 
@@ -30,6 +31,7 @@ pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};
 pub use rhyton_kernels::caps::Caps;
 pub use rhyton_kernels::dispatch::Lowered;
 pub use rhyton_kernels::expr::Expr;
+pub use scan::{Loop, scan};
 pub use tensor::{IntoTensor, Tensor};
 pub(crate) use tensor::{node, op_node};
 pub use variable::{Lazy, Role, Value, Variable, VariableCell};
@@ -59,6 +61,8 @@ pub enum Kind {
     Op(Arc<dyn DynOp>),
     /// The same bytes under another shape.
     Reshape,
+    /// A body that runs several times.
+    Loop(Arc<Loop>),
 }
 
 /// One node.
@@ -75,7 +79,7 @@ pub struct Node {
 }
 
 /// A traced graph.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Graph {
     id: u32,
     /// Nodes; every node stands after those it reads.
@@ -88,6 +92,8 @@ pub struct Graph {
     pub streams: u32,
     scope: usize,
     error: Option<Error>,
+    /// What the body of a loop keeps while it is traced.
+    body: Option<scan::Body>,
 }
 
 impl Graph {
@@ -112,6 +118,17 @@ impl Graph {
         }
     }
 
+    /// Keeps an error where this is the body of a loop, in which this cannot be done.
+    pub(crate) fn no_body(&mut self, done: &str) {
+        if self.body.is_some() {
+            self.fail(Error::State {
+                what: format!(
+                    "{done} inside a loop: do it outside, and let the loop take or give the values"
+                ),
+            });
+        }
+    }
+
     /// Keeps the first error of the trace, with the path of the layer it arose in.
     fn fail(&mut self, error: Error) {
         if self.error.is_none() {
@@ -128,19 +145,24 @@ thread_local! {
     static OPEN: RefCell<Vec<Graph>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The number of a new graph.
+fn next_id() -> u32 {
+    static IDS: AtomicU32 = AtomicU32::new(1);
+    IDS.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Builds a graph: opens it on this thread, runs `f`, closes it.
 ///
 /// # Errors
 /// What `f` returns, or the first error that an op inside met.
 pub fn trace<R>(f: impl FnOnce() -> Result<R, Error>) -> Result<(Graph, R), Error> {
-    static IDS: AtomicU32 = AtomicU32::new(1);
     struct Guard(usize);
     impl Drop for Guard {
         fn drop(&mut self) {
             OPEN.with_borrow_mut(|open| open.truncate(self.0));
         }
     }
-    let id = IDS.fetch_add(1, Ordering::Relaxed);
+    let id = next_id();
     let depth = OPEN.with_borrow_mut(|open| {
         open.push(Graph { id, scopes: vec![String::new()], ..Graph::default() });
         open.len() - 1
@@ -206,6 +228,9 @@ pub fn fail(error: Error) {
 pub fn assign(variable: &Variable, value: Tensor) {
     let Some(edge) = value.edge() else { return };
     with_open(|g| match variable.ty() {
+        _ if g.body.is_some() => {
+            g.no_body("a variable was assigned");
+        }
         Some(ty) if ty == *g.edge_type(edge) => {
             g.assigns.retain(|(v, _)| v != variable);
             g.assigns.push((variable.clone(), edge));

@@ -150,6 +150,12 @@ pub trait OpDef: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Returns whether the sum of what it gives for several sets of inputs is what it gives for them one behind the other along the first axis. So a loop
+    /// makes the gradient of a weight once, and not in every trip.
+    fn sums_first_axis(&self) -> bool {
+        false
+    }
+
     /// Adds the TensorFlow nodes that compute it, for the serving graph of a SavedModel, and gives the one that has its output; `None` (the
     /// default) where it has none: a model with it is saved without a serving graph.
     fn export(&self, _cx: &mut Exporter) -> Option<Source> {
@@ -181,6 +187,7 @@ pub trait DynOp: Debug + Send + Sync {
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered;
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error>;
     fn takes_narrow_gradient(&self) -> bool;
+    fn sums_first_axis(&self) -> bool;
     fn export(&self, cx: &mut Exporter) -> Option<Source>;
     fn flops(&self, inputs: &[TensorType], output: &TensorType) -> u64;
     fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling>;
@@ -218,6 +225,9 @@ impl<T: OpDef> DynOp for T {
     }
     fn takes_narrow_gradient(&self) -> bool {
         OpDef::takes_narrow_gradient(self)
+    }
+    fn sums_first_axis(&self) -> bool {
+        OpDef::sums_first_axis(self)
     }
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
         OpDef::export(self, cx)

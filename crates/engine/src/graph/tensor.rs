@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{DynOp, Edge, Graph, Kind, OpDef, Variable, with_open};
+use super::{DynOp, Edge, Graph, Kind, OPEN, OpDef, Variable, scan, with_open};
 use crate::Error;
 use crate::types::{DType, TensorType};
 
@@ -21,20 +21,19 @@ impl Tensor {
     }
 
     /// A handle of no graph: using it is an error of the trace.
-    pub(super) fn nowhere() -> Self {
+    pub(crate) fn nowhere() -> Self {
         Tensor { graph: 0, edge: Edge { node: usize::MAX, output: 0 }, not_send: PhantomData }
     }
 
     /// The edge in the open graph; `None` (and an error of the trace) where this handle belongs to another graph.
     pub fn edge(self) -> Option<Edge> {
-        with_open(|g| {
-            if self.graph == g.id {
-                return Some(self.edge);
+        OPEN.with_borrow_mut(|open| {
+            let found = scan::capture(open, self.graph, self.edge);
+            if let (None, Some(g)) = (found, open.last_mut()) {
+                g.fail(Error::State { what: "a tensor was used outside the call that made it".into() });
             }
-            g.fail(Error::State { what: "a tensor was used outside the call that made it".into() });
-            None
+            found
         })
-        .flatten()
     }
 
     /// Type and shape; a scalar f32 where the handle is not of the open graph.
@@ -118,15 +117,13 @@ impl IntoTensor for Tensor {
 
 impl IntoTensor for &Variable {
     fn into_tensor(self) -> Tensor {
-        let made = with_open(|g| match self.ty() {
-            Some(ty) => {
-                let edge = g.variable(self, ty);
-                Tensor::new(g, edge)
-            }
-            None => {
-                g.fail(Error::State { what: "a layer was called before it was built".into() });
-                Tensor::nowhere()
-            }
+        let Some(ty) = self.ty() else {
+            super::fail(Error::State { what: "a layer was called before it was built".into() });
+            return Tensor::nowhere();
+        };
+        let made = OPEN.with_borrow_mut(|open| {
+            let edge = scan::variable(open, self, ty)?;
+            Some(Tensor::new(open.last()?, edge))
         });
         made.unwrap_or_else(Tensor::nowhere)
     }

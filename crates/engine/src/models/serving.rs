@@ -200,6 +200,9 @@ impl Walk<'_> {
                 };
                 made.ok_or_else(none)?
             }
+            (Kind::Loop(_), _) => {
+                return Err(format!("{} has a loop, of which no graph is written yet", layer(a, number)));
+            }
             _ => return Err(depends()),
         };
         self.made.insert(edge, made);

@@ -88,6 +88,10 @@ impl OpDef for MatMul {
         Ok(vec![da, db])
     }
 
+    fn sums_first_axis(&self) -> bool {
+        self.transpose_a && !self.transpose_b
+    }
+
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
         let transposed = |name, yes: bool| yes.then_some((name, Attribute::Bool(true)));
         let attributes =

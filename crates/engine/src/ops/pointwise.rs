@@ -188,6 +188,7 @@ impl Tensor {
 /// Uniform random numbers in [0, 1) from a stream of their own: new ones in every step.
 pub fn random_uniform(shape: &[usize]) -> Tensor {
     let stream = with_open(|g| {
+        g.no_body("random numbers were drawn");
         g.streams += 1;
         g.streams - 1
     });

@@ -110,6 +110,10 @@ impl OpDef for Reduce {
         true
     }
 
+    fn sums_first_axis(&self) -> bool {
+        self.kind == Reduction::Sum && self.first == 0 && self.count > 0
+    }
+
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
         let op = match self.kind {
             Reduction::Sum => "Sum",

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::Lowered;
-use rhyton_kernels::program::{IndexMap, Instr, Operand, Program};
+use rhyton_kernels::dispatch::{Lowered, word};
+use rhyton_kernels::program::{Id, IndexMap, Instr, Operand, Program, Scalar};
 
+use super::ends::Ends;
 use super::fuse::{self, Fused, resolve};
 use super::{Arenas, Buffer, BufferId, Plan, Region, Role, Root, Step};
 use crate::Error;
@@ -26,41 +27,24 @@ pub fn aligned(words: usize) -> usize {
 /// # Errors
 /// A variable of the graph lies in no arena.
 pub fn plan(graph: &Graph, outputs: &[Edge], arenas: &Arenas, caps: &Caps) -> Result<Plan, Error> {
-    let fused = fuse::fuse(graph, outputs, caps);
-    let kept =
-        outputs.iter().chain(graph.assigns.iter().map(|(_, e)| e)).map(|e| resolve(graph, *e)).collect();
-    let mut builder = Planner {
-        graph,
-        caps,
-        arenas,
-        fused: &fused,
-        kept,
-        buffers: arenas
-            .arenas
-            .iter()
-            .map(|(name, words)| Buffer { name: name.clone(), role: Role::Arena, words: *words })
-            .collect(),
-        regions: HashMap::new(),
-        pool: Pool::default(),
-        steps: Vec::new(),
-        copies: Vec::new(),
-    };
-    builder.place_fixed(outputs)?;
-    let last = builder.last_uses();
-    for g in 0..fused.groups.len() {
-        builder.step(g, &last)?;
-        builder.pool.release(g);
-    }
-    builder.copy_rest(outputs)?;
-    let mut steps = builder.steps;
+    let ends = Ends::of_step(graph, outputs);
+    let fused = fuse::fuse(graph, &ends, caps);
+    let buffers = arenas.arenas.iter();
+    let buffers =
+        buffers.map(|(name, words)| Buffer { name: name.clone(), role: Role::Arena, words: *words });
+    let mut planner = Planner::new(graph, &ends, &fused, caps, 1);
+    planner.buffers = buffers.collect();
+    planner.place_fixed(outputs, arenas)?;
+    planner.steps()?;
+    let (mut steps, loops) = (planner.steps, planner.loops);
     merge_updates(&mut steps, caps);
-    Ok(Plan { caps: caps.clone(), buffers: builder.buffers, steps })
+    Ok(Plan { caps: caps.clone(), buffers: planner.buffers, steps, loops })
 }
 
 #[derive(Default)]
-struct Pool {
+pub(super) struct Pool {
     /// Buffer, words, and the group after which it is free again (`None` while free).
-    slots: Vec<(BufferId, usize, Option<usize>)>,
+    pub slots: Vec<(BufferId, usize, Option<usize>)>,
 }
 
 impl Pool {
@@ -69,88 +53,142 @@ impl Pool {
     }
 }
 
-struct Planner<'a> {
-    graph: &'a Graph,
-    caps: &'a Caps,
-    arenas: &'a Arenas,
+pub(super) struct Planner<'a> {
+    pub graph: &'a Graph,
+    pub caps: &'a Caps,
+    ends: &'a Ends,
     fused: &'a Fused,
+    pub buffers: Vec<Buffer>,
+    pub regions: HashMap<Edge, Region>,
+    /// Further places of values that are stored more than once.
+    also: HashMap<Edge, Vec<Region>>,
+    pub pool: Pool,
+    pub steps: Vec<Step>,
+    /// Trips of the loops.
+    pub loops: Vec<usize>,
+    /// Trips of the loop around.
+    trips: usize,
     kept: HashSet<Edge>,
-    buffers: Vec<Buffer>,
-    regions: HashMap<Edge, Region>,
-    pool: Pool,
-    steps: Vec<Step>,
-    /// Copies made last: from a region to a variable's or an output's.
+    /// Copies made last: from a region to an output's.
     copies: Vec<(Edge, Region)>,
+    /// The same, to where a variable lies.
+    moves: Vec<(Edge, Region)>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    pub fn new(graph: &'a Graph, ends: &'a Ends, fused: &'a Fused, caps: &'a Caps, trips: usize) -> Self {
+        Planner {
+            graph,
+            caps,
+            ends,
+            fused,
+            buffers: Vec::new(),
+            regions: HashMap::new(),
+            also: HashMap::new(),
+            pool: Pool::default(),
+            steps: Vec::new(),
+            loops: Vec::new(),
+            trips,
+            kept: ends.all().collect(),
+            copies: Vec::new(),
+            moves: Vec::new(),
+        }
+    }
+
+    /// Makes the steps of all groups, once everything that has a fixed place has it.
+    pub fn steps(&mut self) -> Result<(), Error> {
+        let last = self.last_uses();
+        for g in 0..self.fused.groups.len() {
+            self.step(g, &last)?;
+            self.pool.release(g);
+        }
+        self.copy_rest()
+    }
+
     fn buffer(&mut self, name: String, role: Role, words: usize) -> BufferId {
         self.buffers.push(Buffer { name, role, words: aligned(words.max(1)) });
         self.buffers.len() - 1
     }
 
-    fn variable_region(&self, variable: &Variable) -> Result<Region, Error> {
-        let (arena, offset) = self.arenas.places.get(&variable.id()).ok_or_else(|| Error::State {
-            what: format!("variable {} is used by the model, but does not belong to it", variable.name()),
-        })?;
-        Ok(Region { buffer: *arena, offset: *offset, words: variable.len() })
-    }
-
     /// Regions of inputs, variables, outputs, assigned values and gradients.
-    fn place_fixed(&mut self, outputs: &[Edge]) -> Result<(), Error> {
+    fn place_fixed(&mut self, outputs: &[Edge], arenas: &Arenas) -> Result<(), Error> {
+        let variable_region = |variable: &Variable| {
+            let (arena, offset) = arenas.places.get(&variable.id()).ok_or_else(|| Error::State {
+                what: format!("variable {} is used by the model, but does not belong to it", variable.name()),
+            })?;
+            Ok::<_, Error>(Region::new(*arena, *offset, variable.len()))
+        };
         for (i, node) in self.graph.nodes.iter().enumerate() {
             let edge = Edge { node: i, output: 0 };
             match &node.kind {
                 Kind::Input(k) => {
                     let words = node.types[0].len();
                     let buffer = self.buffer(format!("input {k}"), Role::Input(*k), words);
-                    self.regions.insert(edge, Region { buffer, offset: 0, words });
+                    self.regions.insert(edge, Region::new(buffer, 0, words));
                 }
                 Kind::Variable(v) => {
-                    let region = self.variable_region(v)?;
+                    let region = variable_region(v)?;
                     self.regions.insert(edge, region);
                 }
                 _ => {}
             }
         }
-        for (variable, edge) in &self.graph.assigns {
-            let (source, region) = (resolve(self.graph, *edge), self.variable_region(variable)?);
-            let free = !self.regions.contains_key(&source);
-            if free && self.may_write(variable, source) {
-                self.regions.insert(source, region);
-            } else {
-                self.copies.push((source, region));
-            }
-        }
+        let next = self.graph.assigns.iter().map(|(v, _)| variable_region(v));
+        self.place_next(&next.collect::<Result<Vec<_>, _>>()?);
+        let mut regions = Vec::new();
         for (k, edge) in outputs.iter().enumerate() {
-            let source = resolve(self.graph, *edge);
             let words = self.graph.edge_type(*edge).len();
             let buffer = self.buffer(format!("output {k}"), Role::Output(k), words);
-            let region = Region { buffer, offset: 0, words };
-            match self.regions.entry(source) {
-                Entry::Occupied(_) => self.copies.push((source, region)),
-                Entry::Vacant(free) => {
-                    free.insert(region);
-                }
-            }
+            regions.push(Region::new(buffer, 0, words));
         }
+        self.place_outputs(&regions);
         self.place_gradients();
         Ok(())
     }
 
-    /// Whether the group that makes `source` may write it into the variable at once: no later group reads the old value.
-    fn may_write(&self, variable: &Variable, source: Edge) -> bool {
+    /// Gives next values the memory of what they are the next value of, where that can be.
+    pub fn place_next(&mut self, regions: &[Region]) {
+        for (next, region) in self.ends.next.iter().zip(regions) {
+            let source = next.edge;
+            if !self.regions.contains_key(&source) && self.may_write(next.place, source) {
+                self.regions.insert(source, *region);
+            } else if self.regions.get(&source) != Some(region) {
+                self.moves.push((source, *region));
+            }
+        }
+    }
+
+    /// Gives outputs their memory: where they are made, or by a copy.
+    pub fn place_outputs(&mut self, regions: &[Region]) {
+        for (edge, region) in self.ends.outputs.iter().zip(regions) {
+            let made = self.ends.stores_many && self.fused.group_of[edge.node].is_some();
+            let looped = matches!(self.graph.nodes[edge.node].kind, Kind::Loop(_));
+            match self.regions.entry(*edge) {
+                Entry::Vacant(free) if !(looped && region.stride != 0) => {
+                    free.insert(*region);
+                }
+                Entry::Occupied(_) if made && !looped => self.also.entry(*edge).or_default().push(*region),
+                _ => self.copies.push((*edge, *region)),
+            }
+        }
+    }
+
+    /// Whether the group that makes `source` may write it into the memory of `place` at once: no later group reads the old value.
+    fn may_write(&self, place: Option<Edge>, source: Edge) -> bool {
         let Some(g) = self.fused.group_of[source.node] else { return false };
-        let place =
-            self.graph.nodes.iter().position(|n| matches!(&n.kind, Kind::Variable(v) if v == variable));
-        let Some(place) = place.map(|node| Edge { node, output: 0 }) else { return true };
+        if matches!(self.graph.nodes[source.node].kind, Kind::Loop(_)) {
+            return false;
+        }
+        let Some(place) = place else { return true };
         let group = &self.fused.groups[g];
         let elementwise = !group.reads.iter().any(|r| r.edge == place && r.operand.map != IndexMap::Same)
             && !group
                 .root
                 .is_some_and(|r| self.graph.nodes[r].inputs.iter().any(|e| resolve(self.graph, *e) == place));
         let readers = self.fused.readers.get(&place).map_or(&[][..], Vec::as_slice);
-        elementwise && readers.iter().all(|r| self.fused.group_of[*r].is_some_and(|of| of <= g))
+        elementwise
+            && !self.ends.keeps(place)
+            && readers.iter().all(|r| self.fused.group_of[*r].is_some_and(|of| of <= g))
     }
 
     /// Gradients that an update reads from memory lie in one arena, in the updates' order, so that neighbours can be
@@ -172,7 +210,7 @@ impl Planner<'_> {
                         full.push(std::mem::take(&mut offset));
                     }
                     found.push((source, full.len(), offset, words));
-                    self.regions.insert(source, Region { buffer: usize::MAX, offset, words });
+                    self.regions.insert(source, Region::new(usize::MAX, offset, words));
                     offset += aligned(words);
                 }
             }
@@ -185,7 +223,7 @@ impl Planner<'_> {
             self.buffer(name, Role::Gradients, words);
         }
         for (source, buffer, offset, words) in found {
-            self.regions.insert(source, Region { buffer: first + buffer, offset, words });
+            self.regions.insert(source, Region::new(first + buffer, offset, words));
         }
     }
 
@@ -197,13 +235,13 @@ impl Planner<'_> {
                 last.insert(*edge, g);
             }
         }
-        for (edge, _) in &self.copies {
+        for (edge, _) in self.copies.iter().chain(&self.moves) {
             last.insert(*edge, usize::MAX);
         }
         last
     }
 
-    fn allocate(&mut self, words: usize, until: usize) -> Region {
+    pub fn allocate(&mut self, words: usize, until: usize) -> Region {
         let fits = self.pool.slots.iter().enumerate().filter(|(_, s)| s.2.is_none() && s.1 >= words);
         let best = fits.min_by_key(|(_, s)| s.1).map(|(i, _)| i).or_else(|| {
             // Grows the largest free one rather than adding a buffer.
@@ -221,10 +259,15 @@ impl Planner<'_> {
         slot.2 = Some(until);
         let buffer = slot.0;
         self.buffers[buffer].words = self.buffers[buffer].words.max(aligned(words));
-        Region { buffer, offset: 0, words }
+        Region::new(buffer, 0, words)
     }
 
-    fn region(&self, edge: Edge) -> Result<Region, Error> {
+    /// Returns whether a value is read by a group, or wanted at the end.
+    pub fn is_read(&self, edge: Edge) -> bool {
+        self.kept.contains(&edge) || self.fused.readers.contains_key(&edge)
+    }
+
+    pub fn region(&self, edge: Edge) -> Result<Region, Error> {
         self.regions
             .get(&edge)
             .copied()
@@ -232,8 +275,14 @@ impl Planner<'_> {
     }
 
     fn step(&mut self, g: usize, last: &HashMap<Edge, usize>) -> Result<(), Error> {
-        let group = &self.fused.groups[g];
-        let stored = self.fused.stored(g, &self.kept);
+        let fused = self.fused;
+        let group = &fused.groups[g];
+        if let Some(node) = group.root
+            && let Kind::Loop(looped) = &self.graph.nodes[node].kind
+        {
+            return self.looped(looped, node, g, last);
+        }
+        let stored = fused.stored(g, &self.kept);
         for edge in &stored {
             if !self.regions.contains_key(edge) {
                 let until = last.get(edge).copied().unwrap_or(g);
@@ -241,58 +290,64 @@ impl Planner<'_> {
                 self.regions.insert(*edge, region);
             }
         }
-        let group = group.clone();
-        let mut program = group.program;
-        let operands = group.reads.iter().map(|r| self.region(r.edge)).collect::<Result<Vec<_>, _>>()?;
-        let mut outputs = Vec::new();
+        let mut made = Made { program: group.program.clone(), trips: self.trips, ..Made::default() };
+        for read in &group.reads {
+            made.operand(made.operands.len(), self.region(read.edge)?, &read.words);
+        }
         for edge in &stored {
             let region = self.region(*edge)?;
-            let same = |k: &usize| operands[*k] == region && group.reads[*k].operand.map == IndexMap::Same;
-            program.output(group.values[edge], (0..operands.len()).find(same));
-            outputs.push(region);
+            let same =
+                |k: &usize| made.operands[*k] == region && group.reads[*k].operand.map == IndexMap::Same;
+            let in_place = (0..made.operands.len()).find(same);
+            made.output(group.values[edge], in_place, region);
+            for more in self.also.get(edge).into_iter().flatten() {
+                made.output(group.values[edge], None, *more);
+            }
         }
-        let count = group.shape.iter().product();
-        let root = match group.root {
-            Some(node) => Some(self.root(node)?),
+        made.count = group.shape.iter().product();
+        made.label = self.label(&group.nodes);
+        made.root = match group.root {
+            Some(node) => Some(self.root(node, g)?),
             None => None,
         };
-        let lowered = match &root {
+        let lowered = match &made.root {
             Some(root) => root.op.lower(&root.inputs, &root.output, self.caps),
-            None => Lowered::pointwise(count, self.caps),
+            None => Lowered::pointwise(made.count, self.caps),
         };
-        let label = self.label(&group.nodes);
-        let words = group.reads.iter().flat_map(|r| r.words.clone()).collect();
-        self.push(label, root, program, count, operands, words, outputs, lowered, g);
+        self.push(made, lowered, g);
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn push(
-        &mut self,
-        label: String,
-        root: Option<Root>,
-        program: Program,
-        count: usize,
-        operands: Vec<Region>,
-        words: Vec<u32>,
-        outputs: Vec<Region>,
-        lowered: Lowered,
-        g: usize,
-    ) {
+    fn push(&mut self, made: Made, lowered: Lowered, g: usize) {
         let scratch = lowered.scratch.iter().map(|w| self.allocate(*w, g)).collect();
+        let Made { label, root, program, count, operands, words, outputs, output_words, .. } = made;
+        let words = words.into_iter().chain(output_words).collect();
         let dispatches = lowered.dispatches;
-        let step = Step { label, root, program, count, operands, words, outputs, dispatches, scratch };
+        let repeat = None;
+        let step =
+            Step { label, root, program, count, operands, words, outputs, dispatches, scratch, repeat };
         self.steps.extend(cut(step, self.caps));
     }
 
-    fn root(&self, node: usize) -> Result<Root, Error> {
+    fn root(&mut self, node: usize, g: usize) -> Result<Root, Error> {
         let node = &self.graph.nodes[node];
         let Kind::Op(op) = &node.kind else {
             return Err(Error::State { what: "plan: a root is no op".into() });
         };
         let inputs = node.inputs.iter().map(|e| self.graph.edge_type(*e).clone()).collect();
-        let regions =
-            node.inputs.iter().map(|e| self.region(resolve(self.graph, *e))).collect::<Result<_, _>>()?;
+        let mut regions = Vec::new();
+        for edge in &node.inputs {
+            let source = resolve(self.graph, *edge);
+            let region = self.region(source)?;
+            if region.stride == 0 {
+                regions.push(region);
+                continue;
+            }
+            // Kernels are bound to regions that are the same in all trips.
+            let held = self.allocate(region.words, g);
+            self.copy(fuse::dtype(self.graph, source).scalar(), region, held);
+            regions.push(held);
+        }
         Ok(Root { op: Arc::clone(op), inputs, output: node.types[0].clone(), regions })
     }
 
@@ -312,28 +367,82 @@ impl Planner<'_> {
     }
 
     /// Copies what could not be made where it belongs.
-    fn copy_rest(&mut self, _outputs: &[Edge]) -> Result<(), Error> {
+    fn copy_rest(&mut self) -> Result<(), Error> {
         for (source, to) in std::mem::take(&mut self.copies) {
-            let from = self.region(source)?;
-            let mut program = Program::default();
-            let scalar = fuse::dtype(self.graph, source).scalar();
-            let id = program.operand(Operand { scalar, map: IndexMap::Same });
-            program.output(id, None);
-            let lowered = Lowered::pointwise(to.words, self.caps);
-            self.push(
-                "copy".into(),
-                None,
-                program,
-                to.words,
-                vec![from],
-                vec![],
-                vec![to],
-                lowered,
-                usize::MAX,
-            );
+            self.copy_edge(source, to)?;
         }
+        let moves = std::mem::take(&mut self.moves);
+        let is_overwritten = |region: &Region| moves.iter().any(|(_, to)| to == region);
+        let mut last = Vec::new();
+        for (source, to) in &moves {
+            let from = self.region(*source)?;
+            if moves.len() > 1 && is_overwritten(&from) {
+                let held = self.allocate(from.words, usize::MAX);
+                self.copy_edge(*source, held)?;
+                last.push((fuse::dtype(self.graph, *source).scalar(), held, *to));
+            } else {
+                last.push((fuse::dtype(self.graph, *source).scalar(), from, *to));
+            }
+        }
+        last.into_iter().for_each(|(scalar, from, to)| self.copy(scalar, from, to));
         Ok(())
     }
+
+    fn copy_edge(&mut self, source: Edge, to: Region) -> Result<(), Error> {
+        let from = self.region(source)?;
+        self.copy(fuse::dtype(self.graph, source).scalar(), from, to);
+        Ok(())
+    }
+
+    /// Adds a step that copies a region.
+    pub fn copy(&mut self, scalar: Scalar, from: Region, to: Region) {
+        let mut made = Made { label: "copy".into(), count: to.words, trips: self.trips, ..Made::default() };
+        let id = made.program.operand(Operand::new(scalar, IndexMap::Same));
+        made.operand(0, from, &[]);
+        made.output(id, None, to);
+        let lowered = Lowered::pointwise(to.words, self.caps);
+        self.push(made, lowered, usize::MAX);
+    }
+}
+
+/// A step while it is made.
+#[derive(Default)]
+struct Made {
+    label: String,
+    root: Option<Root>,
+    program: Program,
+    count: usize,
+    operands: Vec<Region>,
+    words: Vec<u32>,
+    outputs: Vec<Region>,
+    output_words: Vec<u32>,
+    /// Trips of the loop around.
+    trips: usize,
+}
+
+impl Made {
+    /// Says where operand `k` of the program lies; `words` are those of its index map.
+    fn operand(&mut self, k: usize, region: Region, words: &[u32]) {
+        self.program.operands[k].sliced = region.stride != 0;
+        self.words.extend(words);
+        self.words.extend(slice_words(&region, self.trips));
+        self.operands.push(region);
+    }
+
+    fn output(&mut self, value: Id, in_place: Option<usize>, region: Region) {
+        self.program.output(value, in_place);
+        self.program.sliced_outputs.pop();
+        self.program.sliced_outputs.push(region.stride != 0);
+        self.output_words.extend(slice_words(&region, self.trips));
+        self.outputs.push(region);
+    }
+}
+
+/// Uniform words of a slice: where the first trip's begins in all of them, and the step from one to the next, modulo 2^32.
+fn slice_words(region: &Region, trips: usize) -> Vec<u32> {
+    let (_, first) = region.whole(trips);
+    let step = i32::try_from(region.stride).unwrap_or(i32::MAX).cast_unsigned();
+    if region.stride == 0 { vec![] } else { vec![word(first), step] }
 }
 
 /// A step as several, one behind the other, where it works element by element on what is larger than the device binds at once.
@@ -343,6 +452,7 @@ fn cut(step: Step, caps: &Caps) -> Vec<Step> {
     if step.root.is_some()
         || step.program.draws()
         || !step.program.operands.iter().all(alone)
+        || regions().any(|r| r.stride != 0)
         || regions().all(|r| caps.parts(r.words) == 1)
     {
         return vec![step];
@@ -387,6 +497,8 @@ fn stretch(a: &Step, b: &Step) -> Option<usize> {
     let same = |p: &Program| p.operands.iter().all(|o| o.map == IndexMap::Same) && !p.draws();
     if a.root.is_some()
         || b.root.is_some()
+        || a.repeat.is_some()
+        || b.repeat.is_some()
         || a.program != b.program
         || !same(&a.program)
         || !a.program.in_place.iter().all(Option::is_some)

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::program::{Id, Instr, Operand, Program};
 
+use super::ends::Ends;
 use super::index::index_map;
 use crate::graph::{DType, Edge, Expr, Graph, Kind};
 
@@ -59,8 +60,8 @@ pub(super) fn resolve(graph: &Graph, mut edge: Edge) -> Edge {
 }
 
 /// Groups the live nodes of a graph.
-pub(super) fn fuse(graph: &Graph, outputs: &[Edge], caps: &Caps) -> Fused {
-    let live = live(graph, outputs);
+pub(super) fn fuse(graph: &Graph, ends: &Ends, caps: &Caps) -> Fused {
+    let live = live(graph, ends);
     let mut readers: HashMap<Edge, Vec<usize>> = HashMap::new();
     for (i, node) in
         graph.nodes.iter().enumerate().filter(|(i, n)| live[*i] && !matches!(n.kind, Kind::Reshape))
@@ -72,20 +73,18 @@ pub(super) fn fuse(graph: &Graph, outputs: &[Edge], caps: &Caps) -> Fused {
             }
         }
     }
-    let kept: HashSet<Edge> =
-        outputs.iter().chain(graph.assigns.iter().map(|(_, e)| e)).map(|e| resolve(graph, *e)).collect();
     let mut fuser = Fuser {
         graph,
         caps,
-        kept,
+        kept: ends.all().collect(),
         fused: Fused { groups: Vec::new(), group_of: vec![None; graph.nodes.len()], readers },
-        assigned: HashSet::new(),
+        ends,
     };
-    fuser.assigned = graph.assigns.iter().map(|(_, e)| e.node).collect();
     for i in (0..graph.nodes.len()).filter(|i| live[*i]) {
         match &graph.nodes[i].kind {
             Kind::Input(_) | Kind::Variable(_) | Kind::Reshape => {}
             Kind::Op(_) => fuser.start(i, true),
+            Kind::Loop(_) => fuser.alone(i),
             Kind::Pointwise(exprs) => {
                 if !fuser.inlines(i) && !fuser.join(i, exprs) {
                     fuser.start(i, false);
@@ -97,9 +96,9 @@ pub(super) fn fuse(graph: &Graph, outputs: &[Edge], caps: &Caps) -> Fused {
     fuser.fused
 }
 
-fn live(graph: &Graph, outputs: &[Edge]) -> Vec<bool> {
+fn live(graph: &Graph, ends: &Ends) -> Vec<bool> {
     let mut live = vec![false; graph.nodes.len()];
-    outputs.iter().chain(graph.assigns.iter().map(|(_, e)| e)).for_each(|e| live[e.node] = true);
+    ends.all().for_each(|e| live[e.node] = true);
     for i in (0..graph.nodes.len()).rev() {
         if live[i] {
             graph.nodes[i].inputs.iter().for_each(|e| live[e.node] = true);
@@ -112,7 +111,7 @@ struct Fuser<'a> {
     graph: &'a Graph,
     caps: &'a Caps,
     kept: HashSet<Edge>,
-    assigned: HashSet<usize>,
+    ends: &'a Ends,
     fused: Fused,
 }
 
@@ -162,6 +161,12 @@ impl Fuser<'_> {
         self.fused.groups.push(group);
     }
 
+    /// A group of a loop, which nothing joins.
+    fn alone(&mut self, i: usize) {
+        self.fused.group_of[i] = Some(self.fused.groups.len());
+        self.fused.groups.push(Group { root: Some(i), nodes: vec![i], ..Group::default() });
+    }
+
     /// Puts a pointwise node into the last group that makes one of its inputs, if it may go there.
     fn join(&mut self, i: usize, exprs: &[Expr]) -> bool {
         let node = &self.graph.nodes[i];
@@ -169,7 +174,8 @@ impl Fuser<'_> {
         let Some(g) = makers.max() else { return false };
         let group = &self.fused.groups[g];
         let count = node.types[0].len();
-        if group.shape.iter().product::<usize>() != count {
+        let looped = group.root.is_some_and(|r| matches!(self.graph.nodes[r].kind, Kind::Loop(_)));
+        if looped || group.shape.iter().product::<usize>() != count {
             return false;
         }
         // What this group makes must be read element by element.
@@ -177,7 +183,7 @@ impl Fuser<'_> {
         if node.inputs.iter().filter(inner).any(|e| self.graph.edge_type(*e).len() != count) {
             return false;
         }
-        if self.assigned.contains(&i) && !self.may_update(i, g) {
+        if self.ends.next.iter().any(|n| n.given.node == i) && !self.may_update(i, g) {
             return false;
         }
         let mut trial = group.clone();
@@ -205,10 +211,8 @@ impl Fuser<'_> {
             .root
             .map(|r| self.graph.nodes[r].inputs.iter().map(|e| resolve(self.graph, *e)).collect())
             .unwrap_or_default();
-        self.graph.assigns.iter().filter(|(_, e)| e.node == i).all(|(variable, _)| {
-            let place =
-                self.graph.nodes.iter().position(|n| matches!(&n.kind, Kind::Variable(v) if v == variable));
-            let Some(place) = place.map(|node| Edge { node, output: 0 }) else { return true };
+        self.ends.next.iter().filter(|n| n.given.node == i).all(|next| {
+            let Some(place) = next.place else { return true };
             let readers = self.fused.readers.get(&place).map_or(&[][..], Vec::as_slice);
             !root_reads.contains(&place)
                 && readers.iter().all(|r| {
@@ -253,17 +257,14 @@ impl Fuser<'_> {
             } else if let Some(from) = converted {
                 // Elements are where the conversion has them; only their type differs.
                 let (map, words) = index_map(&self.graph.edge_type(*edge).shape, shape);
-                let operand = Operand { scalar: self.graph.edge_type(from).dtype.scalar(), map };
+                let operand = Operand::new(self.graph.edge_type(from).dtype.scalar(), map);
                 self.read(group, Read { edge: from, operand, words })
             } else if let Some(expr) = self.inlined(source) {
                 group.program.expr(&expr, &[])
             } else {
                 let ty = self.graph.edge_type(*edge);
                 let (map, words) = index_map(&ty.shape, shape);
-                self.read(
-                    group,
-                    Read { edge: source, operand: Operand { scalar: ty.dtype.scalar(), map }, words },
-                )
+                self.read(group, Read { edge: source, operand: Operand::new(ty.dtype.scalar(), map), words })
             };
             ids.push(id);
         }
@@ -299,16 +300,13 @@ impl Fuser<'_> {
         let root: usize = group.root.map_or(0, |r| self.graph.nodes[r].inputs.iter().map(parts).sum());
         let stored: usize = group.values.keys().filter(|e| self.is_stored(group, **e)).map(parts).sum();
         // An update in place shares its operand's binding.
-        let in_place = self.graph.assigns.iter().filter(|(v, e)| {
-            group.values.contains_key(e)
-                && group
-                    .reads
-                    .iter()
-                    .any(|r| matches!(&self.graph.nodes[r.edge.node].kind, Kind::Variable(w) if w == v))
+        let in_place = self.ends.next.iter().filter(|n| {
+            group.values.contains_key(&n.given) && group.reads.iter().any(|r| Some(r.edge) == n.place)
         });
-        let in_place: usize = in_place.map(|(_, e)| parts(e)).sum();
+        let in_place: usize = in_place.map(|n| parts(&n.given)).sum();
+        let more: usize = group.values.keys().map(|e| self.ends.more(*e)).sum();
         let reads: usize = group.reads.iter().map(|r| parts(&r.edge)).sum();
-        root + reads + stored - in_place
+        root + reads + stored + more - in_place
     }
 
     /// Whether a value of a group is read outside of it.

@@ -3,8 +3,10 @@
 
 mod arenas;
 mod build;
+mod ends;
 mod fuse;
 mod index;
+mod looped;
 mod report;
 
 use std::sync::Arc;
@@ -47,15 +49,47 @@ pub struct Buffer {
     pub words: usize,
 }
 
-/// A part of a buffer, in words. Offsets are multiples of 64 (256 bytes).
+/// A part of a buffer, in words. Offsets are multiples of 64 (256 bytes), but for slices in a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region {
     /// Which buffer.
     pub buffer: BufferId,
-    /// First word (in one slot, where the buffer is a window).
+    /// First word (in one slot, where the buffer is a window), in a loop's first trip.
     pub offset: usize,
     /// Number of words.
     pub words: usize,
+    /// Words from one trip of the loop around to the next.
+    pub stride: isize,
+}
+
+impl Region {
+    /// Returns a part that is the same in all trips.
+    pub fn new(buffer: BufferId, offset: usize, words: usize) -> Self {
+        Region { buffer, offset, words, stride: 0 }
+    }
+
+    /// Returns the part that slices of this one take in a loop of so many trips, from the first or, `reversed`, from the last on.
+    fn slices(self, trips: usize, reversed: bool) -> Self {
+        let words = self.words / trips;
+        let stride = words.cast_signed();
+        match reversed {
+            false => Region { words, stride, ..self },
+            true => Region { words, stride: -stride, offset: self.offset + words * (trips - 1), ..self },
+        }
+    }
+
+    /// Returns the first word in a trip.
+    pub fn at(&self, trip: usize) -> usize {
+        self.offset.wrapping_add_signed(self.stride * trip.cast_signed())
+    }
+
+    /// Returns all that is used in a loop of so many trips, and the place of the first trip in it.
+    pub fn whole(&self, trips: usize) -> (Self, usize) {
+        let last = trips.saturating_sub(1);
+        let first = self.at(if self.stride < 0 { last } else { 0 });
+        let words = self.words + self.stride.unsigned_abs() * last;
+        (Region { offset: first, words, stride: 0, ..*self }, self.offset - first)
+    }
 }
 
 /// The op at the root of a step.
@@ -92,6 +126,8 @@ pub struct Step {
     pub dispatches: Vec<Dispatch>,
     /// Scratch of the dispatches.
     pub scratch: Vec<Region>,
+    /// The loop that it belongs to: number in [`Plan::loops`].
+    pub repeat: Option<usize>,
 }
 
 /// What one replay does.
@@ -101,6 +137,27 @@ pub struct Plan {
     pub caps: Caps,
     /// Buffers by number.
     pub buffers: Vec<Buffer>,
-    /// Steps in order.
+    /// Steps in order. Those of one loop are neighbours, and run one after the other in each trip.
     pub steps: Vec<Step>,
+    /// Trips of each loop.
+    pub loops: Vec<usize>,
+}
+
+impl Plan {
+    /// Returns how many times a step runs.
+    pub fn trips(&self, step: &Step) -> usize {
+        step.repeat.and_then(|k| self.loops.get(k)).copied().unwrap_or(1)
+    }
+
+    /// Returns the steps that run once, or that one loop runs, as ranges in order, each with its trips.
+    pub fn runs(&self) -> Vec<(std::ops::Range<usize>, usize)> {
+        let mut runs: Vec<(std::ops::Range<usize>, usize)> = Vec::new();
+        for (i, step) in self.steps.iter().enumerate() {
+            match runs.last_mut() {
+                Some((range, _)) if i > 0 && self.steps[i - 1].repeat == step.repeat => range.end = i + 1,
+                _ => runs.push((i..i + 1, self.trips(step))),
+            }
+        }
+        runs
+    }
 }

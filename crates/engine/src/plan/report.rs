@@ -37,16 +37,18 @@ impl Plan {
         let mut totals = Totals::default();
         let (mut read, mut written) = (Vec::new(), Vec::new());
         for step in &self.steps {
-            totals.dispatches += step.dispatches.len();
-            totals.flops += step.flops();
-            totals.bytes += step.bytes();
+            let trips = self.trips(step);
+            totals.dispatches += step.dispatches.len() * trips;
+            totals.flops += step.flops() * trips as u64;
+            totals.bytes += step.bytes() * trips as u64;
             let outside = |r: &&super::Region| {
                 matches!(self.buffers[r.buffer].role, Role::Arena | Role::Input(_) | Role::Output(_))
             };
+            let all = |r: &super::Region| r.whole(trips).0;
             read.extend(
-                step.root.iter().flat_map(|r| &r.regions).chain(&step.operands).filter(outside).copied(),
+                step.root.iter().flat_map(|r| &r.regions).chain(&step.operands).filter(outside).map(all),
             );
-            written.extend(step.outputs.iter().filter(outside).copied());
+            written.extend(step.outputs.iter().filter(outside).map(all));
         }
         for list in [&mut read, &mut written] {
             list.sort_by_key(|r| (r.buffer, r.offset, r.words));
@@ -63,10 +65,16 @@ impl Plan {
         for (i, buffer) in self.buffers.iter().enumerate() {
             let _ = writeln!(out, "  b{i} {} ({:?}, {} words)", buffer.name, buffer.role, buffer.words);
         }
-        let name = |r: &super::Region| format!("b{}[{}..{}]", r.buffer, r.offset, r.offset + r.words);
+        let name = |r: &super::Region| {
+            let moves = if r.stride == 0 { String::new() } else { format!(" {:+} a trip", r.stride) };
+            format!("b{}[{}..{}{moves}]", r.buffer, r.offset, r.offset + r.words)
+        };
         let list = |rs: &[super::Region]| rs.iter().map(name).collect::<Vec<_>>().join(" ");
         for (i, step) in self.steps.iter().enumerate() {
-            let _ = writeln!(out, "{i:3} {}", step.label);
+            if step.repeat.is_some() && (i == 0 || self.steps[i - 1].repeat != step.repeat) {
+                let _ = writeln!(out, "    {} trips:", self.trips(step));
+            }
+            let _ = writeln!(out, "{i:3} {}{}", if step.repeat.is_some() { "  " } else { "" }, step.label);
             let root = step.root.as_ref().map_or(String::new(), |r| format!("{} | ", list(&r.regions)));
             let _ = writeln!(out, "      {root}{} -> {}", list(&step.operands), list(&step.outputs));
             for d in &step.dispatches {

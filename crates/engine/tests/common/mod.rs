@@ -3,6 +3,8 @@
 // Each test binary uses some of it.
 #![allow(dead_code)]
 
+pub mod gradients;
+
 use std::io::Write;
 use std::sync::LazyLock;
 

@@ -7,6 +7,7 @@ mod memory;
 mod step;
 
 use std::any::Any;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -145,7 +146,8 @@ impl Backend for Cpu {
             )));
         }
         let steps = plan.steps.iter().map(CpuStep::new).collect();
-        Ok(Box::new(CpuReplay { plan: Arc::clone(plan), memories, steps, shared: Arc::clone(&self.shared) }))
+        let (runs, shared) = (plan.runs(), Arc::clone(&self.shared));
+        Ok(Box::new(CpuReplay { plan: Arc::clone(plan), memories, steps, runs, shared }))
     }
 }
 
@@ -153,13 +155,15 @@ struct CpuReplay {
     plan: Arc<Plan>,
     memories: Vec<MemoryRef>,
     steps: Vec<CpuStep>,
+    /// Steps that run together, and how often.
+    runs: Vec<(Range<usize>, usize)>,
     shared: Arc<Shared>,
 }
 
 impl Replay for CpuReplay {
     fn run(&mut self, rows: &[StepRow]) -> Result<(), Error> {
         let queue = self.shared.lock();
-        let (plan, memories, steps) = (&self.plan, &self.memories, &mut self.steps);
+        let (plan, memories, steps, runs) = (&self.plan, &self.memories, &mut self.steps, &self.runs);
         self.shared.pool.install(|| {
             for (slot, row) in rows.iter().enumerate() {
                 let bases: Vec<(&CpuMemory, usize)> = plan
@@ -174,8 +178,12 @@ impl Replay for CpuReplay {
                         ))
                     })
                     .collect();
-                for (step, ready) in plan.steps.iter().zip(steps.iter_mut()) {
-                    ready.run(step, &bases, row, &queue);
+                for (range, trips) in runs {
+                    for trip in 0..*trips {
+                        for (step, ready) in plan.steps[range.clone()].iter().zip(&mut steps[range.clone()]) {
+                            ready.run(step, &bases, row, trip, &queue);
+                        }
+                    }
                 }
             }
         });

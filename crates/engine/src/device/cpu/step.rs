@@ -36,8 +36,9 @@ impl CpuStep {
     pub fn new(step: &Step) -> Self {
         let mut start = 0;
         let words = step.program.operands.iter().map(|o| {
-            start += o.map.words();
-            start - o.map.words()..start
+            let first = start;
+            start += o.words();
+            first..first + o.map.words()
         });
         let words = words.collect();
         let flops = step.root.as_ref().map_or(0, |r| r.op.flops(&r.inputs, &r.output))
@@ -51,9 +52,10 @@ impl CpuStep {
         step: &Step,
         bases: &[(&CpuMemory, usize)],
         row: &StepRow,
+        trip: usize,
         queue: &MutexGuard<'_, ()>,
     ) {
-        let part = |r: &Region| bases[r.buffer].0.raw(queue, bases[r.buffer].1 + r.offset, r.words);
+        let part = |r: &Region| bases[r.buffer].0.raw(queue, bases[r.buffer].1 + r.at(trip), r.words);
         let operands: Vec<Part> = step.operands.iter().map(part).collect();
         let outputs: Vec<Part> = step.outputs.iter().map(part).collect();
         let words: Vec<&[u32]> = self.words.iter().map(|r| &step.words[r.clone()]).collect();

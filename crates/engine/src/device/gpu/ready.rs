@@ -40,6 +40,15 @@ pub(super) struct ReadyPlan {
     pub largest: usize,
     /// Slots that every window has; `None` where the plan has no windows.
     pub slots: Option<usize>,
+    /// Dispatches that run together, and how often.
+    pub runs: Vec<(std::ops::Range<usize>, usize)>,
+}
+
+impl ReadyPlan {
+    /// Returns the most trips that a loop makes; 1 without loops.
+    pub fn trips(&self) -> usize {
+        self.runs.iter().map(|(_, trips)| *trips).max().unwrap_or(1)
+    }
 }
 
 /// Words between one uniform and the next: 256 bytes, the largest alignment that a device may ask for.
@@ -70,12 +79,17 @@ pub(super) fn ready_plan(context: &Context, plan: &Plan, memories: &[MemoryRef])
             name: &buffer.name,
         });
     }
-    let mut ready = ReadyPlan { dispatches: Vec::new(), uniforms: Vec::new(), largest: 4, slots };
-    for step in &plan.steps {
-        for dispatch in &step.dispatches {
-            let made = Maker { context, buffers: &buffers, step, dispatch }.make(&mut ready);
-            ready.dispatches.push(made.map_err(|e| within(step, e))?);
+    let runs = Vec::new();
+    let mut ready = ReadyPlan { dispatches: Vec::new(), uniforms: Vec::new(), largest: 4, slots, runs };
+    for (range, trips) in plan.runs() {
+        let first = ready.dispatches.len();
+        for step in &plan.steps[range] {
+            for dispatch in &step.dispatches {
+                let made = Maker { context, buffers: &buffers, step, dispatch, trips }.make(&mut ready);
+                ready.dispatches.push(made.map_err(|e| within(step, e))?);
+            }
         }
+        ready.runs.push((first..ready.dispatches.len(), trips));
     }
     // The last uniform is bound at the size of the largest.
     ready.uniforms.resize(ready.uniforms.len() + ready.largest, 0);
@@ -102,15 +116,20 @@ struct Maker<'a> {
     buffers: &'a [Bound<'a>],
     step: &'a Step,
     dispatch: &'a Dispatch,
+    /// Trips of the loop around.
+    trips: usize,
 }
 
 impl Maker<'_> {
     fn make(&self, ready: &mut ReadyPlan) -> Result<ReadyDispatch, Error> {
         let identity = Program::identity();
-        let (program, operands, outputs, words) = match self.dispatch.stores {
+        let (program, operands, outputs, words): (_, Vec<Region>, Vec<Region>, _) = match self.dispatch.stores
+        {
             Store::Program => {
                 let step = self.step;
-                (&step.program, step.operands.clone(), step.outputs.clone(), step.words.as_slice())
+                // Slices are found by the trip's number inside of what all trips use.
+                let whole = |regions: &[Region]| regions.iter().map(|r| r.whole(self.trips).0).collect();
+                (&step.program, whole(&step.operands), whole(&step.outputs), step.words.as_slice())
             }
             Store::Scratch(k) => {
                 (&identity, vec![], vec![self.region(self.step.scratch.get(k), "scratch", k)?], &[][..])
@@ -229,9 +248,9 @@ impl Maker<'_> {
             .into_iter()
             .enumerate()
             .map(|(binding, (k, part))| {
-                let Region { buffer, offset, words } = regions[k];
+                let Region { buffer, offset, words, .. } = regions[k];
                 let before = part.saturating_mul(size);
-                let region = Region { buffer, offset: offset + before, words: (words - before).min(size) };
+                let region = Region::new(buffer, offset + before, (words - before).min(size));
                 let resource = wgpu::BindingResource::Buffer(self.binding(&region, slot)?);
                 Ok(wgpu::BindGroupEntry { binding: binding as u32, resource })
             })
