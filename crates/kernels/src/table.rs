@@ -67,6 +67,7 @@ const TRANSPOSED: &[&[(&str, u32)]] =
 const FORMS: &[&[(&str, u32)]] = &[&[], &[("FORM", 1)], &[("FORM", 2)]];
 const POOLINGS: &[&[(&str, u32)]] = &[&[], &[("KIND", 1)], &[("WORKGROUP", 8)]];
 const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
+const MERGES: &[&[(&str, u32)]] = &[&[], &[("FIRST", 1)], &[("FIRST", 1), ("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
     &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 0), ("WORKGROUP", 8)]];
 const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)]];
@@ -123,6 +124,14 @@ kernels! {
         {"count", "inner", "source_length", "target_length", "source_offset", "target_offset", "length", "first", "span"} SMALL;
     /// Copy with the axes in another order.
     STRIDED_COPY "strided_copy" ("input") ["WORKGROUP" = 256] {"count", "rank", "axes"} SMALL;
+    /// Rows of a table, by their numbers.
+    GATHER "gather" ("table", "indices") ["WORKGROUP" = 256] {"count", "width", "rows"} SMALL;
+    /// Sums of the rows that have each number.
+    GATHER_GRAD "gather_grad" ("indices", "gradient", "order") ["WORKGROUP" = 64] {"count", "width", "indices"} SMALL;
+    /// Merges runs that are sorted by their keys, two by two.
+    MERGE_RUNS "merge_runs" ("keys", "order") ["WORKGROUP" = 64, "FIRST" = 0] {"count", "run"} MERGES;
+    /// Copy with an axis the other way round.
+    REVERSE "reverse" ("input") ["WORKGROUP" = 256] {"count", "length", "inner"} SMALL;
     /// Scaled sums of several arrays.
     PACKED_SUMS "packed_sums" ("input0", "input1", "input2", "input3", "input4", "input5") ["WORKGROUP" = 64]
         {"entries", "first", "table"} SMALL;

@@ -101,5 +101,10 @@ impl<F: Fn(Tensor) -> Tensor + Send + Sync + 'static> Activation for F {
 
 /// What layers have where no activation was given: the identity, written as `"linear"`.
 pub(crate) fn none() -> Named<dyn Activation> {
-    builtin("linear").map(Named::from).unwrap_or_default()
+    named("linear")
+}
+
+/// Keras' own activation of this name.
+pub(crate) fn named(name: &str) -> Named<dyn Activation> {
+    builtin(name).map(Named::from).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::integers::{Integers, at_the_door};
 use super::objects::{Initializer, Named, Regularizer, Resolver};
-use super::{Role, Tensor, Value, Variable, fail, scoped};
+use super::{Cell, Edge, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
 use crate::Error;
 use crate::random::next_seed;
 use crate::types::{Policy, Shape, TensorType};
@@ -22,6 +23,9 @@ use crate::types::{Policy, Shape, TensorType};
 pub trait Layer: Serialize + Send + Sync + 'static {
     /// Class name as in Keras; the package of a custom class is told when it is registered.
     const CLASS: &'static str;
+
+    /// Keys that its config must have, beside those whose absence serde refuses.
+    const REQUIRED: &'static [&'static str] = &[];
 
     /// Binds the fields that name other objects.
     ///
@@ -85,6 +89,31 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         Integers::Floats
     }
 
+    /// Returns whether the mask of its first input is that of its outputs (Keras' `supports_masking`); where not, they have none.
+    fn supports_masking(&self) -> bool {
+        false
+    }
+
+    /// Returns the masks of its outputs, 1 where something counts and 0 elsewhere; `masks` are those of its inputs. Those that are missing are `None`.
+    fn compute_mask(
+        &self,
+        _xs: &[Tensor],
+        masks: &[Option<Tensor>],
+        _cx: &CallContext,
+    ) -> Vec<Option<Tensor>> {
+        if self.supports_masking() { vec![masks.first().copied().flatten()] } else { vec![] }
+    }
+
+    /// Returns itself as a cell of a recurrent layer, where it is one.
+    fn as_cell(&self) -> Option<&dyn Cell> {
+        None
+    }
+
+    /// Returns itself as a recurrent layer, where it is one.
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        None
+    }
+
     /// Arguments of its config; by default what serde makes of the struct.
     fn config(&self) -> Map<String, Json> {
         match serde_json::to_value(self) {
@@ -110,6 +139,22 @@ pub trait DynLayer: Send + Sync + Any {
         Ok(())
     }
     fn integers(&self, cx: &CallContext) -> Integers;
+    /// By default the outputs have the masks that they have already, as those of a model.
+    fn compute_mask(
+        &self,
+        _xs: &[Tensor],
+        outputs: &[Tensor],
+        _masks: &[Option<Tensor>],
+        cx: &CallContext,
+    ) -> Vec<Option<Tensor>> {
+        outputs.iter().map(|y| cx.mask(*y)).collect()
+    }
+    fn as_cell(&self) -> Option<&dyn Cell> {
+        None
+    }
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        None
+    }
     fn config(&self) -> Map<String, Json>;
     fn inner(&self) -> Vec<(String, LayerRef)>;
     fn as_any(&self) -> &dyn Any;
@@ -135,6 +180,21 @@ impl<L: Layer> DynLayer for L {
     fn integers(&self, cx: &CallContext) -> Integers {
         Layer::integers(self, cx)
     }
+    fn compute_mask(
+        &self,
+        xs: &[Tensor],
+        _outputs: &[Tensor],
+        masks: &[Option<Tensor>],
+        cx: &CallContext,
+    ) -> Vec<Option<Tensor>> {
+        Layer::compute_mask(self, xs, masks, cx)
+    }
+    fn as_cell(&self) -> Option<&dyn Cell> {
+        Layer::as_cell(self)
+    }
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        Layer::as_recurrent(self)
+    }
     fn config(&self) -> Map<String, Json> {
         Layer::config(self)
     }
@@ -155,12 +215,15 @@ pub struct CallContext {
     pub no_dropout: bool,
     losses: RefCell<Vec<Tensor>>,
     calls: RefCell<Vec<Called>>,
+    /// Masks of tensors, as the model passes them on.
+    masks: RefCell<HashMap<(u32, Edge), Tensor>>,
 }
 
 /// A layer that is being called.
 struct Called {
     trainable: bool,
     keras2: bool,
+    masks: Vec<Option<Tensor>>,
 }
 
 impl CallContext {
@@ -182,6 +245,24 @@ impl CallContext {
     /// Whether the layer that is being called, and all around it, are trainable.
     pub fn layer_is_trainable(&self) -> bool {
         self.calls.borrow().iter().all(|c| c.trainable)
+    }
+
+    /// Returns the mask of input `i` of the layer that is being called: 1 where something counts, 0 elsewhere.
+    pub fn input_mask(&self, i: usize) -> Option<Tensor> {
+        self.calls.borrow().last().and_then(|c| c.masks.get(i).copied().flatten())
+    }
+
+    /// Returns the mask of a tensor.
+    pub fn mask(&self, x: Tensor) -> Option<Tensor> {
+        self.masks.borrow().get(&x.key()).copied()
+    }
+
+    /// Gives a tensor a mask, or none.
+    pub fn set_mask(&self, x: Tensor, mask: Option<Tensor>) {
+        match mask {
+            Some(mask) => self.masks.borrow_mut().insert(x.key(), mask),
+            None => self.masks.borrow_mut().remove(&x.key()),
+        };
     }
 
     /// Whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`].
@@ -447,10 +528,24 @@ impl LayerRef {
         let name = self.name();
         scoped(&name, || {
             let LayerSettings { keras2, dtype, .. } = self.settings();
-            cx.calls.borrow_mut().push(Called { trainable: self.is_trainable(), keras2 });
+            let masks: Vec<Option<Tensor>> = xs.iter().map(|x| cx.mask(*x)).collect();
+            cx.calls.borrow_mut().push(Called {
+                trainable: self.is_trainable(),
+                keras2,
+                masks: masks.clone(),
+            });
             let layer = self.layer();
             let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
-            let out = at_the_door(layer.integers(cx), dtype, xs, |xs| layer.call_all(xs, cx));
+            let mut out = at_the_door(layer.integers(cx), dtype, xs, |xs| layer.call_all(xs, cx));
+            let made = layer.compute_mask(xs, &out, &masks, cx);
+            for (i, y) in out.iter_mut().enumerate() {
+                let mask = made.get(i).copied().flatten();
+                if mask.map(Tensor::key) != cx.mask(*y).map(Tensor::key) {
+                    // What goes through as it is has another mask behind the layer than before.
+                    *y = if xs.iter().any(|x| x.key() == y.key()) { y.alias() } else { *y };
+                    cx.set_mask(*y, mask);
+                }
+            }
             drop(layer);
             cx.calls.borrow_mut().pop();
             out

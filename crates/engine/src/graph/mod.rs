@@ -10,6 +10,7 @@ mod layer;
 mod memory;
 mod objects;
 mod op;
+mod recurrent;
 pub(crate) mod scan;
 mod tensor;
 mod variable;
@@ -28,6 +29,7 @@ pub use objects::{
     serialized_custom_function,
 };
 pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};
+pub use recurrent::{Cell, Drawn, Ran, Recurrent, Running};
 pub use rhyton_kernels::caps::Caps;
 pub use rhyton_kernels::dispatch::Lowered;
 pub use rhyton_kernels::expr::Expr;

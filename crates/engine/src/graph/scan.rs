@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Edge, Graph, Kind, OPEN, Tensor, Variable, fail, with_open};
+use super::{Edge, Graph, Kind, OPEN, Tensor, Variable, fail, tensor_of, with_open};
 use crate::Error;
 use crate::types::TensorType;
 
@@ -127,6 +127,32 @@ impl Traced {
         self.0
     }
 
+    /// Computes outside, once, what is the same in every trip: slices of weights, as a rule.
+    fn hoist(&mut self) {
+        let graph = &mut self.0;
+        let mut outside: Vec<Option<Edge>> = Vec::with_capacity(graph.nodes.len());
+        for i in 0..graph.nodes.len() {
+            let (Some(body), node) = (&mut graph.body, &mut graph.nodes[i]) else { return };
+            let found = match node.kind {
+                Kind::Input(k) => k.checked_sub(CAPTURED).map(|k| body.captured[k]),
+                _ if node.types.len() > 1 || node.inputs.is_empty() => None,
+                _ => {
+                    let inputs: Option<Vec<Edge>> = node.inputs.iter().map(|e| outside[e.node]).collect();
+                    inputs.and_then(|inputs| {
+                        let inputs: Vec<Tensor> = inputs.into_iter().map(tensor_of).collect();
+                        super::node(node.kind.clone(), &inputs, |_| Ok(node.types.clone())).edge()
+                    })
+                }
+            };
+            if let (Some(edge), false) = (found, matches!(node.kind, Kind::Input(_))) {
+                body.captured.push(edge);
+                node.kind = Kind::Input(CAPTURED + body.captured.len() - 1);
+                node.inputs.clear();
+            }
+            outside.push(found);
+        }
+    }
+
     /// Removes nodes that no result needs, and numbers the inputs as a loop's: those of `carried`, those of `read` that are needed, what is
     /// captured. Gives the ones of `read` that are left, and the edges outside that are captured.
     pub(crate) fn settle(
@@ -205,6 +231,7 @@ pub fn scan(
     let Some((mut traced, (next, slices))) = traced_as(&[], run) else {
         return odd("a loop outside of a trace".into());
     };
+    traced.hoist();
     let given: Vec<&TensorType> = next.iter().map(|e| traced.0.edge_type(*e)).collect();
     if !given.iter().copied().eq(&types[..count]) {
         return odd(format!("a loop carries {:?}, but its body gives {given:?}", &types[..count]));

@@ -65,6 +65,16 @@ impl Tensor {
         node(kind, inputs, infer)
     }
 
+    /// What tells it from others.
+    pub(crate) fn key(self) -> (u32, Edge) {
+        (self.graph, self.edge)
+    }
+
+    /// The same values as a tensor of its own.
+    pub(super) fn alias(self) -> Tensor {
+        node(Kind::Reshape, &[self], |types| Ok(types.to_vec()))
+    }
+
     /// A further output of the node that made this tensor.
     pub(crate) fn sibling(self, output: usize) -> Tensor {
         Tensor { edge: Edge { output, ..self.edge }, ..self }

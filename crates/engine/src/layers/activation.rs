@@ -36,6 +36,10 @@ impl Layer for Activation {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         self.activation.apply(x)
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }
 
 /// Gives back its input.
@@ -58,5 +62,9 @@ impl Layer for Identity {
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         x
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
     }
 }

@@ -36,4 +36,8 @@ impl Layer for ActivityRegularization {
         }
         x
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

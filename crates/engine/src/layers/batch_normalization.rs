@@ -218,9 +218,20 @@ impl Layer for BatchNormalization {
         let (mean, variance) = if cx.training && cx.layer_is_trainable() {
             let others: Vec<isize> =
                 (0..shape.len()).filter(|i| *i != channels).map(|i| i as isize).collect();
-            let mean = x.mean_keep(&others);
+            let counts = cx.input_mask(0).map(|mask| {
+                mask.reshape([mask.shape().as_slice(), &vec![1; shape.len() - mask.rank()]].concat())
+            });
+            let mean_of = |values: Tensor| match counts {
+                None => values.mean_keep(&others),
+                // Keras 3 divides by a little more than what counts.
+                Some(counts) => {
+                    let more = if cx.layer_is_keras2() { 0.0 } else { 1e-7 };
+                    (values * counts).sum_keep(&others) / (counts.sum_keep(&others) + more)
+                }
+            };
+            let mean = mean_of(x);
             // The variance's derivative by the mean is the sum of the distances from it: zero.
-            let variance = (x - mean.stop_gradient()).square().mean_keep(&others);
+            let variance = mean_of((x - mean.stop_gradient()).square());
             let n = shape.iter().product::<usize>() as f64 / shape[channels].max(1) as f64;
             let unbiased = if fused && n > 1.0 { variance * (n / (n - 1.0)) } else { variance };
             self.update(mean, unbiased);
@@ -234,5 +245,9 @@ impl Layer for BatchNormalization {
         let factor = if gamma.is_built() { inverse * spread(gamma) } else { inverse };
         let y = (x - mean) * factor;
         if beta.is_built() { y + spread(beta) } else { y }
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
     }
 }

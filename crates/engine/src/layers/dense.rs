@@ -150,4 +150,8 @@ impl Layer for Dense {
         let x = x.matmul(&self.kernel);
         self.activation.apply(if self.use_bias { x + &self.bias } else { x })
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

@@ -99,4 +99,8 @@ impl Layer for Dropout {
             }
         }
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

@@ -203,4 +203,8 @@ impl Layer for LayerNormalization {
         let y = if self.gamma.is_built() { y * spread(&self.gamma) } else { y };
         if self.beta.is_built() { y + spread(&self.beta) } else { y }
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

@@ -55,6 +55,12 @@ macro_rules! merge {
                 let $xs = same_rank(xs);
                 vec![$value]
             }
+
+            fn compute_mask(&self, _xs: &[Tensor], masks: &[Option<Tensor>], _cx: &CallContext) -> Vec<Option<Tensor>> {
+                // A step counts where it does in one of the inputs, and all are masked.
+                let all: Option<Vec<Tensor>> = masks.iter().copied().collect();
+                vec![all.and_then(|masks| masks.into_iter().reduce(Tensor::maximum))]
+            }
         }
     )+};
 }
@@ -137,5 +143,25 @@ impl Layer for Concatenate {
                 xs.iter().take(1).copied().collect()
             }
         }
+    }
+
+    fn compute_mask(
+        &self,
+        xs: &[Tensor],
+        masks: &[Option<Tensor>],
+        _cx: &CallContext,
+    ) -> Vec<Option<Tensor>> {
+        let rank = xs.first().map_or(0, |x| x.rank());
+        let Some(axis) = axis(self.axis, rank).ok().filter(|_| masks.iter().any(Option::is_some)) else {
+            return vec![];
+        };
+        // Keras joins the masks as the inputs, those of one number for all features included, and looks whether any counts.
+        let whole = |(x, mask): (&Tensor, &Option<Tensor>)| {
+            let mask = mask.map_or_else(|| Tensor::full(&x.shape(), 1.0), |mask| mask);
+            let mask = if mask.rank() < rank { mask.expand_last() } else { mask };
+            mask.broadcast_to(&x.shape())
+        };
+        let all: Vec<Tensor> = xs.iter().zip(masks).map(whole).collect();
+        vec![Some(Tensor::concat(&all, axis).max(&[-1]))]
     }
 }

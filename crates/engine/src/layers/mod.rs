@@ -4,6 +4,8 @@
 
 #[macro_use]
 mod builders;
+#[macro_use]
+mod config;
 
 mod activation;
 mod activity;
@@ -11,20 +13,25 @@ mod batch_normalization;
 mod conv2d;
 mod dense;
 mod dropout;
+mod embedding;
 mod flatten;
 mod global_pooling;
+mod inner;
 mod input;
 mod layer_normalization;
+mod masking;
 mod merge;
 mod noise;
 mod permute;
 mod pooling;
 mod prelu;
 mod rectified;
+mod recurrent;
 mod repeat;
 mod rescaling;
 mod reshape;
 mod softmax;
+mod time_distributed;
 mod unit_normalization;
 mod windows;
 
@@ -37,8 +44,9 @@ use serde_json::{Map, Value};
 pub use flatten::DataFormat;
 pub use windows::{Padding, Size2D};
 
+use crate::Error;
+use crate::config as configs;
 use crate::graph::{DynLayer, Layer};
-use crate::{Error, config};
 
 /// Makes a layer from its own part of a config.
 pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
@@ -77,20 +85,24 @@ layers! {
     conv2d: Conv2D;
     dense: Dense;
     dropout: Dropout;
+    embedding: Embedding;
     flatten: Flatten;
     global_pooling: GlobalAveragePooling2D, GlobalMaxPooling2D;
     input: InputLayer("batch_input_shape" = "batch_shape");
     layer_normalization: LayerNormalization;
+    masking: Masking;
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
     noise: GaussianDropout, GaussianNoise;
     permute: Permute;
     pooling: AveragePooling2D, MaxPooling2D;
     prelu: PReLU;
+    recurrent: Bidirectional, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;
     rescaling: Rescaling;
     reshape: Reshape;
     softmax: Softmax;
+    time_distributed: TimeDistributed;
     unit_normalization: UnitNormalization;
 }
 
@@ -105,9 +117,13 @@ const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'st
 pub(crate) fn make<L: Layer + DeserializeOwned>(
     config: Map<String, Value>,
 ) -> Result<Box<dyn DynLayer>, Error> {
-    let layer: L = config::parse(L::CLASS, &config)?;
+    if let Some(key) = L::REQUIRED.iter().find(|key| config.get(**key).is_none_or(Value::is_null)) {
+        let what = format!("the key `{key}` is missing");
+        return Err(Error::Config { object: L::CLASS.into(), what });
+    }
+    let layer: L = configs::parse(L::CLASS, &config)?;
     let idle = |key: &str, value: &Value| key == "dtype" || *value == Value::Bool(false);
-    config::check_heeded(L::CLASS, &config, &layer, <L as Layer>::config, idle)?;
+    configs::check_heeded(L::CLASS, &config, &layer, <L as Layer>::config, idle)?;
     Ok(Box::new(layer))
 }
 

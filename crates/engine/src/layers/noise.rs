@@ -64,6 +64,10 @@ impl Layer for GaussianNoise {
         }
         pointwise(Expr::In(0) + normal() * self.stddev, &[x], None)
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }
 
 /// Multiplies by normal noise of mean 1 in training.
@@ -109,5 +113,9 @@ impl Layer for GaussianDropout {
         }
         let stddev = (self.rate / (1.0 - self.rate)).sqrt();
         pointwise(Expr::In(0) * (normal() * stddev + 1.0), &[x], None)
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
     }
 }

@@ -92,4 +92,8 @@ impl Layer for PReLU {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         x.relu() - &self.alpha * (-x).relu()
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

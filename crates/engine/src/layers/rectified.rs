@@ -69,6 +69,10 @@ impl Layer for ReLU {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         activations::relu(x, self.negative_slope, self.max_value, self.threshold)
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }
 
 /// x, or a small slope below zero.
@@ -108,6 +112,10 @@ impl Layer for LeakyReLU {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         activations::leaky_relu(x, self.negative_slope)
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }
 
 /// x, or alpha · (eˣ - 1) below zero.
@@ -146,5 +154,9 @@ impl Layer for ELU {
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         activations::elu(x, self.alpha)
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
     }
 }

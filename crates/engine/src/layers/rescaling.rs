@@ -41,4 +41,8 @@ impl Layer for Rescaling {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         x.to_f32() * self.scale.tensor() + self.offset.tensor()
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

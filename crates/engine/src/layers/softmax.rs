@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Axes;
-use crate::graph::{CallContext, Layer, Tensor};
+use crate::Error;
+use crate::graph::{CallContext, Layer, Tensor, fail};
 
 /// eˣ / Σ eˣ along an axis, or over several together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,7 +40,17 @@ impl Softmax {
 impl Layer for Softmax {
     const CLASS: &'static str = "Softmax";
 
-    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
+        // Keras adds the mask to the scores, which has the shape of steps here, and not theirs.
+        if cx.input_mask(0).is_some() {
+            let what =
+                "a softmax of masked steps is not supported: its mask has another shape than its scores";
+            fail(Error::Shape { layer: String::new(), what: what.into() });
+        }
         match self.axis.list() {
             [axis] => crate::activations::softmax(x, *axis),
             axes => {

@@ -43,4 +43,8 @@ impl Layer for UnitNormalization {
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         normalize(x, self.axis.list(), 1e-12)
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

@@ -119,6 +119,9 @@ impl Metric for NamedMetric {
     fn takes_class_numbers(&self) -> bool {
         self.metric.takes_class_numbers()
     }
+    fn takes_mask(&self) -> bool {
+        self.metric.takes_mask()
+    }
 }
 
 /// Keras' metric of this class, with this config, or of this name in snake case or short. `None` where Keras has none.

@@ -114,6 +114,9 @@ macro_rules! count {
                 thresholds: Threshold = Threshold::default(),
             }
             |s, t, p| p,
+            fn takes_mask(&self) -> bool {
+                false
+            }
             fn size(&self) -> usize {
                 1
             }
@@ -151,6 +154,9 @@ macro_rules! ratio {
                 class_id: Option<usize> = None,
             }
             |s, t, p| p,
+            fn takes_mask(&self) -> bool {
+                false
+            }
             fn sums(&self, y_true: Tensor, y_pred: Tensor, weight: Option<Tensor>) -> Vec<Sum> {
                 let kinds = [(true, true), ($target, $predicted)];
                 counts(&kinds, y_true, y_pred, weight, &self.thresholds, [self.top_k, self.class_id])

@@ -48,6 +48,9 @@ metric!(
     fn result(&self, sums: &[f64]) -> f64 {
         super::mean_of(sums).sqrt()
     }
+    fn takes_mask(&self) -> bool {
+        false
+    }
 );
 
 metric!(

@@ -86,6 +86,10 @@ pub trait Metric: Send + Sync {
     fn takes_class_numbers(&self) -> bool {
         false
     }
+    /// Returns whether the mask of predictions is part of the weight, as it is for means of values per example.
+    fn takes_mask(&self) -> bool {
+        true
+    }
 }
 
 /// A function or closure of the user's: the mean of its values. Configs name it as it was registered, else as it is called in

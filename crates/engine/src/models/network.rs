@@ -242,7 +242,11 @@ impl DynLayer for Network {
         let mut values: Vec<Vec<Tensor>> = Vec::with_capacity(self.calls.len());
         for (i, call) in self.calls.iter().enumerate() {
             let made = match self.inputs.iter().position(|c| *c == i) {
-                Some(k) => vec![xs[k].cast_to(self.symbol_type((i, 0)).1)],
+                Some(k) => {
+                    let x = xs[k].cast_to(self.symbol_type((i, 0)).1);
+                    cx.set_mask(x, cx.input_mask(k).or(cx.mask(x)));
+                    vec![x]
+                }
                 None => {
                     let inputs: Vec<Tensor> =
                         call.inputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect();

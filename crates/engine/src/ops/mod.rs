@@ -9,12 +9,14 @@ mod concat;
 mod constant;
 mod conv;
 mod cross_entropy;
+mod gather;
 mod matmul;
 mod packed_sums;
 mod pointwise;
 mod pool;
 mod reduce;
 mod reshape;
+mod reverse;
 mod slice;
 mod softmax;
 mod transpose;
@@ -50,5 +52,8 @@ pub static OPS: &[Row] = &[
     Row { name: "concat", cases: concat::cases },
     Row { name: "slice", cases: slice::cases },
     Row { name: "transpose", cases: transpose::cases },
+    Row { name: "gather", cases: gather::cases },
+    Row { name: "gather_grad", cases: gather::grad_cases },
+    Row { name: "reverse", cases: reverse::cases },
     Row { name: "packed_sums", cases: packed_sums::cases },
 ];

@@ -169,6 +169,16 @@ impl Tensor {
         pointwise(Expr::In(0).max(low).min(high), &[self], None)
     }
 
+    /// Without what is behind the point.
+    pub fn truncated(self) -> Tensor {
+        let x = Expr::In(0);
+        pointwise(
+            Expr::call(&table::SIGN, vec![x.clone()]) * Expr::call(&table::FLOOR, vec![x.abs()]),
+            &[self],
+            None,
+        )
+    }
+
     /// Repeated to a wider shape, by NumPy's rule.
     pub fn broadcast_to(self, shape: &[usize]) -> Tensor {
         if self.shape() == shape { self } else { pointwise(Expr::In(0), &[self], Some(shape)) }

@@ -4,7 +4,7 @@ use super::compiled::Compiled;
 use crate::Error;
 use crate::autograd::gradients;
 use crate::graph::{
-    CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, trace,
+    CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, fail, trace,
 };
 use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
@@ -66,9 +66,24 @@ fn losses_and_sums(
     for slot in &compiled.losses {
         let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
         let weight = weights.get(slot.output).or(weights.first()).copied();
+        let masked = cx.mask(*out);
         let (y, out) = together(*y, *out, slot.loss.takes_class_numbers());
         let mask = slot.loss.mask(y, out);
         let values = slot.loss.call(y, out);
+        // What the layers mask counts for nothing either.
+        let masked = masked.map(|mask| {
+            if mask.rank() > values.rank() {
+                let what =
+                    format!("a mask of shape {:?} for losses of shape {:?}", mask.shape(), values.shape());
+                fail(Error::Shape { layer: String::new(), what });
+                return mask;
+            }
+            fit_weight(mask, values).broadcast_to(&values.shape())
+        });
+        let mask = match (mask, masked) {
+            (Some(a), Some(b)) => Some(a * b),
+            (a, b) => a.or(b),
+        };
         let value = reduced(slot.loss.reduction(), values, weight, mask);
         if slot.loss.reduction() == Reduction::None {
             // The gradient of a list is that of its sum; what is one number is added to each of the list.
@@ -94,6 +109,11 @@ fn losses_and_sums(
     for slot in &compiled.metrics {
         let (Some(y), Some(out)) = (ys.get(slot.output), outputs.get(slot.output)) else { continue };
         let weight = if slot.weighted { weights.get(slot.output).or(weights.first()).copied() } else { None };
+        let masked = cx.mask(*out).filter(|_| slot.metric.takes_mask());
+        let weight = match (weight, masked) {
+            (Some(weight), Some(mask)) => Some(fit_weight(weight, mask) * mask),
+            (weight, mask) => weight.or(mask),
+        };
         let (y, out) = together(*y, *out, slot.metric.takes_class_numbers());
         let made = slot.metric.sums(y, out, weight);
         entries.extend(made.into_iter().map(|Sum { tensor, scale }| Entry { tensor, scale }));

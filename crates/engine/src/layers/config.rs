@@ -1,0 +1,148 @@
+//! `config!`: a layer's config from one list of its fields: the struct, its defaults, its builders, and binding the objects that it names.
+
+use crate::Error;
+use crate::graph::{Activation, Initializer, Named, Regularizer, Resolver};
+use crate::initializers::Seed;
+
+use super::Unset;
+
+/// A value of a config, which may name other objects.
+pub(super) trait Field {
+    /// Binds them.
+    fn bind(&mut self, _resolver: &dyn Resolver) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+macro_rules! plain {
+    ($($ty:ty),*) => { $( impl Field for $ty {} )* };
+}
+plain!(bool, usize, f64, Seed, Unset, Option<usize>, Option<f64>, String, Option<String>);
+
+macro_rules! named {
+    ($($ty:ty),*) => { $(
+        impl Field for Named<$ty> {
+            fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
+                Named::<$ty>::bind(self, resolver)
+            }
+        }
+    )* };
+}
+named!(dyn Activation, dyn Initializer, dyn Regularizer);
+
+/// The type of a builder's argument.
+macro_rules! argument {
+    (<- $ty:ty) => { impl Into<$ty> };
+    (: $ty:ty) => { $ty };
+}
+
+/// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it), its default and its words. What
+/// is behind `unset` Keras has and this layer does not; what is behind `skip` is no part of the config.
+macro_rules! config {
+    (
+        $(#[$doc:meta])*
+        $class:ident ( $( $required:ident : $required_ty:ty ),* )
+        { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
+        unset { $( $unset:ident ),* }
+        skip { $( $skip:ident : $skip_ty:ty ),* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $class {
+            $( $required: $required_ty, )*
+            $( $field: $ty, )*
+            $( $unset: $crate::layers::Unset, )*
+            $( #[serde(skip)] $skip: $skip_ty, )*
+        }
+
+        impl Default for $class {
+            fn default() -> Self {
+                $class {
+                    $( $required: Default::default(), )*
+                    $( $field: $default, )*
+                    $( $unset: Default::default(), )*
+                    $( $skip: Default::default(), )*
+                }
+            }
+        }
+
+        impl $class {
+            /// Keys that a config must have.
+            pub(crate) const KEYS: &'static [&'static str] = &[$( stringify!($required) ),*];
+
+            /// Returns it with Keras' defaults.
+            pub fn new($( $required: $required_ty ),*) -> Self {
+                $class { $( $required, )* ..Self::default() }
+            }
+
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                #[allow(clippy::useless_conversion)]
+                pub fn $field(mut self, $field: argument!($how $ty)) -> Self {
+                    self.$field = $field.into();
+                    self
+                }
+            )*
+
+            #[allow(unused_variables)]
+            fn bind_fields(&mut self, resolver: &dyn $crate::graph::Resolver) -> Result<(), $crate::Error> {
+                $( $crate::layers::config::Field::bind(&mut self.$field, resolver)?; )*
+                Ok(())
+            }
+        }
+
+        impl $crate::graph::Configured<$class> {
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                pub fn $field(self, $field: argument!($how $ty)) -> Self {
+                    self.with(|layer| layer.$field($field))
+                }
+            )*
+        }
+    };
+}
+
+/// [`config!`] of a cell, with the same builders for the layer that runs it.
+macro_rules! cell {
+    (
+        $(#[$doc:meta])*
+        $class:ident ( $( $required:ident : $required_ty:ty ),* )
+        { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
+        $($rest:tt)*
+    ) => {
+        config! {
+            $(#[$doc])*
+            $class ( $( $required : $required_ty ),* )
+            { $( $(#[$field_doc])* $field $how $ty = $default ; )* }
+            $($rest)*
+        }
+
+        impl $crate::layers::recurrent::Recurring<$class> {
+            /// Returns it with Keras' defaults.
+            pub fn new($( $required: $required_ty ),*) -> Self {
+                Self::of($class::new($( $required ),*))
+            }
+
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                pub fn $field(self, $field: argument!($how $ty)) -> Self {
+                    self.with_cell(|cell| cell.$field($field))
+                }
+            )*
+        }
+
+        impl $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class>> {
+            $(
+                $(#[$field_doc])*
+                #[must_use]
+                pub fn $field(self, $field: argument!($how $ty)) -> Self {
+                    self.with(|layer| layer.$field($field))
+                }
+            )*
+        }
+    };
+}

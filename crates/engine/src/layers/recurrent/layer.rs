@@ -1,0 +1,314 @@
+//! The layers that run a cell over a sequence: those of one cell class, and that of any cell.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::super::Unset;
+use super::super::inner::Inner;
+use crate::Error;
+use crate::graph::{
+    Builder, CallContext, Cell, Configured, Layer, LayerRef, LayerSettings, Ran, Recurrent, Resolver,
+    Running, Shape, Tensor, fail,
+};
+
+/// What all recurrent layers have in their config.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Options {
+    return_sequences: bool,
+    return_state: bool,
+    go_backwards: bool,
+    stateful: bool,
+    unroll: bool,
+    zero_output_for_mask: bool,
+    /// Of Keras 2: whether the steps come first.
+    #[serde(skip_serializing)]
+    time_major: bool,
+    /// Of Keras 2: how a step is cut into products, which makes no difference.
+    #[serde(skip_serializing)]
+    implementation: Option<usize>,
+    activity_regularizer: Unset,
+}
+
+impl Options {
+    fn running(&self) -> Running {
+        Running {
+            return_sequences: self.return_sequences,
+            return_state: self.return_state,
+            go_backwards: self.go_backwards,
+            stateful: self.stateful,
+            zero_output_for_mask: self.zero_output_for_mask,
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        for (key, given) in [("stateful", self.stateful), ("time_major", self.time_major)] {
+            if given {
+                return Err(Error::Argument { what: format!("{key} = true is not supported yet") });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Builders of the options, for a layer and for one with its settings.
+macro_rules! options {
+    ($class:ty, [$($generic:tt)*]) => {
+        options!(@ $class, [$($generic)*],
+            /// Gives the output of every step, not only the last one.
+            return_sequences,
+            /// Gives the last states too, behind the output.
+            return_state,
+            /// Goes from the last step to the first, and gives the steps' outputs in that order.
+            go_backwards,
+            /// Begins with the last states of the batch before.
+            stateful,
+            /// Kept in the config: steps are not written out one by one.
+            unroll,
+            /// Gives zeros for steps that are masked, and not the output before.
+            zero_output_for_mask
+        );
+    };
+    (@ $class:ty, [$($generic:tt)*], $( $(#[$doc:meta])* $name:ident ),*) => {
+        impl $($generic)* $class {
+            $( $(#[$doc])* #[must_use] pub fn $name(mut self, $name: bool) -> Self { self.options.$name = $name; self } )*
+        }
+        impl $($generic)* Configured<$class> {
+            $( $(#[$doc])* #[must_use] pub fn $name(self, $name: bool) -> Self { self.with(|layer| layer.$name($name)) } )*
+        }
+    };
+}
+
+options!(Recurring<C>, [<C: Clone>]);
+options!(RNN, []);
+
+/// A layer that runs a cell of one class over `[batch, steps, features]`: its config is that of the cell, and how it runs.
+#[derive(Clone, Debug)]
+pub struct Recurring<C> {
+    cell: C,
+    options: Options,
+    /// The cell as a layer, once it is built.
+    inner: Option<LayerRef>,
+}
+
+impl<C> Recurring<C> {
+    pub(in crate::layers) fn of(cell: C) -> Self {
+        Recurring { cell, options: Options::default(), inner: None }
+    }
+
+    pub(in crate::layers) fn with_cell(self, change: impl FnOnce(C) -> C) -> Self {
+        Recurring { cell: change(self.cell), ..self }
+    }
+}
+
+impl<C: Serialize> Serialize for Recurring<C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let map = |value: Result<Value, serde_json::Error>| match value {
+            Ok(Value::Object(map)) => Ok(map),
+            Ok(_) => Ok(Map::new()),
+            Err(error) => Err(serde::ser::Error::custom(error)),
+        };
+        let mut all = map(serde_json::to_value(self.options))?;
+        all.extend(map(serde_json::to_value(&self.cell))?);
+        all.serialize(serializer)
+    }
+}
+
+impl<'de, C: DeserializeOwned> Deserialize<'de> for Recurring<C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = Value::deserialize(deserializer)?;
+        let odd = serde::de::Error::custom::<serde_json::Error>;
+        let options = Options::deserialize(&all).map_err(odd)?;
+        Ok(Recurring { cell: serde_json::from_value(all).map_err(odd)?, options, inner: None })
+    }
+}
+
+/// The name of the layer that runs a cell of this class.
+pub trait Runs {
+    /// Class name.
+    const CLASS: &'static str;
+}
+impl Runs for super::SimpleRNNCell {
+    const CLASS: &'static str = "SimpleRNN";
+}
+impl Runs for super::LSTMCell {
+    const CLASS: &'static str = "LSTM";
+}
+impl Runs for super::GRUCell {
+    const CLASS: &'static str = "GRU";
+}
+
+/// The shape of a step's inputs.
+fn step_shape(inputs: &[Shape], class: &str) -> Result<Shape, Error> {
+    match inputs.first().map(|s| s.0.as_slice()) {
+        Some(&[batch, _, features]) => Ok(Shape(vec![batch, features])),
+        Some(_) => {
+            let what = format!(
+                "{class} takes inputs of shape (batch, steps, features), but the shape is {}",
+                inputs[0]
+            );
+            Err(Error::Shape { layer: String::new(), what })
+        }
+        None => Err(Error::Shape { layer: String::new(), what: format!("{class} takes a sequence") }),
+    }
+}
+
+/// Calls a recurrent layer on a sequence and initial states.
+fn call(layer: &dyn Recurrent, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+    let running = layer.running();
+    let Ran { mut output, states } = layer.run(xs[0], &xs[1..], cx.input_mask(0), running, cx);
+    if running.go_backwards && running.return_sequences {
+        output = output.reverse(1);
+    }
+    if running.return_state { [vec![output], states].concat() } else { vec![output] }
+}
+
+/// The mask of a recurrent layer's output.
+pub(super) fn mask_of(running: Running, masks: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+    vec![masks.first().copied().flatten().filter(|_| running.return_sequences)]
+}
+
+impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
+    const CLASS: &'static str = <C as Runs>::CLASS;
+    const REQUIRED: &'static [&'static str] = C::REQUIRED;
+
+    fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        self.options.check()?;
+        let step = step_shape(inputs, <Self as Layer>::CLASS)?;
+        let name = crate::names::snake_case(<C as Layer>::CLASS);
+        let settings = LayerSettings { name, ..LayerSettings::default() };
+        let cell = LayerRef::new(Box::new(self.cell.clone()), settings);
+        cell.build(builder.resolver(), &[step])?;
+        self.inner = Some(cell);
+        Ok(())
+    }
+
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        call(self, xs, cx)
+    }
+
+    fn compute_mask(
+        &self,
+        _xs: &[Tensor],
+        masks: &[Option<Tensor>],
+        _cx: &CallContext,
+    ) -> Vec<Option<Tensor>> {
+        mask_of(self.running(), masks)
+    }
+
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        Some(self)
+    }
+
+    fn inner(&self) -> Vec<(String, LayerRef)> {
+        self.inner.iter().map(|cell| ("cell".to_owned(), cell.clone())).collect()
+    }
+}
+
+impl<C: Cell> Recurrent for Recurring<C> {
+    fn running(&self) -> Running {
+        self.options.running()
+    }
+
+    fn run(
+        &self,
+        x: Tensor,
+        initial: &[Tensor],
+        mask: Option<Tensor>,
+        running: Running,
+        cx: &CallContext,
+    ) -> Ran {
+        run_inner(self.inner.as_ref(), x, initial, mask, running, cx)
+    }
+}
+
+fn run_inner(
+    cell: Option<&LayerRef>,
+    x: Tensor,
+    initial: &[Tensor],
+    mask: Option<Tensor>,
+    running: Running,
+    cx: &CallContext,
+) -> Ran {
+    let held = cell.map(|cell| (cell.name(), cell.layer()));
+    match held.as_ref().and_then(|(name, cell)| Some((name, cell.as_cell()?))) {
+        Some((name, cell)) => crate::graph::scoped(name, || super::run(cell, x, initial, mask, running, cx)),
+        None => {
+            fail(Error::State { what: "a recurrent layer was called before it was built".into() });
+            Ran { output: x, states: initial.to_vec() }
+        }
+    }
+}
+
+/// A layer that runs any cell over `[batch, steps, features]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RNN {
+    cell: Inner,
+    #[serde(flatten)]
+    options: Options,
+}
+
+impl RNN {
+    /// Runs this cell.
+    pub fn new(cell: impl Into<LayerRef>) -> Self {
+        RNN { cell: Inner::of(cell.into()), options: Options::default() }
+    }
+}
+
+impl Layer for RNN {
+    const CLASS: &'static str = "RNN";
+
+    fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
+        self.cell.bind(resolver)?;
+        let Some(cell) = self.cell.get().filter(|cell| cell.layer().as_cell().is_none()) else {
+            return Ok(());
+        };
+        let what = format!("cell: {} is not a cell of a recurrent layer", cell.class_name());
+        Err(Error::Argument { what })
+    }
+
+    fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        self.options.check()?;
+        let step = step_shape(inputs, Self::CLASS)?;
+        self.cell.get().map_or(Ok(()), |cell| cell.build(builder.resolver(), &[step]))
+    }
+
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        call(self, xs, cx)
+    }
+
+    fn compute_mask(
+        &self,
+        _xs: &[Tensor],
+        masks: &[Option<Tensor>],
+        _cx: &CallContext,
+    ) -> Vec<Option<Tensor>> {
+        mask_of(self.running(), masks)
+    }
+
+    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+        Some(self)
+    }
+
+    fn inner(&self) -> Vec<(String, LayerRef)> {
+        self.cell.get().map(|cell| ("cell".to_owned(), cell.clone())).into_iter().collect()
+    }
+}
+
+impl Recurrent for RNN {
+    fn running(&self) -> Running {
+        self.options.running()
+    }
+
+    fn run(
+        &self,
+        x: Tensor,
+        initial: &[Tensor],
+        mask: Option<Tensor>,
+        running: Running,
+        cx: &CallContext,
+    ) -> Ran {
+        run_inner(self.cell.get(), x, initial, mask, running, cx)
+    }
+}
