@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rhyton_engine::graph::{LayerRef, LayerSettings, Value as Place, Variable as EngineVariable};
+use rhyton_engine::graph::{
+    Argument, Arguments, LayerRef, LayerSettings, Value as Place, Variable as EngineVariable,
+};
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
 use rhyton_engine::types::Policy;
@@ -77,9 +79,7 @@ fn listed(names: &[String]) -> String {
 
 fn made(config: &LayerConfig) -> Result<LayerRef, Error> {
     if config.is_op() {
-        let advice = "use the layer that does the same, or convert the file: `rhyton convert` passes operations on as they are";
-        let name = config.class_name.clone();
-        return Err(Error::Unknown { kind: "operation", name, advice: advice.into() });
+        return registry::operation(&config.class_name, &config.config);
     }
     registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)
 }
@@ -151,10 +151,12 @@ fn functional(config: &ModelConfig, layers: &[LayerRef], path: &Path) -> Result<
         let before = waiting.len();
         let mut later = Vec::new();
         for (config, layer, node, call) in waiting {
-            match inputs(call, &symbols, &config.name, path)? {
+            match inputs(call, &symbols, layer, path)? {
                 // Calls of one layer are made in order.
-                Some(inputs) if node == 0 || symbols.contains_key(&(config.name.clone(), node - 1)) => {
-                    symbols.insert((config.name.clone(), node), layer.clone().on_all(inputs));
+                Some((inputs, arguments))
+                    if node == 0 || symbols.contains_key(&(config.name.clone(), node - 1)) =>
+                {
+                    symbols.insert((config.name.clone(), node), layer.clone().on_with(inputs, arguments));
                 }
                 _ => later.push((config, layer, node, call)),
             }
@@ -188,62 +190,75 @@ fn functional(config: &ModelConfig, layers: &[LayerRef], path: &Path) -> Result<
     Ok(network)
 }
 
-/// The symbols that a call reads; `None` where one is not made yet.
+/// The symbols that a call reads, and what they are to the layer; `None` where one is not made yet.
 fn inputs(
     call: &Call,
     symbols: &HashMap<(String, usize), Vec<Symbol>>,
-    layer: &str,
+    layer: &LayerRef,
     path: &Path,
-) -> Result<Option<Vec<Symbol>>, Error> {
-    let mut found = Vec::new();
+) -> Result<Option<(Vec<Symbol>, Arguments)>, Error> {
+    let name = layer.name();
+    let mut reader = Reader { symbols, found: Vec::new(), layer: &name, path };
+    let mut arguments = Arguments::default();
     for arg in &call.args {
-        if !collect(arg, symbols, &mut found, layer, path)? {
-            return Ok(None);
-        }
+        let Some(read) = reader.argument(arg)? else { return Ok(None) };
+        arguments.positional.push(read);
     }
+    let known = layer.layer().parameters();
     for (name, arg) in &call.kwargs {
-        let harmless =
-            matches!(arg, Arg::Value(Value::Null)) || (matches!(arg, Arg::Value(_)) && name == "training");
-        if !harmless {
+        // Whether it is training is the model's to say.
+        if matches!(arg, Arg::Value(value) if value.is_null() || name == "training") {
+            continue;
+        }
+        if !known.contains(&name.as_str()) {
             let what = rhyton_persist::Error::Unsupported {
                 path: path.into(),
-                place: format!("config, layer {layer}"),
+                place: format!("config, layer {}", layer.name()),
                 what: format!("the call argument `{name}`"),
                 advice: String::new(),
             };
             return Err(what.into());
         }
+        let Some(read) = reader.argument(arg)? else { return Ok(None) };
+        arguments.named.push((name.clone(), read));
     }
-    Ok(Some(found))
+    if let Some(Argument::Value(value)) = arguments.positional.first() {
+        return Err(bad(path, &name, format!("the positional argument {value}"), "a tensor"));
+    }
+    Ok(Some((reader.found, arguments)))
 }
 
-fn collect(
-    arg: &Arg,
-    symbols: &HashMap<(String, usize), Vec<Symbol>>,
-    found: &mut Vec<Symbol>,
-    layer: &str,
-    path: &Path,
-) -> Result<bool, Error> {
-    match arg {
-        Arg::Tensor(r) => match symbols.get(&(r.layer.clone(), r.node)) {
-            Some(made) => {
+/// Reads the arguments of a call.
+struct Reader<'a> {
+    symbols: &'a HashMap<(String, usize), Vec<Symbol>>,
+    found: Vec<Symbol>,
+    layer: &'a str,
+    path: &'a Path,
+}
+
+impl Reader<'_> {
+    /// One argument; `None` where a tensor is not made yet.
+    fn argument(&mut self, arg: &Arg) -> Result<Option<Argument>, Error> {
+        Ok(Some(match arg {
+            Arg::Tensor(r) => {
+                let Some(made) = self.symbols.get(&(r.layer.clone(), r.node)) else { return Ok(None) };
                 let tensor = made.get(r.tensor).ok_or_else(|| {
-                    bad(path, layer, format!("output {} of {}", r.tensor, r.layer), "an output that it has")
+                    let found = format!("output {} of {}", r.tensor, r.layer);
+                    bad(self.path, self.layer, found, "an output that it has")
                 })?;
-                found.push(tensor.clone());
-                Ok(true)
+                self.found.push(tensor.clone());
+                Argument::Tensor(self.found.len() - 1)
             }
-            None => Ok(false),
-        },
-        Arg::List(items) => {
-            for item in items {
-                if !collect(item, symbols, found, layer, path)? {
-                    return Ok(false);
+            Arg::List(items) => {
+                let mut list = Vec::new();
+                for item in items {
+                    let Some(read) = self.argument(item)? else { return Ok(None) };
+                    list.push(read);
                 }
+                Argument::List(list)
             }
-            Ok(true)
-        }
-        Arg::Value(value) => Err(bad(path, layer, format!("the positional argument {value}"), "a tensor")),
+            Arg::Value(value) => Argument::Value(value.clone()),
+        }))
     }
 }
 

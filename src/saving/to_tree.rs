@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rhyton_engine::graph::{LayerRef, Role, Variable as EngineVariable};
-use rhyton_engine::layers::{InputLayer, LAYERS};
-use rhyton_engine::models::{Network, NetworkKind};
+use rhyton_engine::graph::{Argument, LayerRef, Role, Variable as EngineVariable};
+use rhyton_engine::layers::{InputLayer, LAYERS, Operation};
+use rhyton_engine::models::{self, Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
 use rhyton_engine::types::Shape;
 use rhyton_persist::tree::{
@@ -126,6 +126,15 @@ fn model_of(layer: &LayerRef, name: &str) -> Option<ModelConfig> {
     Some(config)
 }
 
+/// An argument of a call, as files have it.
+fn arg(argument: &Argument, tensors: &[Arg]) -> Arg {
+    match argument {
+        Argument::Tensor(number) => tensors.get(*number).cloned().unwrap_or(Arg::Value(Value::Null)),
+        Argument::List(list) => Arg::List(list.iter().map(|a| arg(a, tensors)).collect()),
+        Argument::Value(value) => Arg::Value(value.clone()),
+    }
+}
+
 fn model_config(name: &str, network: &Network) -> ModelConfig {
     let functional = network.kind == NetworkKind::Functional;
     let reference = |call: usize, tensor: usize| {
@@ -135,18 +144,15 @@ fn model_config(name: &str, network: &Network) -> ModelConfig {
     };
     let layers = network.layers.iter().enumerate().map(|(i, layer)| {
         let made = network.calls.iter().filter(|c| c.layer == i && !c.inputs.is_empty());
-        let args = |inputs: &[(usize, usize)]| {
-            let tensors = inputs.iter().map(|(c, t)| Arg::Tensor(reference(*c, *t)));
-            match inputs.len() {
-                1 => tensors.collect(),
-                _ => vec![Arg::List(tensors.collect())],
+        let call = |c: &models::Call| {
+            let tensors: Vec<Arg> = c.inputs.iter().map(|(c, t)| Arg::Tensor(reference(*c, *t))).collect();
+            Call {
+                args: c.arguments.positional.iter().map(|a| arg(a, &tensors)).collect(),
+                kwargs: c.arguments.named.iter().map(|(name, a)| (name.clone(), arg(a, &tensors))).collect(),
+                bare: false,
             }
         };
-        let calls = if functional {
-            made.map(|c| Call { args: args(&c.inputs), ..Call::default() }).collect()
-        } else {
-            vec![]
-        };
+        let calls = if functional { made.map(call).collect() } else { vec![] };
         layer_config(layer, calls)
     });
     let layers = layers.collect();
@@ -222,10 +228,13 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let settings = layer.settings();
     let mut config = Map::new();
     config.insert("name".into(), name.clone().into());
-    if layer.class_name() != "InputLayer" {
+    let is_operation = layer.layer().as_any().is::<Operation>();
+    if layer.class_name() != "InputLayer" && !is_operation {
         config.insert("trainable".into(), layer.is_trainable().into());
     }
-    config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| dtype(layer).into()));
+    if !is_operation {
+        config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| dtype(layer).into()));
+    }
     config.extend(layer.layer().config());
     let build_config = match (layer.class_name(), layer.built_for().as_deref()) {
         ("InputLayer", _) | (_, None) => None,
@@ -238,7 +247,11 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let registered = settings.registered.or_else(|| custom.then(|| layer.class_name().into()));
     LayerConfig {
         class_name: layer.class_name().into(),
-        module: registered.is_none().then(|| if model.is_some() { "keras" } else { "keras.layers" }.into()),
+        module: match layer.layer().module() {
+            "keras.layers" if registered.is_some() => None,
+            "keras.layers" if model.is_some() => Some("keras".into()),
+            module => Some(module.into()),
+        },
         registered_name: registered,
         name,
         config,

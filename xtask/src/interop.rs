@@ -39,8 +39,9 @@ pub fn run(arguments: &[String]) -> Result {
         let written_by_rhyton = folder.join(format!("rhyton-{device}"));
         heading(&format!("B: Rhyton loads, compares and writes (device: {device})"));
         rhyton.convert(&written_by_keras, &written_by_rhyton, device)?;
-        heading(&format!("C: the real libraries load what Rhyton wrote (device: {device})"));
-        shell::run(
+        // Judges need a core each, so two of them run beside what needs the device.
+        heading(&format!("C: the real libraries load what Rhyton wrote (device: {device}), shown behind E"));
+        let loaded = shell::start(
             script(&python, "check_roundtrip.py")
                 .arg(&written_by_rhyton)
                 .arg("--expected")
@@ -54,43 +55,41 @@ pub fn run(arguments: &[String]) -> Result {
         rhyton.serving(&served, device)?;
         shell::run(script(&python, "check_serving.py").arg(&served))?;
         heading(&format!("F: ten steps of rhyton train end where the libraries' end (device: {device})"));
-        shell::run(
+        let trained = shell::run(
             script(&python, "check_training.py")
                 .arg(&written_by_keras)
                 .arg("--rhyton")
                 .arg(rhyton.command()?)
                 .args(["--device", device, "--only", TRAINED]),
-        )?;
+        );
+        loaded.finish().and(trained)?;
     }
-    if options.devices.iter().any(|device| device == "cpu") {
-        for (what, judge, models) in [
-            (
-                "the real libraries load what rhyton convert makes of layers that Rhyton does not know",
-                "check_conversions.py",
-                "samples",
-            ),
-            (
-                "tf_keras computes what Keras 3 computes, or rhyton convert refuses: models with integers",
-                "check_integers.py",
-                "integers",
-            ),
-        ] {
-            heading(&format!("H: {what}"));
-            shell::run(
-                script(&python, judge).arg(folder.join(models)).arg("--rhyton").arg(rhyton.command()?),
-            )?;
-        }
-    }
-    heading("G: rhyton convert makes each file from one of another format");
+    heading("G: rhyton convert makes each file from one of another format, judged behind H");
     let converted = folder.join("converted");
     rhyton.convert_files(&written_by_keras, &converted)?;
-    shell::run(
+    let mut beside = vec![shell::start(
         script(&python, "check_roundtrip.py")
             .arg(&converted)
             .arg("--expected")
             .arg(&written_by_keras)
             .args(["--require-all", "--custom-unserved"]),
-    )
+    )?];
+    let mut judged = Ok(());
+    if options.devices.iter().any(|device| device == "cpu") {
+        let command = rhyton.command()?;
+        let judge = |name: &str, models: &str| {
+            let mut judge = script(&python, name);
+            judge.arg(folder.join(models)).arg("--rhyton").arg(&command);
+            judge
+        };
+        heading(
+            "H: tf_keras computes what Keras 3 computes, or rhyton convert refuses: models with integers",
+        );
+        heading("H: the real libraries load what rhyton convert makes of layers that Rhyton does not know");
+        beside.push(shell::start(&mut judge("check_integers.py", "integers"))?);
+        judged = shell::run(&mut judge("check_conversions.py", "samples"));
+    }
+    beside.into_iter().map(shell::Beside::finish).fold(judged, Result::and)
 }
 
 /// How step G makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.

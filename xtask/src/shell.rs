@@ -46,6 +46,34 @@ pub fn run(command: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", display(command))) }
 }
 
+/// A program that runs beside others. Its output is shown when it has ended.
+pub struct Beside {
+    shown: String,
+    child: std::process::Child,
+    output: tempfile::NamedTempFile,
+}
+
+/// Starts a program beside others.
+pub fn start(command: &mut Command) -> Result<Beside> {
+    let shown = display(command);
+    let failed = |e: std::io::Error| format!("cannot run `{shown}`: {e}");
+    let output = tempfile::NamedTempFile::new().map_err(failed)?;
+    let (stdout, stderr) =
+        (output.as_file().try_clone().map_err(failed)?, output.as_file().try_clone().map_err(failed)?);
+    let child = command.stdout(stdout).stderr(stderr).spawn().map_err(failed)?;
+    Ok(Beside { shown, child, output })
+}
+
+impl Beside {
+    /// Waits for its end, shows what it printed, and turns a failure into an error that names it.
+    pub fn finish(mut self) -> Result {
+        let status = self.child.wait().map_err(|e| format!("`{}`: {e}", self.shown))?;
+        let printed = std::fs::read(self.output.path()).unwrap_or_default();
+        eprintln!("$ {}\n{}", self.shown, String::from_utf8_lossy(&printed));
+        if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", self.shown)) }
+    }
+}
+
 /// Whether the program runs and reports success; its output is not shown.
 pub fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())

@@ -76,6 +76,11 @@ pub(crate) fn unsupported(object: &str, key: &str, value: &Value) -> Error {
     wrong(object, format!("{key} = {shown} is not supported"))
 }
 
+/// The error that an operation is called in a way that is not supported.
+pub(crate) fn unsupported_call(operation: &str, what: String) -> Error {
+    wrong(operation, format!("{what} is not supported"))
+}
+
 /// Returns what serde makes of an object.
 fn written(object: &impl Serialize) -> Config {
     match serde_json::to_value(object) {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::integers::{Integers, at_the_door};
 use super::objects::{Initializer, Named, Regularizer, Resolver};
-use super::{Cell, Edge, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
+use super::{Argument, Arguments, Cell, Edge, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
 use crate::Error;
 use crate::random::next_seed;
 use crate::types::{Policy, Shape, TensorType};
@@ -89,6 +89,16 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         Integers::Floats
     }
 
+    /// Returns the names of its arguments in Keras, in order. What a call says by other names is an error.
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs"]
+    }
+
+    /// Returns the arguments that this many tensors are, where nothing else is said.
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::plain(count)
+    }
+
     /// Returns whether the mask of its first input is that of its outputs (Keras' `supports_masking`); where not, they have none.
     fn supports_masking(&self) -> bool {
         false
@@ -132,6 +142,10 @@ pub trait Layer: Serialize + Send + Sync + 'static {
 #[allow(missing_docs)]
 pub trait DynLayer: Send + Sync + Any {
     fn class_name(&self) -> &'static str;
+    /// Keras' module of the class.
+    fn module(&self) -> &'static str {
+        "keras.layers"
+    }
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error>;
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error>;
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor>;
@@ -139,6 +153,12 @@ pub trait DynLayer: Send + Sync + Any {
         Ok(())
     }
     fn integers(&self, cx: &CallContext) -> Integers;
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs"]
+    }
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::plain(count)
+    }
     /// By default the outputs have the masks that they have already, as those of a model.
     fn compute_mask(
         &self,
@@ -179,6 +199,12 @@ impl<L: Layer> DynLayer for L {
 
     fn integers(&self, cx: &CallContext) -> Integers {
         Layer::integers(self, cx)
+    }
+    fn parameters(&self) -> &'static [&'static str] {
+        Layer::parameters(self)
+    }
+    fn arguments(&self, count: usize) -> Arguments {
+        Layer::arguments(self, count)
     }
     fn compute_mask(
         &self,
@@ -224,6 +250,10 @@ struct Called {
     trainable: bool,
     keras2: bool,
     masks: Vec<Option<Tensor>>,
+    /// What it was called with, and the names of its arguments.
+    arguments: Arguments,
+    parameters: &'static [&'static str],
+    inputs: Vec<Tensor>,
 }
 
 impl CallContext {
@@ -250,6 +280,24 @@ impl CallContext {
     /// Returns the mask of input `i` of the layer that is being called: 1 where something counts, 0 elsewhere.
     pub fn input_mask(&self, i: usize) -> Option<Tensor> {
         self.calls.borrow().last().and_then(|c| c.masks.get(i).copied().flatten())
+    }
+
+    /// Returns the tensors of an argument of the layer that is being called; `None` where it is not given.
+    pub fn argument(&self, name: &str) -> Option<Vec<Tensor>> {
+        let calls = self.calls.borrow();
+        let call = calls.last()?;
+        let numbers = call.arguments.tensors(name, call.parameters)?;
+        numbers.into_iter().map(|n| call.inputs.get(n).copied()).collect()
+    }
+
+    /// Returns the value of an argument that is no tensor; `None` where it is not given.
+    pub fn setting(&self, name: &str) -> Option<Json> {
+        let calls = self.calls.borrow();
+        let call = calls.last()?;
+        match call.arguments.get(name, call.parameters)? {
+            Argument::Value(value) if !value.is_null() => Some(value.clone()),
+            _ => None,
+        }
     }
 
     /// Returns the mask of a tensor.
@@ -525,16 +573,43 @@ impl LayerRef {
 
     /// Adds the nodes of one call to the open graph.
     pub fn call(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        let arguments = self.layer().arguments(xs.len());
+        self.call_with(xs, &arguments, cx)
+    }
+
+    /// [`LayerRef::call`] with arguments that say what the tensors are.
+    pub fn call_with(&self, xs: &[Tensor], arguments: &Arguments, cx: &CallContext) -> Vec<Tensor> {
         let name = self.name();
         scoped(&name, || {
             let LayerSettings { keras2, dtype, .. } = self.settings();
-            let masks: Vec<Option<Tensor>> = xs.iter().map(|x| cx.mask(*x)).collect();
-            cx.calls.borrow_mut().push(Called {
+            let layer = self.layer();
+            let parameters = layer.parameters();
+            let unknown = |(name, _): &&(String, Argument)| !parameters.contains(&name.as_str());
+            if let Some((argument, _)) = arguments.named.iter().find(unknown) {
+                let what = format!("the call argument `{argument}` is not supported");
+                fail(Error::Shape { layer: String::new(), what });
+            }
+            let mut masks: Vec<Option<Tensor>> = xs.iter().map(|x| cx.mask(*x)).collect();
+            if let (Some(&[mask]), Some(first)) =
+                (arguments.tensors("mask", parameters).as_deref(), masks.first_mut())
+            {
+                *first = xs.get(mask).copied();
+            }
+            let called = Called {
                 trainable: self.is_trainable(),
                 keras2,
                 masks: masks.clone(),
-            });
-            let layer = self.layer();
+                arguments: arguments.clone(),
+                parameters,
+                inputs: xs.to_vec(),
+            };
+            cx.calls.borrow_mut().push(called);
+            let computed = arguments.computed(xs.len(), parameters);
+            let of = |n: &usize| xs.get(*n).copied();
+            let xs: Vec<Tensor> = computed.iter().filter_map(of).collect();
+            let masks: Vec<Option<Tensor>> =
+                computed.iter().map(|n| masks.get(*n).copied().flatten()).collect();
+            let xs = xs.as_slice();
             let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
             let mut out = at_the_door(layer.integers(cx), dtype, xs, |xs| layer.call_all(xs, cx));
             let made = layer.compute_mask(xs, &out, &masks, cx);

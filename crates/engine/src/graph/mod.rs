@@ -4,6 +4,7 @@
 //! [`Tensor`]'s methods, and hands the finished [`Graph`] back. Handles that outlive their graph make the next trace fail with
 //! an error that says so.
 
+mod arguments;
 mod configured;
 mod integers;
 mod layer;
@@ -19,6 +20,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use arguments::{Argument, Arguments};
 pub use configured::{Configured, LayerExt};
 pub use integers::Integers;
 pub(crate) use integers::MAKE_FLOATS;

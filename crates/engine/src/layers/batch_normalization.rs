@@ -166,6 +166,10 @@ const FUSED_EPSILON: f64 = 1.001e-5;
 impl Layer for BatchNormalization {
     const CLASS: &'static str = "BatchNormalization";
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "training", "mask"]
+    }
+
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.beta_initializer.bind(resolver)?;
         self.gamma_initializer.bind(resolver)?;

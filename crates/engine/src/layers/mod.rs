@@ -22,6 +22,7 @@ mod layer_normalization;
 mod masking;
 mod merge;
 mod noise;
+mod operation;
 mod permute;
 mod pooling;
 mod prelu;
@@ -42,6 +43,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use flatten::DataFormat;
+pub(crate) use operation::operation;
+pub use operation::{OPERATIONS, Operation};
 pub use windows::{Padding, Size2D};
 
 use crate::Error;

@@ -40,6 +40,10 @@ impl Softmax {
 impl Layer for Softmax {
     const CLASS: &'static str = "Softmax";
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "mask"]
+    }
+
     fn supports_masking(&self) -> bool {
         true
     }

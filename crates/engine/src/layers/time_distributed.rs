@@ -27,6 +27,10 @@ fn keeps_statistics(layer: &LayerRef) -> bool {
 impl Layer for TimeDistributed {
     const CLASS: &'static str = "TimeDistributed";
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "training", "mask"]
+    }
+
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.layer.bind(resolver)
     }

@@ -2,7 +2,7 @@
 //! is unknown.
 
 use crate::Error;
-use crate::graph::{CallContext, LayerRef, Resolver, Tensor, TensorType, trace};
+use crate::graph::{Arguments, CallContext, LayerRef, Resolver, Tensor, TensorType, trace};
 use crate::types::{DType, Shape};
 
 /// Large primes, so that no axis of a real model equals them or their products by chance.
@@ -13,8 +13,10 @@ pub(super) fn output_types(
     resolver: &dyn Resolver,
     layer: &LayerRef,
     inputs: &[(Shape, DType)],
+    arguments: &Arguments,
 ) -> Result<Vec<(Shape, DType)>, Error> {
-    let shapes: Vec<Shape> = inputs.iter().map(|(s, _)| s.clone()).collect();
+    let computed = arguments.computed(inputs.len(), layer.layer().parameters());
+    let shapes: Vec<Shape> = computed.iter().map(|n| inputs[*n].0.clone()).collect();
     layer.build(resolver, &shapes)?;
     let [a, b] = STAND_INS.map(|stand_in| {
         let traced = trace(|| {
@@ -22,7 +24,11 @@ pub(super) fn output_types(
                 Tensor::input(i, TensorType { dtype: *dtype, shape: shape.concrete(|| stand_in) })
             };
             let xs: Vec<Tensor> = inputs.iter().enumerate().map(tensor).collect();
-            Ok(layer.call(&xs, &CallContext::new(false)).into_iter().map(Tensor::ty).collect::<Vec<_>>())
+            Ok(layer
+                .call_with(&xs, arguments, &CallContext::new(false))
+                .into_iter()
+                .map(Tensor::ty)
+                .collect::<Vec<_>>())
         });
         traced.map(|(_, types)| types).map_err(|e| show_none(e, stand_in))
     });

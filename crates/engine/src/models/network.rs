@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::infer::output_types;
 use super::symbol::{Symbol, SymbolCall};
 use crate::Error;
-use crate::graph::{Builder, CallContext, DynLayer, Integers, LayerRef, Resolver, Tensor, fail};
+use crate::graph::{Arguments, Builder, CallContext, DynLayer, Integers, LayerRef, Resolver, Tensor, fail};
 use crate::types::{DType, Shape};
 
 /// How a network was put together.
@@ -28,6 +28,8 @@ pub struct Call {
     pub layer: usize,
     /// Inputs: number of an earlier call, and which of its outputs. Empty for an input layer.
     pub inputs: Vec<(usize, usize)>,
+    /// What these are to the layer.
+    pub arguments: Arguments,
     /// Symbolic types of its outputs.
     pub outputs: Vec<(Shape, DType)>,
 }
@@ -98,11 +100,12 @@ impl Network {
                     .take(1)
                     .collect(),
                 false => {
-                    output_types(&NoNames, &call.layer, &call.inputs.iter().map(types).collect::<Vec<_>>())?
+                    let types: Vec<_> = call.inputs.iter().map(types).collect();
+                    output_types(&NoNames, &call.layer, &types, &call.arguments)?
                 }
             };
             let layer = layers.iter().position(|l| *l == call.layer).unwrap_or(0);
-            calls.push(Call { layer, inputs: reading, outputs });
+            calls.push(Call { layer, inputs: reading, arguments: call.arguments.clone(), outputs });
         }
         let outputs =
             outputs.iter().map(|s| s.source().map(|(c, i)| (number(c), *i))).collect::<Result<_, _>>()?;
@@ -126,16 +129,22 @@ impl Network {
         dtype: DType,
     ) -> Result<(), Error> {
         let mut ty = (shape, dtype);
-        let mut calls = vec![Call { layer: 0, inputs: vec![], outputs: vec![ty.clone()] }];
+        let mut calls = vec![Call {
+            layer: 0,
+            inputs: vec![],
+            arguments: Arguments::default(),
+            outputs: vec![ty.clone()],
+        }];
         for (i, layer) in self.layers.iter().enumerate() {
-            let outputs = output_types(resolver, layer, &[ty])?;
+            let arguments = layer.layer().arguments(1);
+            let outputs = output_types(resolver, layer, &[ty], &arguments)?;
             let [only] = outputs.as_slice() else {
                 let what =
                     format!("a Sequential takes layers with one output, but this one has {}", outputs.len());
                 return Err(Error::Shape { layer: layer.name(), what });
             };
             ty = only.clone();
-            calls.push(Call { layer: i + 1, inputs: vec![(i, 0)], outputs });
+            calls.push(Call { layer: i + 1, inputs: vec![(i, 0)], arguments, outputs });
         }
         self.layers.insert(0, input);
         self.inputs = vec![0];
@@ -215,6 +224,10 @@ impl DynLayer for Network {
         }
     }
 
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "training", "mask"]
+    }
+
     fn bind(&mut self, _resolver: &dyn Resolver) -> Result<(), Error> {
         Ok(())
     }
@@ -250,7 +263,7 @@ impl DynLayer for Network {
                 None => {
                     let inputs: Vec<Tensor> =
                         call.inputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect();
-                    self.layers[call.layer].call(&inputs, cx)
+                    self.layers[call.layer].call_with(&inputs, &call.arguments, cx)
                 }
             };
             values.push(made);

@@ -251,6 +251,22 @@ pub fn layer(
     Ok(layer)
 }
 
+/// Returns an operation of Keras 3 that a functional model lists among its layers.
+///
+/// # Errors
+/// It is not here.
+pub fn operation(class_name: &str, config: &Map<String, Value>) -> Result<LayerRef, Error> {
+    let mut own = config.clone();
+    let name = own.shift_remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    let Some(made) = crate::layers::operation(class_name, own) else {
+        let advice = "use the layer that does the same, or convert the file: `rhyton convert` passes operations on as they are";
+        return Err(Error::Unknown { kind: "operation", name: class_name.into(), advice: advice.into() });
+    };
+    let registered = Some(class_name.to_owned());
+    let settings = LayerSettings { name, registered, ..LayerSettings::default() };
+    Ok(LayerRef::new(Box::new(made), settings))
+}
+
 /// Returns whether a policy is none of numbers of one type: `int8_from_float32`, or an object beyond a name.
 fn is_quantized(policy: &Value) -> bool {
     let named = policy.get("config").and_then(|config| config.get("name"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::infer::output_types;
 use crate::Error;
-use crate::graph::{LayerRef, Resolver};
+use crate::graph::{Arguments, LayerRef, Resolver};
 use crate::types::{DType, Shape};
 
 /// A symbolic tensor: its shape (axes that data decide are `None`), and the call that makes it.
@@ -25,12 +25,14 @@ pub struct SymbolCall {
     pub layer: LayerRef,
     /// What it is called on; empty for an input layer.
     pub inputs: Vec<Symbol>,
+    /// What these are to the layer.
+    pub arguments: Arguments,
 }
 
 impl Symbol {
     /// The symbol of an input layer.
     pub fn input(layer: LayerRef, shape: Shape, dtype: DType) -> Symbol {
-        let call = Arc::new(SymbolCall { layer, inputs: vec![] });
+        let call = Arc::new(SymbolCall { layer, inputs: vec![], arguments: Arguments::default() });
         Symbol { shape, dtype, source: Ok((call, 0)) }
     }
 
@@ -53,12 +55,24 @@ impl Symbol {
 
     /// Calls a layer: builds it for these shapes, and gives a symbol for each output. Errors are kept in the symbols.
     pub fn call(resolver: &dyn Resolver, layer: &LayerRef, inputs: &[Symbol]) -> Vec<Symbol> {
+        let arguments = layer.layer().arguments(inputs.len());
+        Self::call_with(resolver, layer, inputs, arguments)
+    }
+
+    /// [`Symbol::call`] with arguments that say what the symbols are.
+    pub fn call_with(
+        resolver: &dyn Resolver,
+        layer: &LayerRef,
+        inputs: &[Symbol],
+        arguments: Arguments,
+    ) -> Vec<Symbol> {
         let before = inputs.iter().find_map(|s| s.source().err());
         let types: Vec<(Shape, DType)> = inputs.iter().map(|s| (s.shape.clone(), s.dtype)).collect();
-        let made = before.map_or(Ok(()), Err).and_then(|()| output_types(resolver, layer, &types));
+        let made =
+            before.map_or(Ok(()), Err).and_then(|()| output_types(resolver, layer, &types, &arguments));
         match made {
             Ok(outputs) => {
-                let call = Arc::new(SymbolCall { layer: layer.clone(), inputs: inputs.to_vec() });
+                let call = Arc::new(SymbolCall { layer: layer.clone(), inputs: inputs.to_vec(), arguments });
                 let symbol = |(i, (shape, dtype))| Symbol { shape, dtype, source: Ok((call.clone(), i)) };
                 outputs.into_iter().enumerate().map(symbol).collect()
             }

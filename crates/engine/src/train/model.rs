@@ -8,7 +8,7 @@ use super::data::to_array;
 use super::session::Session;
 use crate::Error;
 use crate::device::Device;
-use crate::graph::{LayerRef, LayerSettings, Role, Variable};
+use crate::graph::{Arguments, LayerRef, LayerSettings, Role, Variable};
 use crate::layers::InputLayer;
 use crate::models::registry;
 use crate::models::{IntoSymbols, Network, NetworkKind};
@@ -540,6 +540,12 @@ pub trait Apply: Into<LayerRef> {
     /// Calls the layer; gives all its outputs, at least one.
     fn on_all(self, inputs: impl IntoSymbols) -> Vec<crate::models::Symbol> {
         crate::models::Symbol::call(&registry::resolver(), &self.into(), &inputs.into_symbols())
+    }
+
+    /// Calls the layer with arguments by name, as Keras' call has them; gives all its outputs, at least one.
+    fn on_with(self, inputs: impl IntoSymbols, arguments: Arguments) -> Vec<crate::models::Symbol> {
+        let inputs = inputs.into_symbols();
+        crate::models::Symbol::call_with(&registry::resolver(), &self.into(), &inputs, arguments)
     }
 }
 impl<T: Into<LayerRef>> Apply for T {}

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::inner::Inner;
-use super::layer::mask_of;
+use super::layer::{PARAMETERS, mask_of};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Configured, Layer, LayerRef, Ran, Resolver, Running, Shape, Tensor, fail, scoped,
+    Arguments, Builder, CallContext, Configured, Layer, LayerRef, Ran, Resolver, Running, Shape, Tensor,
+    fail, scoped,
 };
 use crate::words::{Word, Words};
 
@@ -123,6 +124,14 @@ fn renamed(config: &mut Map<String, Value>, way: &str) {
 impl Layer for Bidirectional {
     const CLASS: &'static str = "Bidirectional";
 
+    fn parameters(&self) -> &'static [&'static str] {
+        PARAMETERS
+    }
+
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::with_list(count, "initial_state")
+    }
+
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         if let Some(mode) = &self.merge_mode {
             mode.get()?;
@@ -165,7 +174,7 @@ impl Layer for Bidirectional {
     }
 
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        let (x, states) = (xs[0], &xs[1..]);
+        let (x, states) = (xs[0], cx.argument("initial_state").unwrap_or_default());
         if states.len() % 2 == 1 {
             let what = format!("{} initial states, but both directions have as many", states.len());
             fail(Error::Shape { layer: String::new(), what });

@@ -4,8 +4,8 @@ use super::super::dense::{glorot, zeros};
 use super::{Recurring, draw, features, gates, orthogonal, part, positive, share};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable,
+    Activation, Arguments, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named,
+    Regularizer, Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -87,6 +87,14 @@ impl Layer for GRUCell {
 
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
         super::call_cell(self, xs, cx)
+    }
+
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "states", "training"]
+    }
+
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::with_list(count, "states")
     }
 
     fn as_cell(&self) -> Option<&dyn Cell> {

@@ -8,8 +8,8 @@ use super::super::Unset;
 use super::super::inner::Inner;
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Cell, Configured, Layer, LayerRef, LayerSettings, Ran, Recurrent, Resolver,
-    Running, Shape, Tensor, fail,
+    Arguments, Builder, CallContext, Cell, Configured, Layer, LayerRef, LayerSettings, Ran, Recurrent,
+    Resolver, Running, Shape, Tensor, fail,
 };
 
 /// What all recurrent layers have in their config.
@@ -154,10 +154,14 @@ fn step_shape(inputs: &[Shape], class: &str) -> Result<Shape, Error> {
     }
 }
 
+/// The arguments of recurrent layers in Keras.
+pub(super) const PARAMETERS: &[&str] = &["sequences", "initial_state", "mask", "training"];
+
 /// Calls a recurrent layer on a sequence and initial states.
 fn call(layer: &dyn Recurrent, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
     let running = layer.running();
-    let Ran { mut output, states } = layer.run(xs[0], &xs[1..], cx.input_mask(0), running, cx);
+    let initial = cx.argument("initial_state").unwrap_or_default();
+    let Ran { mut output, states } = layer.run(xs[0], &initial, cx.input_mask(0), running, cx);
     if running.go_backwards && running.return_sequences {
         output = output.reverse(1);
     }
@@ -172,6 +176,14 @@ pub(super) fn mask_of(running: Running, masks: &[Option<Tensor>]) -> Vec<Option<
 impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
     const CLASS: &'static str = <C as Runs>::CLASS;
     const REQUIRED: &'static [&'static str] = C::REQUIRED;
+
+    fn parameters(&self) -> &'static [&'static str] {
+        PARAMETERS
+    }
+
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::with_list(count, "initial_state")
+    }
 
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         self.options.check()?;
@@ -258,6 +270,14 @@ impl RNN {
 
 impl Layer for RNN {
     const CLASS: &'static str = "RNN";
+
+    fn parameters(&self) -> &'static [&'static str] {
+        PARAMETERS
+    }
+
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::with_list(count, "initial_state")
+    }
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.cell.bind(resolver)?;

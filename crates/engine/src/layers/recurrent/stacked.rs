@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::inner::Inner;
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Cell, Drawn, Layer, LayerRef, Resolver, Shape, Tensor, fail, scoped,
+    Arguments, Builder, CallContext, Cell, Drawn, Layer, LayerRef, Resolver, Shape, Tensor, fail, scoped,
 };
 
 /// Cells one behind the other, as one cell.
@@ -63,6 +63,14 @@ impl Layer for StackedRNNCells {
 
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
         super::call_cell(self, xs, cx)
+    }
+
+    fn parameters(&self) -> &'static [&'static str] {
+        &["inputs", "states", "training"]
+    }
+
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::with_list(count, "states")
     }
 
     fn as_cell(&self) -> Option<&dyn Cell> {

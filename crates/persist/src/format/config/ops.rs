@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::dialects;
+
 /// The operations of Keras 3.15.1, by module of `keras.src.ops`.
 static OPS: &[(&str, &str)] = &[
     (
@@ -66,11 +68,12 @@ fn module(class: &str) -> Option<String> {
 }
 
 /// The module of an operation in an `.h5`, which says only its class: every layer's config has `trainable` and `dtype`, and an
-/// operation's has neither.
+/// operation's has not the former, and the latter where it casts.
 pub(super) fn unnamed(class: &str, layer: &Map<String, Value>) -> Option<String> {
     let config = layer.get("config")?.as_object()?;
     let plain = !layer.contains_key("module") && layer.contains_key("inbound_nodes");
+    let has = |key: &str| config.contains_key(key);
     let as_layer =
-        ["trainable", "dtype", "batch_shape", "layers"].iter().any(|key| config.contains_key(*key));
+        has("trainable") || has("batch_shape") || has("layers") || has("dtype") && dialects::is_layer(class);
     if plain && !as_layer { module(class) } else { None }
 }
