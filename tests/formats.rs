@@ -61,6 +61,15 @@ fn the_readme_has_the_table() {
 }
 
 #[test]
+fn the_readmes_program_is_an_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect(name).replace("\r\n", "\n");
+    let (readme, example) = (read("README.md"), read("examples/first_program.rs"));
+    let program = readme.split("```rust,no_run\n").nth(1).and_then(|rest| rest.split("```").next());
+    assert_eq!(example.split_once("\n\n").map(|(_, program)| program), program);
+}
+
+#[test]
 fn the_readme_names_every_layer() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
     let readme = readme.expect("a README");

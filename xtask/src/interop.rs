@@ -64,6 +64,10 @@ pub fn run(arguments: &[String]) -> Result {
         );
         loaded.finish().and(trained)?;
     }
+    // What follows is the same whatever the device.
+    if !options.devices.iter().any(|device| device == "cpu") {
+        return Ok(());
+    }
     heading("G: rhyton convert makes each file from one of another format, judged behind H");
     let converted = folder.join("converted");
     rhyton.convert_files(&written_by_keras, &converted)?;
