@@ -205,7 +205,10 @@ fn inputs(
         arguments.positional.push(read);
     }
     let known = layer.layer().parameters();
-    for (name, arg) in &call.kwargs {
+    // In the order of the layer's own, since tensors are counted in it.
+    let mut kwargs: Vec<&(String, Arg)> = call.kwargs.iter().collect();
+    kwargs.sort_by_key(|(name, _)| known.iter().position(|k| k == name));
+    for (name, arg) in kwargs {
         // Whether it is training is the model's to say.
         if matches!(arg, Arg::Value(value) if value.is_null() || name == "training") {
             continue;

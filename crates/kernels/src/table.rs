@@ -89,6 +89,8 @@ kernels! {
     MATMUL_TILED "matmul_tiled" ("a", "b") ["TRANSPOSE_A" = 0, "TRANSPOSE_B" = 0] {"m", "n", "k"} TRANSPOSED;
     /// Matrix product by tiles of 16 x 16.
     MATMUL_SMALL "matmul_small" ("a", "b") ["TRANSPOSE_A" = 0, "TRANSPOSE_B" = 0] {"m", "n", "k"} TRANSPOSED;
+    /// Matrix products of many pairs.
+    MATMUL_BATCHED "matmul_batched" ("a", "b") ["WORKGROUP" = 64] {"strips", "m", "n", "k", "a_row", "a_k", "b_k", "b_column"} SMALL;
     /// Convolution without workgroup memory.
     CONV2D_DIRECT "conv2d_direct" ("a", "b") ["WORKGROUP" = 8, "FORM" = 0]
         {"m", "n", "k", "part", "parts", "in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels", "kernel_width", "stride_y",

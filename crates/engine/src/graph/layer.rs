@@ -290,6 +290,17 @@ impl CallContext {
         numbers.into_iter().map(|n| call.inputs.get(n).copied()).collect()
     }
 
+    /// Returns the mask of an argument of the layer that is being called: the one that the call gives for it, else that of its tensor.
+    pub fn argument_mask(&self, name: &str) -> Option<Tensor> {
+        if let Some(given) = self.argument(&format!("{name}_mask")) {
+            return given.first().copied();
+        }
+        let calls = self.calls.borrow();
+        let call = calls.last()?;
+        let number = *call.arguments.tensors(name, call.parameters)?.first()?;
+        call.masks.get(number).copied().flatten()
+    }
+
     /// Returns the value of an argument that is no tensor; `None` where it is not given.
     pub fn setting(&self, name: &str) -> Option<Json> {
         let calls = self.calls.borrow();
@@ -590,10 +601,16 @@ impl LayerRef {
                 fail(Error::Shape { layer: String::new(), what });
             }
             let mut masks: Vec<Option<Tensor>> = xs.iter().map(|x| cx.mask(*x)).collect();
-            if let (Some(&[mask]), Some(first)) =
-                (arguments.tensors("mask", parameters).as_deref(), masks.first_mut())
-            {
-                *first = xs.get(mask).copied();
+            match arguments.get("mask", parameters) {
+                Some(Argument::Tensor(number)) if !masks.is_empty() => masks[0] = xs.get(*number).copied(),
+                Some(Argument::List(list)) => {
+                    for (mask, given) in masks.iter_mut().zip(list) {
+                        if let Argument::Tensor(number) = given {
+                            *mask = xs.get(*number).copied();
+                        }
+                    }
+                }
+                _ => {}
             }
             let called = Called {
                 trainable: self.is_trainable(),

@@ -9,7 +9,7 @@ use crate::graph::{Builder, CallContext, Integers, Layer, MAKE_FLOATS, Shape, Te
 use crate::words::Word;
 
 /// Keras 2 cuts the means of integers to whole numbers.
-fn of_means(cx: &CallContext) -> Integers {
+pub(super) fn of_means(cx: &CallContext) -> Integers {
     if cx.layer_is_keras2() {
         return Integers::Refuses(format!(
             "the mean of integers, which Keras 2 cuts, is not supported; {MAKE_FLOATS}"
@@ -18,7 +18,7 @@ fn of_means(cx: &CallContext) -> Integers {
     Integers::Floats
 }
 
-fn of_largest(_cx: &CallContext) -> Integers {
+pub(super) fn of_largest(_cx: &CallContext) -> Integers {
     Integers::Keeps
 }
 

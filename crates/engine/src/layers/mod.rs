@@ -9,6 +9,7 @@ mod config;
 
 mod activation;
 mod activity;
+mod attention;
 mod batch_normalization;
 mod conv2d;
 mod dense;
@@ -22,6 +23,7 @@ mod layer_normalization;
 mod masking;
 mod merge;
 mod noise;
+mod one_d;
 mod operation;
 mod permute;
 mod pooling;
@@ -43,6 +45,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use flatten::DataFormat;
+pub use one_d::{Padding1D, Size1D};
 pub(crate) use operation::operation;
 pub use operation::{OPERATIONS, Operation};
 pub use windows::{Padding, Size2D};
@@ -84,6 +87,7 @@ macro_rules! layers {
 layers! {
     activation: Activation, Identity;
     activity: ActivityRegularization;
+    attention: AdditiveAttention, Attention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
     conv2d: Conv2D;
     dense: Dense;
@@ -96,6 +100,7 @@ layers! {
     masking: Masking;
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
     noise: GaussianDropout, GaussianNoise;
+    one_d: AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D;
     permute: Permute;
     pooling: AveragePooling2D, MaxPooling2D;
     prelu: PReLU;

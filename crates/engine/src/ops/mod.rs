@@ -4,6 +4,7 @@
 //! elementwise function: a row of the pointwise table in `rhyton-kernels`, and a method in `pointwise.rs`.
 
 mod argmax;
+mod batch_matmul;
 pub mod cases;
 mod concat;
 mod constant;
@@ -41,6 +42,7 @@ pub struct Row {
 /// Every op that is not elementwise.
 pub static OPS: &[Row] = &[
     Row { name: "matmul", cases: matmul::cases },
+    Row { name: "batch_matmul", cases: batch_matmul::cases },
     Row { name: "conv2d", cases: conv::cases },
     Row { name: "pool2d", cases: pool::cases },
     Row { name: "pool2d_grad", cases: pool::grad_cases },

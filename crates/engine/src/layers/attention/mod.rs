@@ -1,0 +1,41 @@
+//! Attention: what each step of one sequence takes from the steps of another.
+
+mod dot;
+mod multi_head;
+mod projection;
+
+pub use dot::{AdditiveAttention, Attention};
+pub use multi_head::MultiHeadAttention;
+
+use crate::graph::{CallContext, Layer, Tensor};
+use crate::layers::Dropout;
+
+/// What is far below any score, so that its softmax is 0; and the same for all where nothing else is there.
+const NOTHING: f64 = -1e30;
+
+/// Which positions each position may look at: none before it where `causal`, none further than the window; `[queries, keys]`.
+fn places(queries: usize, keys: usize, causal: bool, window: Option<usize>) -> Option<Tensor> {
+    if !causal && window.is_none() {
+        return None;
+    }
+    let rows = crate::ops::count_up(queries).reshape([queries, 1]);
+    let columns = crate::ops::count_up(keys).reshape([1, keys]);
+    let before = causal.then(|| columns.less_equal(rows));
+    let near = window.map(|n| (rows - columns).abs().less(n as f64));
+    both(before, near)
+}
+
+/// 1 where both masks, that are there, have 1.
+fn both(a: Option<Tensor>, b: Option<Tensor>) -> Option<Tensor> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a * b),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Weights of scores along the last axis, those that the mask lets through.
+fn weights(scores: Tensor, mask: Option<Tensor>, dropout: f64, cx: &CallContext) -> Tensor {
+    let scores = mask.map_or(scores, |mask| mask.select(scores, NOTHING));
+    let weights = scores.softmax();
+    if dropout > 0.0 { Dropout::new(dropout).call(weights, cx) } else { weights }
+}

@@ -1,0 +1,216 @@
+//! Attention with several heads (Vaswani et al., 2017).
+
+use serde::{Deserialize, Serialize};
+
+use super::projection::{Projection, Shared};
+use super::{both, places, weights};
+use crate::Error;
+use crate::graph::{
+    Arguments, Builder, CallContext, Initializer, Layer, LayerRef, Named, Regularizer, Resolver, Shape,
+    Tensor, fail,
+};
+use crate::initializers::Seed;
+use crate::layers::config::Field;
+use crate::layers::dense::{glorot, zeros};
+
+/// One number, or several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a whole number, or a list of them")]
+pub enum Sizes {
+    /// One.
+    One(usize),
+    /// Several.
+    Many(Vec<usize>),
+}
+
+impl Sizes {
+    fn list(&self) -> Vec<usize> {
+        match self {
+            Sizes::One(n) => vec![*n],
+            Sizes::Many(list) => list.clone(),
+        }
+    }
+}
+
+impl Field for Option<Sizes> {}
+impl Field for Option<bool> {}
+
+config! {
+    /// Attention with several heads: called on a query and a value, and perhaps a key.
+    MultiHeadAttention(num_heads: usize, key_dim: usize) {
+        /// Length of a head's values; that of its keys by default.
+        value_dim: Option<usize> = None;
+        /// Share of the weights that training sets to zero.
+        dropout: f64 = 0.0;
+        /// Whether the projections have biases.
+        use_bias: bool = true;
+        /// Features of the output; those of the query by default.
+        output_shape: Option<Sizes> = None;
+        /// Axes that are attended over: the steps.
+        attention_axes: Option<Sizes> = None;
+        /// How far a position sees, itself included.
+        sliding_window: Option<usize> = None;
+        /// Kept in the config.
+        flash_attention: Option<bool> = None;
+        /// First value of the kernels.
+        kernel_initializer <- Named<dyn Initializer> = glorot();
+        /// First value of the biases.
+        bias_initializer <- Named<dyn Initializer> = zeros();
+        /// Penalty on the kernels.
+        kernel_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// Penalty on the biases.
+        bias_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// Kept in the config. The draws themselves follow the seed of the model.
+        seed: Seed = Seed::default();
+    }
+    unset { use_gate, activity_regularizer, kernel_constraint, bias_constraint }
+    skip { projections: Vec<(String, LayerRef)> }
+}
+
+impl MultiHeadAttention {
+    fn values(&self) -> usize {
+        self.value_dim.unwrap_or(self.key_dim)
+    }
+
+    /// Projects by one of the layers inside.
+    fn project(&self, k: usize, x: Tensor, cx: &CallContext) -> Tensor {
+        self.projections.get(k).and_then(|(_, layer)| layer.call(&[x], cx).first().copied()).unwrap_or(x)
+    }
+
+    /// `[batch, steps, heads, n]` as `[batch · heads, steps, n]`.
+    fn by_head(x: Tensor) -> Tensor {
+        let shape = x.shape();
+        let [batch, steps, heads, n] = [shape[0], shape[1], shape[2], shape[3]];
+        x.transpose(&[0, 2, 1, 3]).reshape([batch * heads, steps, n])
+    }
+}
+
+const PARAMETERS: &[&str] = &[
+    "query",
+    "value",
+    "key",
+    "query_mask",
+    "value_mask",
+    "key_mask",
+    "attention_mask",
+    "return_attention_scores",
+    "training",
+    "use_causal_mask",
+];
+
+impl Layer for MultiHeadAttention {
+    const CLASS: &'static str = "MultiHeadAttention";
+    const REQUIRED: &'static [&'static str] = Self::KEYS;
+
+    fn parameters(&self) -> &'static [&'static str] {
+        PARAMETERS
+    }
+
+    fn arguments(&self, count: usize) -> Arguments {
+        Arguments::each(count)
+    }
+
+    fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
+        self.bind_fields(resolver)
+    }
+
+    fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        let (query, value) = match inputs {
+            [query, value, ..] if inputs.len() < 4 && inputs.iter().all(|s| s.rank() == 3) => (query, value),
+            _ => {
+                let shapes = inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let what = format!(
+                    "MultiHeadAttention takes query, value and perhaps key, of shape (batch, steps, features) each, but was given {shapes}"
+                );
+                return Err(Error::Shape { layer: String::new(), what });
+            }
+        };
+        for (key, n) in
+            [("num_heads", self.num_heads), ("key_dim", self.key_dim), ("value_dim", self.values())]
+        {
+            if n == 0 {
+                return Err(Error::Argument { what: format!("{key} is 0, but must be positive") });
+            }
+        }
+        if self.attention_axes.as_ref().is_some_and(|axes| axes.list() != [1]) {
+            return Err(Error::Argument {
+                what: "attention_axes other than the steps are not supported".into(),
+            });
+        }
+        let output = match self.output_shape.as_ref().map(Sizes::list) {
+            None => vec![query.known(-1)?],
+            Some(shape) => shape,
+        };
+        let shared = Shared {
+            use_bias: self.use_bias,
+            kernel_initializer: self.kernel_initializer.clone(),
+            bias_initializer: self.bias_initializer.clone(),
+            kernel_regularizer: self.kernel_regularizer.clone(),
+            bias_regularizer: self.bias_regularizer.clone(),
+        };
+        let (heads, values) = (self.num_heads, self.values());
+        let key = inputs.get(2).unwrap_or(value);
+        let inner = Shape(vec![query.0[0], query.0[1], Some(heads), Some(values)]);
+        self.projections.clear();
+        for (attribute, name, contracted, output, input) in [
+            ("query_dense", "query", 1, vec![heads, self.key_dim], query),
+            ("key_dense", "key", 1, vec![heads, self.key_dim], key),
+            ("value_dense", "value", 1, vec![heads, values], value),
+            ("output_dense", "attention_output", 2, output, &inner),
+        ] {
+            let layer = Projection::layer(name, contracted, &output, &shared);
+            layer.build(builder.resolver(), std::slice::from_ref(input))?;
+            self.projections.push((attribute.into(), layer));
+        }
+        Ok(())
+    }
+
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        let one = |name: &str| cx.argument(name).and_then(|list| list.first().copied());
+        let (Some(query), Some(value)) = (one("query"), one("value")) else {
+            fail(Error::Shape {
+                layer: String::new(),
+                what: "MultiHeadAttention takes query and value".into(),
+            });
+            return xs.to_vec();
+        };
+        let key = one("key");
+        let (batch, queries) = (query.shape()[0], query.shape()[1]);
+        let keys = value.shape()[1];
+        let given = |name: &str| cx.setting(name).and_then(|v| v.as_bool()).unwrap_or(false);
+        // Masks of [batch, queries, keys].
+        let rows = cx.argument_mask("query").map(|m| m.reshape([batch, queries, 1]));
+        let of = |name: &str| cx.argument_mask(name).map(|m| m.reshape([batch, 1, keys]));
+        let mut mask = both(rows, of("value"));
+        mask = both(mask, key.and_then(|_| of("key")));
+        let near = places(queries, keys, given("use_causal_mask"), self.sliding_window);
+        mask = both(mask, near.map(|p| p.reshape([1, queries, keys])));
+        mask = both(mask, one("attention_mask"));
+        let mask = mask.map(|m| {
+            let mut shape = m.shape();
+            // The heads stand behind the batch.
+            if shape.len() < 4 {
+                shape.insert(shape.len().saturating_sub(2), 1);
+            }
+            m.reshape(shape)
+        });
+        let q = self.project(0, query, cx) * (1.0 / (self.key_dim as f64).sqrt());
+        let (k, v) = (self.project(1, key.unwrap_or(value), cx), self.project(2, value, cx));
+        let scores = Self::by_head(q).batch_matmul(Self::by_head(k), false, true);
+        let scores = scores.reshape([batch, self.num_heads, queries, keys]);
+        let weights = weights(scores, mask, self.dropout, cx);
+        let each = weights.reshape([batch * self.num_heads, queries, keys]);
+        let output = each.batch_matmul(Self::by_head(v), false, false);
+        let output = output.reshape([batch, self.num_heads, queries, self.values()]).transpose(&[0, 2, 1, 3]);
+        let output = self.project(3, output, cx);
+        if given("return_attention_scores") { vec![output, weights] } else { vec![output] }
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn inner(&self) -> Vec<(String, LayerRef)> {
+        self.projections.clone()
+    }
+}
