@@ -26,7 +26,7 @@ fn cases() -> Vec<Case> {
         let text = std::fs::read_to_string(folder.join("case.json")).expect("a case");
         Case { folder, info: serde_json::from_str(&text).expect("JSON") }
     };
-    let names = ["conv", "two_branch", "opt_sgdm", "opt_adamw", "rnn"];
+    let names = ["conv", "two_branch", "opt_sgdm", "opt_adamw", "rnn", "attention"];
     names.iter().flat_map(|n| [case(n, "keras3"), case(n, "tf_keras")]).collect()
 }
 
@@ -36,10 +36,11 @@ impl Case {
         names
             .map(|name| {
                 let path = self.folder.join(name);
-                match npy::load::<f32>(&path) {
+                let whole = || match npy::load::<i32>(&path) {
                     Ok(array) => Data::of(&array).into_owned(),
                     Err(_) => Data::of(&npy::load::<i64>(&path).expect("numbers")).into_owned(),
-                }
+                };
+                npy::load::<f32>(&path).map_or_else(|_| whole(), |array| Data::of(&array).into_owned())
             })
             .collect()
     }

@@ -10,7 +10,7 @@ use rhyton::datasets::npy::Npz;
 use rhyton::prelude::*;
 use rhyton::train::Data;
 
-const MODELS: [&str; 5] = ["cells", "around", "masked", "words", "hard"];
+const MODELS: [&str; 7] = ["cells", "around", "masked", "words", "hard", "attending", "steps"];
 const LIBRARIES: [&str; 2] = ["keras3", "tf_keras"];
 
 fn file(library: &str, name: &str) -> PathBuf {
@@ -103,7 +103,7 @@ fn as_in_keras_on_a_gpu() {
 /// Whether one library's file of a model has what the other one does not know: operations of masks, an activation of another meaning.
 fn stays(library: &str, name: &str, dialect: Dialect) -> bool {
     match (library, dialect) {
-        ("keras3", Dialect::TfKeras) => matches!(name, "masked" | "words" | "hard"),
+        ("keras3", Dialect::TfKeras) => matches!(name, "masked" | "words" | "hard" | "steps"),
         ("tf_keras", Dialect::Keras3) => name == "hard",
         _ => false,
     }

@@ -81,6 +81,53 @@ def masked(K, x):
     return y
 
 
+def attending(K, x):
+    """Attention of all kinds, with and without masks."""
+    L = K.layers
+    m = L.Masking(0.25)(x)
+    other = L.Dense(3, name="other")(x)
+    y = [
+        L.MultiHeadAttention(2, 3, name="self")(x, x),
+        L.MultiHeadAttention(2, 3, value_dim=2, use_bias=False, output_shape=5, name="cross")(x, other),
+        L.MultiHeadAttention(1, 4, name="keyed")(x, other, key=x),
+        L.MultiHeadAttention(2, 2, name="causal")(x, x, use_causal_mask=True),
+        *L.MultiHeadAttention(2, 2, name="scored")(x, x, return_attention_scores=True),
+        L.MultiHeadAttention(2, 3, name="masked")(m, m),
+        L.Attention(name="dot")([x, x]),
+        L.Attention(use_scale=True, name="scaled")([x, L.Dense(4)(other)]),
+        L.Attention(score_mode="concat", use_scale=True, name="concat")([x, other, L.Dense(4, name="key")(other)]),
+        *L.Attention(name="dot_scored")([x, x], return_attention_scores=True),
+        L.Attention(name="dot_causal")([x, x], use_causal_mask=True),
+        L.Attention(name="dot_masked")([m, m]),
+        L.AdditiveAttention(name="additive")([x, x]),
+        L.AdditiveAttention(use_scale=False, name="bare")([x, L.Dense(4, name="value")(other)]),
+        L.AdditiveAttention(name="additive_masked")([m, m]),
+    ]
+    return y
+
+
+def steps(K, x):
+    """Windows over steps."""
+    L = K.layers
+    y = [
+        L.Conv1D(3, 2, name="valid")(x),
+        L.Conv1D(4, 3, strides=2, padding="same", activation="tanh", name="same")(x),
+        L.Conv1D(3, 3, padding="causal", name="causal")(x),
+        L.Conv1D(3, 2, dilation_rate=2, padding="causal", use_bias=False, name="dilated")(x),
+        L.Conv1D(4, 2, groups=2, padding="same", name="groups")(x),
+        L.MaxPooling1D(name="max")(x),
+        L.MaxPooling1D(3, strides=1, padding="same", name="max_same")(x),
+        L.AveragePooling1D(2, strides=1, name="average")(x),
+        L.AveragePooling1D(3, padding="same", name="average_same")(x),
+        L.GlobalAveragePooling1D(name="mean")(x),
+        L.GlobalAveragePooling1D(keepdims=True, name="mean_kept")(x),
+        L.GlobalMaxPooling1D(name="largest")(x),
+        L.GlobalAveragePooling1D(name="mean_masked")(L.Masking(0.25)(x)),
+        L.Dense(2, name="last")(L.GlobalMaxPooling1D()(L.Conv1D(5, 3, activation="relu", name="conv")(x))),
+    ]
+    return y
+
+
 def hard(K, x):
     """An activation that is not the same in both libraries."""
     L = K.layers
@@ -97,8 +144,10 @@ def words(K, x):
 
 def inputs(name, rng):
     x = rng.normal(size=(4, 5, 4)).astype("float32")
-    if name == "masked":
-        for example, step in [(0, 4), (0, 3), (1, 2), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)]:
+    places = [(0, 4), (0, 3), (1, 2), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)]
+    # What looks at no step at all is another number in each library.
+    if name in ("masked", "attending", "steps"):
+        for example, step in places[: None if name == "masked" else -1]:
             x[example, step] = 0.25
     if name == "words":
         x = np.array([[1, 2, 0, 0, 0], [6, 6, 6, 1, 0], [0, 3, 0, 4, 5], [2, 1, 2, 1, 2]], "int32")
@@ -133,5 +182,5 @@ def make(library, K, name, build):
 
 
 for library, K in [("keras3", keras), ("tf_keras", tf_keras)]:
-    for build in [cells, around, masked, hard, words]:
+    for build in [cells, around, masked, hard, words, attending, steps]:
         make(library, K, build.__name__, build)

@@ -7,7 +7,9 @@ use rhyton_kernels::table::{GATHER, GATHER_GRAD, MERGE_RUNS};
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Element, Exporter, Source};
-use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
+use crate::graph::{
+    Backward, CpuView, Expr, Kind, OpDef, Real, Tensor, Tile, Tiling, View, op_node, tensor_of, with_open,
+};
 use crate::types::{EXACT, TensorType};
 
 /// Largest tile of the CPU, in elements.
@@ -179,6 +181,27 @@ impl OpDef for GatherGrad {
             let Some(row) = found.filter(|row| *row < tile.rows) else { continue };
             out[row * width..(row + 1) * width].iter_mut().zip(gradient).for_each(|(o, g)| *o += *g);
         }
+    }
+}
+
+/// The same sum over rows with a function of each of them, where a tensor is the gradient of a table, or a sum of such gradients.
+pub(crate) fn over_rows(gradient: Tensor, f: &dyn Fn(Tensor) -> Tensor) -> Option<Tensor> {
+    let mut edge = gradient.edge()?;
+    let (kind, inputs) = with_open(|g| {
+        while matches!(g.nodes[edge.node].kind, Kind::Reshape) {
+            edge = g.nodes[edge.node].inputs[0];
+        }
+        (g.nodes[edge.node].kind.clone(), g.nodes[edge.node].inputs.clone())
+    })?;
+    match (kind, inputs.as_slice()) {
+        (Kind::Op(op), &[indices, values]) => {
+            let op = *op.as_any().downcast_ref::<GatherGrad>()?;
+            Some(op_node(op, &[tensor_of(indices), f(tensor_of(values))]))
+        }
+        (Kind::Pointwise(exprs), &[a, b]) if exprs == [Expr::In(0) + Expr::In(1)] => {
+            Some(over_rows(tensor_of(a), f)? + over_rows(tensor_of(b), f)?)
+        }
+        _ => None,
     }
 }
 

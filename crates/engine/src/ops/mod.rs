@@ -25,6 +25,7 @@ mod transpose;
 pub use constant::Numbers;
 pub(crate) use constant::count_up;
 pub use conv::Windows;
+pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
 

@@ -202,6 +202,9 @@ pub struct Applied {
     pub gradient: Tensor,
     /// Its slots.
     pub slots: Vec<Variable>,
+    /// Whether the squares of a gradient that is a sum over rows, as an embedding's, are the sum of the squares, as in Keras 3 on TensorFlow; else the
+    /// square of the sum.
+    pub by_rows: bool,
 }
 
 /// Makes an optimizer from a config; the learning rate is given beside it.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::apply::clipped;
 use super::{Applied, LearningRate, Optimizer, SlotInfo, Update};
 use crate::graph::{Expr, IntoTensor, Tensor, assign, serialized, serialized_custom};
-use crate::ops::pointwise_many;
+use crate::ops::{over_rows, pointwise_many};
 use crate::{Error, config};
 
 /// Settings that every optimizer has.
@@ -196,11 +196,32 @@ impl<R: Rule> Optimizer for R {
         for (applied, gradient) in parameters.iter().zip(gradients) {
             let mut operands: Vec<Tensor> = vec![(&applied.variable).into_tensor(), gradient];
             operands.extend(applied.slots.iter().map(IntoTensor::into_tensor));
-            let first = pointwise_many(exprs.clone(), &operands, Some(applied.variable.shape()));
+            let mut exprs = exprs.clone();
+            // Clipping adds the rows up.
+            if applied.by_rows && common.clipvalue.or(common.clipnorm).or(common.global_clipnorm).is_none() {
+                squares_by_rows(&mut exprs, gradient, &mut operands);
+            }
+            let first = pointwise_many(exprs, &operands, Some(applied.variable.shape()));
             let targets = std::iter::once(&applied.variable).chain(&applied.slots);
             targets.enumerate().for_each(|(i, variable)| assign(variable, first.sibling(i)));
         }
         Ok(())
+    }
+}
+
+/// Takes the squares and the sizes of a gradient that is a sum over rows row by row.
+fn squares_by_rows(exprs: &mut [Expr], gradient: Tensor, operands: &mut Vec<Tensor>) {
+    let g = || Expr::In(1);
+    let of: [(Expr, fn(Tensor) -> Tensor); 2] = [(g().square(), Tensor::square), (g().abs(), Tensor::abs)];
+    for (what, f) in of {
+        let with = Expr::In(operands.len());
+        let changed: Vec<Expr> = exprs.iter().map(|e| e.replace(&what, &with)).collect();
+        if changed != *exprs
+            && let Some(sums) = over_rows(gradient, &f)
+        {
+            exprs.clone_from_slice(&changed);
+            operands.push(sums);
+        }
     }
 }
 

@@ -181,13 +181,18 @@ pub fn training(
         let total = if times == 1.0 { total } else { total * times };
         let parameters: Vec<Tensor> = trainable.iter().map(IntoTensor::into_tensor).collect();
         let found = gradients(total, &parameters)?;
+        let mut layers = Vec::new();
+        every_layer(root, &mut layers);
+        let of_keras2 =
+            |v: &Variable| layers.iter().any(|l| l.settings().keras2 && l.own_variables().contains(v));
         let mut applied = Vec::new();
         for (variable, gradient) in trainable.iter().zip(found) {
             // Keras skips variables that the loss does not depend on.
             let (Some(gradient), Some(slots)) = (gradient, compiled.slots.get(&variable.id())) else {
                 continue;
             };
-            applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone() });
+            let by_rows = !of_keras2(variable);
+            applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone(), by_rows });
         }
         compiled.optimizer.apply(&applied)
     })?;
