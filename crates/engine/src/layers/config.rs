@@ -34,16 +34,20 @@ named!(dyn Activation, dyn Initializer, dyn Regularizer);
 macro_rules! argument {
     (<- $ty:ty) => { impl Into<$ty> };
     (: $ty:ty) => { $ty };
+    (# $ty:ty) => { u64 };
 }
 
-/// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it), its default and its words. What
-/// is behind `unset` Keras has and this layer does not; what is behind `skip` is no part of the config.
+/// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it; after `#`: a number that becomes it), its default and its words. What
+/// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `read` a config may have, and
+/// nothing depends on it; what is behind `skip` is no part of the config.
 macro_rules! config {
     (
         $(#[$doc:meta])*
         $class:ident ( $( $required:ident : $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
+        then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
+        read { $( $read:ident : $read_ty:ty ),* }
         skip { $( $skip:ident : $skip_ty:ty ),* }
     ) => {
         $(#[$doc])*
@@ -53,6 +57,8 @@ macro_rules! config {
             $( $required: $required_ty, )*
             $( $field: $ty, )*
             $( $unset: $crate::layers::Unset, )*
+            $( $late: $late_ty, )*
+            $( #[serde(skip_serializing)] $read: $read_ty, )*
             $( #[serde(skip)] $skip: $skip_ty, )*
         }
 
@@ -62,6 +68,8 @@ macro_rules! config {
                     $( $required: Default::default(), )*
                     $( $field: $default, )*
                     $( $unset: Default::default(), )*
+                    $( $late: $late_default, )*
+                    $( $read: Default::default(), )*
                     $( $skip: Default::default(), )*
                 }
             }
@@ -86,9 +94,20 @@ macro_rules! config {
                 }
             )*
 
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                #[allow(clippy::useless_conversion)]
+                pub fn $late(mut self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.$late = $late.into();
+                    self
+                }
+            )*
+
             #[allow(unused_variables)]
             fn bind_fields(&mut self, resolver: &dyn $crate::graph::Resolver) -> Result<(), $crate::Error> {
                 $( $crate::layers::config::Field::bind(&mut self.$field, resolver)?; )*
+                $( $crate::layers::config::Field::bind(&mut self.$late, resolver)?; )*
                 Ok(())
             }
         }
@@ -101,6 +120,14 @@ macro_rules! config {
                     self.with(|layer| layer.$field($field))
                 }
             )*
+
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                pub fn $late(self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.with(|layer| layer.$late($late))
+                }
+            )*
         }
     };
 }
@@ -111,12 +138,16 @@ macro_rules! cell {
         $(#[$doc:meta])*
         $class:ident ( $( $required:ident : $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
+        unset { $( $unset:ident ),* }
+        then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
         $($rest:tt)*
     ) => {
         config! {
             $(#[$doc])*
             $class ( $( $required : $required_ty ),* )
             { $( $(#[$field_doc])* $field $how $ty = $default ; )* }
+            unset { $( $unset ),* }
+            then { $( $(#[$late_doc])* $late $late_how $late_ty = $late_default ; )* }
             $($rest)*
         }
 
@@ -133,6 +164,14 @@ macro_rules! cell {
                     self.with_cell(|cell| cell.$field($field))
                 }
             )*
+
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                pub fn $late(self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.with_cell(|cell| cell.$late($late))
+                }
+            )*
         }
 
         impl $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class>> {
@@ -141,6 +180,14 @@ macro_rules! cell {
                 #[must_use]
                 pub fn $field(self, $field: argument!($how $ty)) -> Self {
                     self.with(|layer| layer.$field($field))
+                }
+            )*
+
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                pub fn $late(self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.with(|layer| layer.$late($late))
                 }
             )*
         }
