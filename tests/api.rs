@@ -41,9 +41,9 @@ impl Layer for Halving {
 #[allow(unused_imports)]
 mod every_name {
     use super::{
-        Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, Apply, Average,
-        AveragePooling2D, BatchNormalization, Bidirectional, BinaryAccuracy, BinaryCrossentropy, Builder,
-        CallContext, Callback, CallbackResult, CategoricalAccuracy, CategoricalCrossentropy,
+        Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, Apply, Arguments,
+        Average, AveragePooling2D, BatchNormalization, Bidirectional, BinaryAccuracy, BinaryCrossentropy,
+        Builder, CallContext, Callback, CallbackResult, CategoricalAccuracy, CategoricalCrossentropy,
         CheckpointManager, CompileOptions, Concatenate, Control, Conv2D, CustomObjects, DataFormat, Dense,
         Device, Dialect, Dropout, ELU, EarlyStopping, Embedding, Error, Examples, Flatten, Ftrl, GRU,
         GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling2D, GlobalMaxPooling2D, History,
