@@ -37,13 +37,14 @@ macro_rules! argument {
 }
 
 /// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it), its default and its words. What
-/// is behind `unset` Keras has and this layer does not; what is behind `skip` is no part of the config.
+/// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `skip` is no part of the config.
 macro_rules! config {
     (
         $(#[$doc:meta])*
         $class:ident ( $( $required:ident : $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
+        then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
         skip { $( $skip:ident : $skip_ty:ty ),* }
     ) => {
         $(#[$doc])*
@@ -53,6 +54,7 @@ macro_rules! config {
             $( $required: $required_ty, )*
             $( $field: $ty, )*
             $( $unset: $crate::layers::Unset, )*
+            $( $late: $late_ty, )*
             $( #[serde(skip)] $skip: $skip_ty, )*
         }
 
@@ -62,6 +64,7 @@ macro_rules! config {
                     $( $required: Default::default(), )*
                     $( $field: $default, )*
                     $( $unset: Default::default(), )*
+                    $( $late: $late_default, )*
                     $( $skip: Default::default(), )*
                 }
             }
@@ -86,9 +89,20 @@ macro_rules! config {
                 }
             )*
 
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                #[allow(clippy::useless_conversion)]
+                pub fn $late(mut self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.$late = $late.into();
+                    self
+                }
+            )*
+
             #[allow(unused_variables)]
             fn bind_fields(&mut self, resolver: &dyn $crate::graph::Resolver) -> Result<(), $crate::Error> {
                 $( $crate::layers::config::Field::bind(&mut self.$field, resolver)?; )*
+                $( $crate::layers::config::Field::bind(&mut self.$late, resolver)?; )*
                 Ok(())
             }
         }
@@ -101,6 +115,14 @@ macro_rules! config {
                     self.with(|layer| layer.$field($field))
                 }
             )*
+
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                pub fn $late(self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.with(|layer| layer.$late($late))
+                }
+            )*
         }
     };
 }
@@ -111,12 +133,16 @@ macro_rules! cell {
         $(#[$doc:meta])*
         $class:ident ( $( $required:ident : $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
+        unset { $( $unset:ident ),* }
+        then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
         $($rest:tt)*
     ) => {
         config! {
             $(#[$doc])*
             $class ( $( $required : $required_ty ),* )
             { $( $(#[$field_doc])* $field $how $ty = $default ; )* }
+            unset { $( $unset ),* }
+            then { $( $(#[$late_doc])* $late $late_how $late_ty = $late_default ; )* }
             $($rest)*
         }
 
@@ -133,6 +159,14 @@ macro_rules! cell {
                     self.with_cell(|cell| cell.$field($field))
                 }
             )*
+
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                pub fn $late(self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.with_cell(|cell| cell.$late($late))
+                }
+            )*
         }
 
         impl $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class>> {
@@ -141,6 +175,14 @@ macro_rules! cell {
                 #[must_use]
                 pub fn $field(self, $field: argument!($how $ty)) -> Self {
                     self.with(|layer| layer.$field($field))
+                }
+            )*
+
+            $(
+                $(#[$late_doc])*
+                #[must_use]
+                pub fn $late(self, $late: argument!($late_how $late_ty)) -> Self {
+                    self.with(|layer| layer.$late($late))
                 }
             )*
         }

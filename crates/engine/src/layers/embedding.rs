@@ -1,5 +1,8 @@
 //! Vectors of numbers that stand for something.
 
+use serde::{Deserialize, Serialize};
+
+use super::{Axes, Unset};
 use crate::Error;
 use crate::graph::{
     Builder, CallContext, Initializer, IntoTensor, Layer, Named, Regularizer, Resolver, Shape, Tensor,
@@ -11,26 +14,80 @@ fn uniform() -> Named<dyn Initializer> {
     RandomUniform::default().into()
 }
 
-config! {
-    /// Gives for each number from 0 to `input_dim - 1` a vector of `output_dim`. A number that is none of these gives NaN.
-    Embedding(input_dim: usize, output_dim: usize) {
-        /// First values of the vectors.
-        embeddings_initializer <- Named<dyn Initializer> = uniform();
-        /// Penalty on the vectors.
-        embeddings_regularizer <- Named<dyn Regularizer> = Named::default();
-        /// Whether 0 stands for nothing, and is masked.
-        mask_zero: bool = false;
+/// Gives for each number from 0 to `input_dim - 1` a vector of `output_dim`. A number that is none of these gives NaN.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Embedding {
+    input_dim: usize,
+    output_dim: usize,
+    #[serde(default = "uniform")]
+    embeddings_initializer: Named<dyn Initializer>,
+    #[serde(default)]
+    embeddings_regularizer: Named<dyn Regularizer>,
+    #[serde(default)]
+    activity_regularizer: Unset,
+    #[serde(default)]
+    embeddings_constraint: Unset,
+    #[serde(default)]
+    mask_zero: bool,
+    #[serde(default)]
+    quantization_config: Unset,
+    /// Of Keras 2, which takes the shape of the input from it where nothing else says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input_length: Option<Axes>,
+    #[serde(skip)]
+    embeddings: Variable,
+}
+
+impl Embedding {
+    /// With Keras' defaults.
+    pub fn new(input_dim: usize, output_dim: usize) -> Self {
+        Embedding {
+            input_dim,
+            output_dim,
+            embeddings_initializer: uniform(),
+            embeddings_regularizer: Named::default(),
+            activity_regularizer: Unset,
+            embeddings_constraint: Unset,
+            mask_zero: false,
+            quantization_config: Unset,
+            input_length: None,
+            embeddings: Variable::default(),
+        }
     }
-    unset { embeddings_constraint, activity_regularizer, lora_rank, quantization_config }
-    skip { embeddings: Variable }
+}
+
+builders! {
+    impl Embedding {
+        /// First values of the vectors.
+        #[must_use]
+        pub fn embeddings_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
+            self.embeddings_initializer = initializer.into();
+            self
+        }
+
+        /// Penalty on the vectors.
+        #[must_use]
+        pub fn embeddings_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
+            self.embeddings_regularizer = regularizer.into();
+            self
+        }
+
+        /// Whether 0 stands for nothing, and is masked.
+        #[must_use]
+        pub fn mask_zero(mut self, mask_zero: bool) -> Self {
+            self.mask_zero = mask_zero;
+            self
+        }
+    }
 }
 
 impl Layer for Embedding {
     const CLASS: &'static str = "Embedding";
-    const REQUIRED: &'static [&'static str] = Self::KEYS;
+    const REQUIRED: &'static [&'static str] = &["input_dim", "output_dim"];
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
-        self.bind_fields(resolver)
+        self.embeddings_initializer.bind(resolver)?;
+        self.embeddings_regularizer.bind(resolver)
     }
 
     fn build(&mut self, builder: &mut Builder, _input: &Shape) -> Result<(), Error> {

@@ -35,9 +35,9 @@ impl Words for Merge {
 /// Runs a recurrent layer over a sequence from both ends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bidirectional {
-    layer: Inner,
     #[serde(default = "concat")]
     merge_mode: Option<Word<Merge>>,
+    layer: Inner,
     #[serde(default)]
     backward_layer: Inner,
     #[serde(skip)]
@@ -162,6 +162,8 @@ impl Layer for Bidirectional {
         if (there.return_sequences, there.return_state) != (back.return_sequences, back.return_state) {
             return wrong("return_sequences and return_state must be the same in both layers".into());
         }
+        // Its config has both layers, as Keras writes them.
+        (self.layer, self.backward_layer) = (self.forward.clone(), self.backward.clone());
         Ok(())
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Options {
     /// Of Keras 2: how a step is cut into products, which makes no difference.
     #[serde(skip_serializing)]
     implementation: Option<usize>,
+    #[serde(skip_serializing)]
     activity_regularizer: Unset,
 }
 
@@ -102,7 +103,17 @@ impl<C> Recurring<C> {
     }
 }
 
-impl<C: Serialize> Serialize for Recurring<C> {
+/// Moves a key of a config behind another one.
+fn moved(all: &mut Map<String, Value>, key: &str, after: &str) {
+    let place = |all: &Map<String, Value>, key: &str| all.keys().position(|k| k == key);
+    if let (Some(_), Some(value)) = (place(all, after), all.shift_remove(key)) {
+        let at = place(all, after).map_or(all.len(), |i| i + 1);
+        all.shift_insert(at, key.into(), value);
+    }
+}
+
+/// The config in Keras' order of keys.
+impl<C: Serialize + Runs> Serialize for Recurring<C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let map = |value: Result<Value, serde_json::Error>| match value {
             Ok(Value::Object(map)) => Ok(map),
@@ -111,6 +122,13 @@ impl<C: Serialize> Serialize for Recurring<C> {
         };
         let mut all = map(serde_json::to_value(self.options))?;
         all.extend(map(serde_json::to_value(&self.cell))?);
+        all.insert("activity_regularizer".into(), Value::Null);
+        moved(&mut all, "activity_regularizer", "bias_regularizer");
+        moved(&mut all, "unit_forget_bias", "bias_initializer");
+        // Keras' SimpleRNN takes a seed, and does not write one.
+        if C::CLASS == "SimpleRNN" && all.get("seed").is_some_and(Value::is_null) {
+            all.shift_remove("seed");
+        }
         all.serialize(serializer)
     }
 }
@@ -185,6 +203,10 @@ impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
         Arguments::with_list(count, "initial_state")
     }
 
+    fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
+        self.cell.bind(resolver)
+    }
+
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         self.options.check()?;
         let step = step_shape(inputs, <Self as Layer>::CLASS)?;
@@ -256,9 +278,9 @@ fn run_inner(
 /// A layer that runs any cell over `[batch, steps, features]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RNN {
-    cell: Inner,
     #[serde(flatten)]
     options: Options,
+    cell: Inner,
 }
 
 impl RNN {

@@ -22,20 +22,23 @@ cell! {
         recurrent_activation <- Named<dyn Activation> = crate::activations::named("sigmoid");
         /// Whether there is a bias.
         use_bias: bool = true;
+        /// Whether the forget gate's bias begins as 1.
+        unit_forget_bias: bool = true;
         /// First value of the kernel.
         kernel_initializer <- Named<dyn Initializer> = glorot();
         /// First value of the recurrent kernel.
         recurrent_initializer <- Named<dyn Initializer> = orthogonal();
         /// First value of the bias.
         bias_initializer <- Named<dyn Initializer> = zeros();
-        /// Whether the forget gate's bias begins as 1.
-        unit_forget_bias: bool = true;
         /// Penalty on the kernel.
         kernel_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the recurrent kernel.
         recurrent_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
+    }
+    unset { kernel_constraint, recurrent_constraint, bias_constraint }
+    then {
         /// Share of the inputs that training sets to zero, the same ones in all steps.
         dropout: f64 = 0.0;
         /// Share of the states that training sets to zero, the same ones in all steps.
@@ -43,7 +46,6 @@ cell! {
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed: Seed = Seed::default();
     }
-    unset { kernel_constraint, recurrent_constraint, bias_constraint }
     skip { kernel: Variable, recurrent_kernel: Variable, bias: Variable }
 }
 

@@ -28,6 +28,9 @@ cell! {
         recurrent_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
+    }
+    unset { kernel_constraint, recurrent_constraint, bias_constraint }
+    then {
         /// Share of the inputs that training sets to zero, the same ones in all steps.
         dropout: f64 = 0.0;
         /// Share of the states that training sets to zero, the same ones in all steps.
@@ -35,7 +38,6 @@ cell! {
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed: Seed = Seed::default();
     }
-    unset { kernel_constraint, recurrent_constraint, bias_constraint }
     skip { kernel: Variable, recurrent_kernel: Variable, bias: Variable }
 }
 

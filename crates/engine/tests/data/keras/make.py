@@ -260,6 +260,24 @@ def optimizers():
          "rates": [float(getattr(S, n)(**a)(tf.constant(i, "int64"))) for i in at]} for n, a in cases]})
 
 
+def with_others(layer, inputs, apart):
+    """A case of a layer that has others inside, or is called with states: what it makes, its first output alone."""
+    first, states = inputs[0], inputs[1:]
+
+    def called():
+        y = layer(first, states) if "Cell" in type(layer).__name__ else layer(first, initial_state=states) if states else layer(first)
+        return y[0] if isinstance(y, (list, tuple)) else y
+
+    called()
+    for w in layer.weights:
+        w.assign(apart.normal(size=w.shape))
+    y = called()
+    return {"name": type(layer).__name__, "args": {}, "config": json.loads(json.dumps(layer.get_config())),
+            "x": [{"shape": list(i.shape), "data": numbers(i)} for i in inputs],
+            "weights": [{"name": w.name, "shape": list(w.shape), "data": numbers(w)} for w in layer.weights],
+            "y": numbers(y), "y_shape": list(y.shape), "losses": []}
+
+
 def layers():
     K = keras.layers
     x = rng.normal(size=(2, 3, 4))
@@ -300,8 +318,28 @@ def layers():
         ("BatchNormalization", {}, [image]), ("BatchNormalization", {"axis": 1, "epsilon": 0.1, "scale": False}, [x]),
         ("BatchNormalization", {"center": False}, [flat]),
     ]
+    # Layers with others inside are given whole; their numbers are drawn apart, so that those above stay.
+    apart, older = np.random.default_rng(29), len(cases)
+    steps, words = apart.normal(size=(2, 5, 3)), apart.integers(0, 7, size=(2, 5)).astype("float64")
+    state, cell = apart.normal(size=(2, 4)), apart.normal(size=(2, 4))
+    steps[0, 2], steps[1, 3:] = 0.0, 0.0
+    cases += [
+        ("Embedding", {"input_dim": 7, "output_dim": 3}, [words]),
+        ("Masking", {}, [steps]), ("SimpleRNN", {"units": 4}, [steps]),
+        ("LSTM", {"units": 4, "return_sequences": True}, [steps]), ("LSTM", {"units": 4, "return_sequences": True, "go_backwards": True}, [steps, state, cell]),
+        ("GRU", {"units": 4, "return_sequences": True}, [steps]), ("GRU", {"units": 4, "reset_after": False}, [steps, state]),
+        ("SimpleRNNCell", {"units": 4}, [steps[:, 0], state]), ("LSTMCell", {"units": 4}, [steps[:, 0], state, cell]), ("GRUCell", {"units": 4}, [steps[:, 0], state]),
+        ("RNN", {"cell": K.LSTMCell(4), "return_sequences": True}, [steps]),
+        ("RNN", {"cell": [K.LSTMCell(4), K.GRUCell(2)], "return_sequences": True}, [steps]),
+        ("StackedRNNCells", {"cells": [K.SimpleRNNCell(4), K.GRUCell(4)]}, [steps[:, 0], state, cell]),
+        ("Bidirectional", {"layer": K.LSTM(4, return_sequences=True)}, [steps]), ("Bidirectional", {"layer": K.GRU(4), "merge_mode": "mul"}, [steps, state, cell]),
+        ("TimeDistributed", {"layer": K.Dense(2, activation="tanh", name="inner")}, [steps]),
+    ]
     out = []
-    for name, args, inputs in cases:
+    for number, (name, args, inputs) in enumerate(cases):
+        if number >= older:
+            out.append(with_others(getattr(K, name)(**args), inputs, apart))
+            continue
         kwargs = dict(args)
         if isinstance(kwargs.get("activation"), dict):
             kwargs["activation"] = keras.saving.deserialize_keras_object(kwargs["activation"])
@@ -332,7 +370,10 @@ def configs():
                    K.InputLayer(shape=(4,)), K.Reshape((6, 2)), K.ReLU(), K.LeakyReLU(), K.ELU(), K.PReLU(), K.Softmax(), K.Add(),
                    K.Subtract(), K.Multiply(), K.Average(), K.Maximum(), K.Minimum(), K.Concatenate(), K.Rescaling(0.5),
                    K.GaussianNoise(0.1), K.GaussianDropout(0.1), K.ActivityRegularization(), K.Permute((2, 1)), K.RepeatVector(3),
-                   K.Identity(), K.UnitNormalization(), K.LayerNormalization()],
+                   K.Identity(), K.UnitNormalization(), K.LayerNormalization(),
+                   K.Embedding(7, 3), K.Masking(), K.SimpleRNN(3), K.LSTM(3, return_sequences=True, dropout=0.25), K.GRU(3, kernel_regularizer="l2"),
+                   K.SimpleRNNCell(3), K.LSTMCell(3), K.GRUCell(3, reset_after=False), K.RNN(K.LSTMCell(3), return_state=True),
+                   K.StackedRNNCells([K.GRUCell(3), K.SimpleRNNCell(2)]), K.Bidirectional(K.GRU(2), merge_mode="sum"), K.TimeDistributed(K.Dense(2))],
         "losses": [getattr(keras.losses, n)() for n in (
             "BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge "
             "CosineSimilarity Dice Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "

@@ -276,6 +276,160 @@ def layers():
     write("layers.json", out)
 
 
+# ---- recurrent layers, and what comes before and around them
+
+def run_recurrent(library, cls, args, x=("steps",), states=(), masked=False, behind=None, kept=False, **_):
+    """As `run_layer`; `states` are inputs of the layer besides, `masked` puts a Masking layer in front, and `behind` has the layer itself at the inputs
+    and another one behind it. What has several outputs is made one: flattened, and joined."""
+    library.utils.set_random_seed(1) if library is keras else tf.random.set_seed(1)
+    K = library.layers
+    data = [given(n, WRITTEN[n]) if n in WRITTEN else array(n, STEPS[n]) for n in (*x, *states)]
+    inputs = [K.Input(v.shape[1:]) for v in data]
+    layer = getattr(K, cls)(**{k: v() if k in LAZY else v for k, v in args.items()})
+    first = inputs[0]
+    if behind is None:
+        last = data[0].shape[-1]
+        front = K.Dense(last, use_bias=False)
+        first = front(first)
+        if masked:
+            first = K.Masking()(first)
+    if states:
+        initial = nested(layer, inputs[1:])
+        y = layer(first, initial) if "Cell" in cls else layer(first, initial_state=initial)
+    else:
+        y = layer(first)
+    if behind is not None:
+        last = y.shape[-1]
+        front = K.SimpleRNN(last) if behind == "SimpleRNN" else K.Dense(last, use_bias=False)
+        y = front(y)
+    outputs = tf.nest.flatten(y) if library is tf_keras else keras.tree.flatten(y)
+    if len(outputs) > 1:
+        y = K.Concatenate()([K.Flatten()(o) for o in outputs])
+    else:
+        y = outputs[0]
+    model = library.Model(inputs, y)
+    named = [(front, w) for w in front.weights] + [(layer, w) for w in layer.weights]
+    weights = []
+    for owner, w in named:
+        name = w.name.split("/")[-1].split(":")[0]
+        size = "x".join(map(str, w.shape))
+        if owner is layer and kept:
+            continue
+        weights.append(f"front{last}" if owner is front and len(front.weights) == 1 else f"inner_{name}:{size}")
+        low, high = (-0.9, 1.1) if weights[-1].startswith("front") else (-0.8, 1.0)
+        w.assign(array(weights[-1], tuple(w.shape), low, high))
+    feed = data if len(data) > 1 else data[0]
+    y = model.predict(feed, verbose=0)
+    target = array(f"target:{'x'.join(map(str, y.shape))}", y.shape)
+    compiled(library, model, "mse")
+    loss = float(np.ravel(model.train_on_batch(feed, target))[0])
+    after = [sketch(w) for w in front.get_weights() + layer.get_weights()]
+    got = {"x": [*x, *states], "weights": weights, "y_shape": list(y.shape), "y": sketch(y), "loss": float(f"{loss:.6g}"), "after": after}
+    for key, value in (("kept", kept), ("masked", masked), ("behind", behind)):
+        if value:
+            got[key] = value
+    # Layers inside as the layer itself writes them.
+    return got, config_of(library, layer, {k: None if k in LAZY else v for k, v in args.items()})
+
+
+LAZY = ("cell", "cells", "layer", "backward_layer")
+# A step of zeros is one behind a Dense layer without bias too.
+ORDER = np.random.default_rng(41).permutation(24).reshape(2, 4, 3)
+GAPS = np.round((ORDER - 11.5) / 8, 3)
+GAPS[0, 1], GAPS[1, 2:] = 0.0, 0.0
+ONES = np.round((ORDER - 11.5) / 8, 3)
+ONES[0, 2], ONES[1, 0] = 0.75, 0.75
+WRITTEN = {"gaps": GAPS.tolist(), "ones": ONES.tolist(), "words": [[1, 0, 4], [3, 2, 0]]}
+STEPS = {"steps": (2, 4, 3), "step": (2, 3), "state": (2, 2), "state2": (2, 2), "state3": (2, 3), "pictures4": (2, 3, 2, 2, 3)}
+
+
+def nested(layer, states):
+    """The states of several cells in a list each."""
+    states = list(states)
+    cells = getattr(layer, "cells", None) or getattr(getattr(layer, "cell", None), "cells", None)
+    if not cells:
+        return states
+    sizes = [c.state_size for c in cells]
+    lists = [[states.pop(0) for _ in range(len(n))] if isinstance(n, (list, tuple)) else states.pop(0) for n in sizes]
+    return lists
+
+
+def recurrent():
+    """Layers over sequences, their cells, and Embedding and Masking."""
+    one = dict
+    every = []
+    for library in (keras, tf_keras):
+        K, R, c = library.layers, library.regularizers, library.initializers.Constant
+        table = []
+
+        def add(cls, args, keys=None, **more):
+            table.append((cls, args, keys, {"required": ("units", "cell", "cells", "layer", "input_dim", "output_dim"), **more}))
+
+        for kind in ("SimpleRNN", "LSTM", "GRU"):
+            n = {"units": 2}
+            gates = kind != "SimpleRNN"
+            own = [one(activation="relu" if library is keras else "sigmoid"), one(use_bias=False), one(kernel_regularizer=R.L2(0.3)), one(recurrent_regularizer=R.L1(0.3)), one(bias_regularizer=R.L2(0.5))]
+            own += [one(recurrent_activation="tanh")] if gates else []
+            own += [one(reset_after=False)] if kind == "GRU" else []
+            first = [one(kernel_initializer=c(0.3)), one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4)), one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7))]
+            first += [one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), unit_forget_bias=False)] if kind == "LSTM" else []
+            first += [one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7), unit_forget_bias=False)] if kind == "LSTM" else []
+            first += [one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7), reset_after=False)] if kind == "GRU" else []
+            states = ("state", "state2") if kind == "LSTM" else ("state",)
+            for cls, where in ((kind, {}), (kind + "Cell", {"x": ["step"], "states": states})):
+                add(cls, n, **where)
+                for a in own:
+                    add(cls, {**n, **a}, list(a), **where)
+                for a in first:
+                    add(cls, {**n, **a}, [list(a)[-1]], kept=True, **where)
+            for a in (one(return_sequences=True), one(return_state=True), one(go_backwards=True), one(return_sequences=True, go_backwards=True, return_state=True)):
+                add(kind, {**n, **a}, list(a))
+                add(kind, {**n, **a}, list(a), masked=True, x=["gaps"])
+            add(kind, {**n, "return_sequences": True}, [], states=states)
+            # Neither changes a number.
+            add(kind, {**n, "unroll": True}, [])
+            if library is keras:
+                add(kind, {**n, "return_sequences": True, "zero_output_for_mask": True}, ["zero_output_for_mask"], masked=True, x=["gaps"])
+            elif gates:
+                add(kind, {**n, "implementation": 1}, [])
+        cell = lambda: K.GRUCell(2)
+        both = lambda: K.StackedRNNCells([K.LSTMCell(2), K.GRUCell(3)])
+        for a in ({}, one(return_sequences=True), one(return_state=True), one(go_backwards=True), one(return_sequences=True, go_backwards=True, return_state=True)):
+            for inner in (cell, both):
+                add("RNN", {"cell": inner, **a}, list(a) or ["cell"])
+                add("RNN", {"cell": inner, **a}, list(a), masked=True, x=["gaps"])
+        add("RNN", {"cell": cell, "unroll": True}, [])
+        if library is keras:
+            add("RNN", {"cell": cell, "return_sequences": True, "zero_output_for_mask": True}, ["zero_output_for_mask"], masked=True, x=["gaps"])
+        add("RNN", {"cell": both, "return_sequences": True}, ["cell"], states=("state", "state2", "state3"))
+        add("StackedRNNCells", {"cells": lambda: [K.LSTMCell(2), K.GRUCell(3)]}, ["cells"], x=["step"], states=("state", "state2", "state3"))
+        add("StackedRNNCells", {"cells": lambda: [K.SimpleRNNCell(2)]}, ["cells"], x=["step"], states=("state",))
+        around = lambda **more: (lambda: K.LSTM(2, **more))
+        add("Bidirectional", {"layer": around()}, ["layer"])
+        add("Bidirectional", {"layer": around(return_sequences=True)}, ["layer"], masked=True, x=["gaps"])
+        for mode in ("sum", "mul", "ave", None):
+            # Both outputs, joined, are what `concat` gives.
+            add("Bidirectional", {"layer": around(), "merge_mode": mode}, ["merge_mode"] if mode else [])
+            add("Bidirectional", {"layer": around(return_sequences=True), "merge_mode": mode}, ["merge_mode"])
+        add("Bidirectional", {"layer": around(return_state=True), "merge_mode": "sum"}, ["merge_mode"])
+        add("Bidirectional", {"layer": around(), "backward_layer": lambda: K.GRU(2, go_backwards=True)}, ["backward_layer"])
+        add("TimeDistributed", {"layer": lambda: K.Dense(3, activation="tanh")}, ["layer"])
+        add("TimeDistributed", {"layer": lambda: K.Conv2D(2, 1)}, ["layer"], x=["pictures4"])
+        add("Masking", {}, [], x=["gaps"], behind="SimpleRNN")
+        add("Masking", one(mask_value=0.75), x=["ones"], behind="SimpleRNN")
+        e = {"input_dim": 5, "output_dim": 3}
+        w = {"x": ["words"], "behind": "Dense"}
+        add("Embedding", e, **w)
+        add("Embedding", {**e, "mask_zero": True}, ["mask_zero"], **w)
+        add("Embedding", {**e, "mask_zero": True}, ["mask_zero"], x=["words"], behind="SimpleRNN")
+        add("Embedding", {**e, "embeddings_regularizer": R.L2(0.3)}, ["embeddings_regularizer"], **w)
+        add("Embedding", {**e, "embeddings_initializer": c(0.4)}, ["embeddings_initializer"], kept=True, **w)
+        if library is tf_keras:
+            add("Embedding", {**e, "input_length": 3}, [], **w)
+        every += cases("layers", library, table, run_recurrent)
+    write("recurrent.json", every)
+
+
 # ---- losses
 
 def outputs(library, x, kernel, softmax=None):
@@ -638,5 +792,5 @@ def initializers():
 if __name__ == "__main__":
     import sys
 
-    for name in sys.argv[1:] or ("layers", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"):
+    for name in sys.argv[1:] or ("layers", "recurrent", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"):
         globals()[name]()
