@@ -42,18 +42,20 @@ impl Layer for Halving {
 mod every_name {
     use super::{
         Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, Apply, Average,
-        AveragePooling2D, BatchNormalization, BinaryAccuracy, BinaryCrossentropy, Builder, CallContext,
-        Callback, CallbackResult, CategoricalAccuracy, CategoricalCrossentropy, CheckpointManager,
-        CompileOptions, Concatenate, Control, Conv2D, CustomObjects, DataFormat, Dense, Device, Dialect,
-        Dropout, ELU, EarlyStopping, Error, Examples, Flatten, Ftrl, GaussianDropout, GaussianNoise,
-        GlobalAveragePooling2D, GlobalMaxPooling2D, History, HistoryLogger, Huber, Identity, InputLayer,
-        LambdaCallback, Layer, LayerExt, LayerNormalization, LayerRef, LeakyReLU, LearningRateScheduler,
-        Lion, LoadOptions, Location, Logs, Loss, MaxPooling2D, Maximum, MeanAbsoluteError, MeanSquaredError,
-        Metric, Minimum, Model, ModelCheckpoint, Multiply, Nadam, NameModel, PReLU, Padding, Permute,
-        RMSprop, ReLU, RepeatVector, Rescaling, Reshape, SGD, SaveLoad, SaveOptions, Sequential, Softmax,
-        SparseCategoricalAccuracy, SparseCategoricalCrossentropy, StopWhen, Subtract, Tensor, TensorShape,
-        UnitNormalization, Variable, callbacks, custom_object_scope, datasets, input, latest_checkpoint,
-        layers, load_model, load_model_with, losses, metrics, register_layer, schedules, set_random_seed,
+        AveragePooling2D, BatchNormalization, Bidirectional, BinaryAccuracy, BinaryCrossentropy, Builder,
+        CallContext, Callback, CallbackResult, CategoricalAccuracy, CategoricalCrossentropy,
+        CheckpointManager, CompileOptions, Concatenate, Control, Conv2D, CustomObjects, DataFormat, Dense,
+        Device, Dialect, Dropout, ELU, EarlyStopping, Embedding, Error, Examples, Flatten, Ftrl, GRU,
+        GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling2D, GlobalMaxPooling2D, History,
+        HistoryLogger, Huber, Identity, InputLayer, LSTM, LSTMCell, LambdaCallback, Layer, LayerExt,
+        LayerNormalization, LayerRef, LeakyReLU, LearningRateScheduler, Lion, LoadOptions, Location, Logs,
+        Loss, Masking, MaxPooling2D, Maximum, MeanAbsoluteError, MeanSquaredError, Metric, Minimum, Model,
+        ModelCheckpoint, Multiply, Nadam, NameModel, PReLU, Padding, Permute, RMSprop, RNN, ReLU,
+        RepeatVector, Rescaling, Reshape, SGD, SaveLoad, SaveOptions, Sequential, SimpleRNN, SimpleRNNCell,
+        Softmax, SparseCategoricalAccuracy, SparseCategoricalCrossentropy, StackedRNNCells, StopWhen,
+        Subtract, Tensor, TensorShape, TimeDistributed, UnitNormalization, Variable, callbacks,
+        custom_object_scope, datasets, input, latest_checkpoint, layers, load_model, load_model_with, losses,
+        metrics, register_layer, schedules, set_random_seed,
     };
 }
 

@@ -6,11 +6,12 @@ use rhyton_engine::device::Device;
 use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
 use rhyton_engine::layers;
 use rhyton_engine::layers::{
-    Activation, ActivityRegularization, Add, Average, AveragePooling2D, BatchNormalization, Concatenate,
-    Conv2D, DataFormat, Dense, Dropout, ELU, Flatten, GaussianDropout, GaussianNoise, GlobalAveragePooling2D,
-    GlobalMaxPooling2D, Identity, InputLayer, LAYERS, LayerNormalization, LeakyReLU, MaxPooling2D, Maximum,
-    Minimum, Multiply, PReLU, Padding, Permute, ReLU, RepeatVector, Rescaling, Reshape, Softmax, Subtract,
-    UnitNormalization,
+    Activation, ActivityRegularization, Add, Average, AveragePooling2D, BatchNormalization, Bidirectional,
+    Concatenate, Conv2D, DataFormat, Dense, Dropout, ELU, Embedding, Flatten, GRU, GRUCell, GaussianDropout,
+    GaussianNoise, GlobalAveragePooling2D, GlobalMaxPooling2D, Identity, InputLayer, LAYERS, LSTM, LSTMCell,
+    LayerNormalization, LeakyReLU, Masking, MaxPooling2D, Maximum, Minimum, Multiply, PReLU, Padding,
+    Permute, RNN, ReLU, RepeatVector, Rescaling, Reshape, SimpleRNN, SimpleRNNCell, Softmax, StackedRNNCells,
+    Subtract, TimeDistributed, UnitNormalization,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -100,6 +101,131 @@ fn builders_come_in_any_order() {
         settled!(Minimum::new()).into(),
         settled!(Multiply::new()).into(),
         settled!(Subtract::new()).into(),
+        settled!(Embedding::new(3, 2))
+            .embeddings_initializer("ones")
+            .embeddings_regularizer("l2")
+            .mask_zero(true)
+            .into(),
+        settled!(Masking::new(1.0)).into(),
+        settled!(SimpleRNNCell::new(3))
+            .activation("relu")
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .recurrent_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .recurrent_regularizer("l2")
+            .bias_regularizer("l1")
+            .dropout(0.5)
+            .recurrent_dropout(0.5)
+            .seed(3)
+            .into(),
+        settled!(SimpleRNN::new(3))
+            .activation("relu")
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .recurrent_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .recurrent_regularizer("l2")
+            .bias_regularizer("l1")
+            .dropout(0.5)
+            .recurrent_dropout(0.5)
+            .seed(3)
+            .return_sequences(true)
+            .return_state(true)
+            .go_backwards(true)
+            .stateful(true)
+            .unroll(true)
+            .zero_output_for_mask(true)
+            .into(),
+        settled!(LSTMCell::new(3))
+            .activation("relu")
+            .recurrent_activation("relu")
+            .unit_forget_bias(false)
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .recurrent_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .recurrent_regularizer("l2")
+            .bias_regularizer("l1")
+            .dropout(0.5)
+            .recurrent_dropout(0.5)
+            .seed(3)
+            .into(),
+        settled!(LSTM::new(3))
+            .activation("relu")
+            .recurrent_activation("relu")
+            .unit_forget_bias(false)
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .recurrent_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .recurrent_regularizer("l2")
+            .bias_regularizer("l1")
+            .dropout(0.5)
+            .recurrent_dropout(0.5)
+            .seed(3)
+            .return_sequences(true)
+            .return_state(true)
+            .go_backwards(true)
+            .stateful(true)
+            .unroll(true)
+            .zero_output_for_mask(true)
+            .into(),
+        settled!(GRUCell::new(3))
+            .activation("relu")
+            .recurrent_activation("relu")
+            .reset_after(false)
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .recurrent_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .recurrent_regularizer("l2")
+            .bias_regularizer("l1")
+            .dropout(0.5)
+            .recurrent_dropout(0.5)
+            .seed(3)
+            .into(),
+        settled!(GRU::new(3))
+            .activation("relu")
+            .recurrent_activation("relu")
+            .reset_after(false)
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .recurrent_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .recurrent_regularizer("l2")
+            .bias_regularizer("l1")
+            .dropout(0.5)
+            .recurrent_dropout(0.5)
+            .seed(3)
+            .return_sequences(true)
+            .return_state(true)
+            .go_backwards(true)
+            .stateful(true)
+            .unroll(true)
+            .zero_output_for_mask(true)
+            .into(),
+        settled!(RNN::new(LSTMCell::new(3)))
+            .return_sequences(true)
+            .return_state(true)
+            .go_backwards(true)
+            .stateful(true)
+            .unroll(true)
+            .zero_output_for_mask(true)
+            .into(),
+        settled!(StackedRNNCells::new([LSTMCell::new(3).into()])).into(),
+        settled!(Bidirectional::new(LSTM::new(3)))
+            .merge_mode("sum")
+            .unmerged()
+            .backward_layer(GRU::new(3).go_backwards(true))
+            .into(),
+        settled!(TimeDistributed::new(Dense::new(3))).into(),
     ];
     for layer in &all {
         assert_eq!(layer.name(), "given", "{layer:?}");

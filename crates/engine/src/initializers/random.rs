@@ -13,6 +13,12 @@ use crate::random::Generator;
 #[serde(transparent)]
 pub struct Seed(Value);
 
+impl From<u64> for Seed {
+    fn from(seed: u64) -> Self {
+        Seed::fixed(seed)
+    }
+}
+
 impl Seed {
     /// A fixed seed.
     pub fn fixed(seed: u64) -> Self {

@@ -34,9 +34,10 @@ named!(dyn Activation, dyn Initializer, dyn Regularizer);
 macro_rules! argument {
     (<- $ty:ty) => { impl Into<$ty> };
     (: $ty:ty) => { $ty };
+    (# $ty:ty) => { u64 };
 }
 
-/// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it), its default and its words. What
+/// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it; after `#`: a number that becomes it), its default and its words. What
 /// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `skip` is no part of the config.
 macro_rules! config {
     (

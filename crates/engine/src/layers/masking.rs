@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{CallContext, Layer, Tensor};
+use crate::graph::{CallContext, Integers, Layer, Tensor};
 
 /// Marks the steps whose features all have one value, so that layers behind leave them out, and sets them to zero.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +27,10 @@ impl Masking {
 
 impl Layer for Masking {
     const CLASS: &'static str = "Masking";
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::KeepsNumbers
+    }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         self.counts(x).select(x, 0.0)

@@ -40,7 +40,7 @@ cell! {
         /// Whether the state is multiplied by the recurrent kernel before it is reset; then that product has a bias of its own.
         reset_after: bool = true;
         /// Kept in the config. The draws themselves follow the seed of the model.
-        seed: Seed = Seed::default();
+        seed # Seed = Seed::default();
     }
     skip { kernel: Variable, recurrent_kernel: Variable, bias: Variable }
 }

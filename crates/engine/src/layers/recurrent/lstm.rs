@@ -44,7 +44,7 @@ cell! {
         /// Share of the states that training sets to zero, the same ones in all steps.
         recurrent_dropout: f64 = 0.0;
         /// Kept in the config. The draws themselves follow the seed of the model.
-        seed: Seed = Seed::default();
+        seed # Seed = Seed::default();
     }
     skip { kernel: Variable, recurrent_kernel: Variable, bias: Variable }
 }

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tf_keras
 
-VECTOR, IMAGE = [4], [2, 4, 2]
+VECTOR, IMAGE, STEPS = [4], [2, 4, 2], [3, 2]
 RANGES = {"int32": (-9, 9), "uint8": (0, 250), "bool": (0, 2), "int64": (-9, 9), "int8": (-120, 120), "float32": (-9, 9)}
 ONE = [["int32"], ["uint8"], ["bool"]]
 TWO = [["int32", "int32"], ["uint8", "uint8"], ["bool", "bool"], ["int32", "float32"], ["uint8", "float32"],
@@ -56,10 +56,28 @@ def layers(k):
         ("Softmax", VECTOR, {}),
         ("UnitNormalization", VECTOR, {}),
     ]
+    recurrent = [
+        ("Embedding", VECTOR, {"input_dim": 250, "output_dim": 1}),
+        ("Masking", STEPS, {}),
+        ("SimpleRNN", STEPS, {"units": 2}),
+        ("LSTM", STEPS, {"units": 2}),
+        ("GRU", STEPS, {"units": 2}),
+        ("RNN", STEPS, {"cell": k.layers.GRUCell(2)}),
+        ("Bidirectional", STEPS, {"layer": k.layers.GRU(2)}),
+        ("TimeDistributed", STEPS, {"layer": k.layers.Dense(2)}),
+    ]
+    cells = [
+        ("SimpleRNNCell", VECTOR, {"units": 4}),
+        ("GRUCell", VECTOR, {"units": 4}),
+        ("LSTMCell", VECTOR, {"units": 4}),
+        ("StackedRNNCells", VECTOR, {"cells": [k.layers.SimpleRNNCell(4), k.layers.GRUCell(4)]}),
+    ]
     two = [(name, VECTOR, {}) for name in
            ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"]]
     found = [(name, shape, args, types) for name, shape, args in one for types in ONE]
     found += [(name, shape, args, types) for name, shape, args in two for types in TWO]
+    found += [(name, shape, args, types) for name, shape, args in recurrent for types in ONE]
+    found += [(name, shape, args, types + ["float32"] * (1 + (name[0] in "LS" and name[1] != "i"))) for name, shape, args in cells for types in ONE]
     return [case for case in found if hasattr(k.layers, case[0])]
 
 
@@ -72,10 +90,18 @@ def run(k, name, args, xs, types):
     k.utils.set_random_seed(3)
     symbols = [k.Input(x.shape[1:], dtype=t) for x, t in zip(xs, types)]
     layer = getattr(k.layers, name)(**args)
-    y = layer(symbols if len(symbols) > 1 else symbols[0])
+    if "Cell" in name:
+        y = layer(symbols[0], symbols[1:])[0]
+    else:
+        y = layer(symbols if len(symbols) > 1 else symbols[0])
     model = k.Model(symbols, y)
     y = model(xs if len(xs) > 1 else xs[0])
     return layer, np.asarray(y)
+
+
+def written(layer, key, value):
+    """As a config has it: a layer inside as the one around it writes it."""
+    return layer.get_config()[key] if key in ("cell", "cells", "layer") else value
 
 
 def short(value):
@@ -88,6 +114,8 @@ def main():
     for library, k in [("keras3", keras), ("tf_keras", tf_keras)]:
         for name, shape, args, types in layers(k):
             xs = inputs(shape, types)
+            if name == "Embedding":
+                xs = [np.abs(x) if x.dtype != bool else x for x in xs]
             refused = False
             try:
                 layer, y = run(k, name, args, xs, types)
@@ -95,7 +123,7 @@ def main():
                 refused = True
                 layer, y = run(k, name, args, [x.astype("float32") for x in xs], ["float32"] * len(xs))
             cases.append({
-                "library": library, "class": name, "config": {**args},
+                "library": library, "class": name, "config": json.loads(json.dumps({key: written(layer, key, value) for key, value in args.items()})),
                 "x": [{"dtype": t, "shape": list(x.shape), "data": x.astype(int).ravel().tolist()} for x, t in zip(xs, types)],
                 "weights": [{"shape": list(w.shape), "data": [short(v) for v in w.ravel()]} for w in layer.get_weights()],
                 "refused": refused, "dtype": str(y.dtype), "shape": list(y.shape),
