@@ -135,6 +135,7 @@ config! {
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
     unset { activity_regularizer, kernel_constraint, bias_constraint }
+    then {}
     skip { kernel: Variable, bias: Variable }
 }
 
@@ -215,6 +216,7 @@ macro_rules! pooling {
                 data_format <- Word<DataFormat> = Word::default();
             }
             unset {}
+            then {}
             skip {}
         }
 
@@ -266,6 +268,7 @@ macro_rules! global {
                 keepdims: bool = false;
             }
             unset {}
+            then {}
             skip {}
         }
 

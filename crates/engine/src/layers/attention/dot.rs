@@ -37,6 +37,7 @@ config! {
         seed: Seed = Seed::default();
     }
     unset { activity_regularizer }
+    then {}
     skip { scale: Variable, concat_score_weight: Variable }
 }
 
@@ -51,6 +52,7 @@ config! {
         seed: Seed = Seed::default();
     }
     unset { score_mode, activity_regularizer }
+    then {}
     skip { scale: Variable }
 }
 

@@ -64,6 +64,7 @@ config! {
         seed: Seed = Seed::default();
     }
     unset { use_gate, activity_regularizer, kernel_constraint, bias_constraint }
+    then {}
     skip { projections: Vec<(String, LayerRef)> }
 }
 
