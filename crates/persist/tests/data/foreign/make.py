@@ -217,6 +217,14 @@ def keras3():
     keras_1()
     smoothed()
     namesakes()
+    unknown_operations()
+
+
+def unknown_operations():
+    """Operations of Keras' own that are not in the table."""
+    i = keras.Input((3,), name="i")
+    y = layers.Dense(2, name="d")(keras.ops.roll(keras.ops.cumsum(i, axis=-1), 1, axis=-1))
+    save("unknown_ops", keras.Model(i, y, name="unknown_ops"), x, formats=["keras", "h5"])
 
 
 def tf_keras():
