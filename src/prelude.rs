@@ -15,7 +15,9 @@ pub use crate::{Error, Location, callbacks, layers, losses, metrics, set_random_
 pub use rhyton_engine::device::Device;
 /// The shape of a layer's input: [`Shape`](crate::types::Shape), a name that ndarray has too.
 pub use rhyton_engine::graph::Shape as TensorShape;
-pub use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Tensor, Variable};
+pub use rhyton_engine::graph::{
+    Arguments, Builder, CallContext, Layer, LayerExt, LayerRef, Tensor, Variable,
+};
 pub use rhyton_engine::layers::classes::*;
 pub use rhyton_engine::layers::{DataFormat, Padding};
 pub use rhyton_engine::losses::{

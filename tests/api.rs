@@ -42,8 +42,8 @@ impl Layer for Halving {
 mod every_name {
     use super::{
         Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, AdditiveAttention,
-        Apply, Attention, Average, AveragePooling1D, AveragePooling2D, BatchNormalization, Bidirectional,
-        BinaryAccuracy, BinaryCrossentropy, Builder, CallContext, Callback, CallbackResult,
+        Apply, Arguments, Attention, Average, AveragePooling1D, AveragePooling2D, BatchNormalization,
+        Bidirectional, BinaryAccuracy, BinaryCrossentropy, Builder, CallContext, Callback, CallbackResult,
         CategoricalAccuracy, CategoricalCrossentropy, CheckpointManager, CompileOptions, Concatenate,
         Control, Conv1D, Conv2D, CustomObjects, DataFormat, Dense, Device, Dialect, Dropout, ELU,
         EarlyStopping, Embedding, Error, Examples, Flatten, Ftrl, GRU, GRUCell, GaussianDropout,

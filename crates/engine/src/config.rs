@@ -16,13 +16,14 @@ pub(crate) type Config = Map<String, Value>;
 pub(crate) fn parse<T: DeserializeOwned>(object: &str, config: &Config) -> Result<T, Error> {
     let read = |config: Config| serde_json::from_value::<T>(Value::Object(config)).map_err(|e| e.to_string());
     read(config.clone()).map_err(|what| {
-        // An error is about the key without which it is another one.
-        let about = |key: &&String| {
+        // An error is about the key without which there is none, or else another one.
+        let without = |key: &str| {
             let mut rest = config.clone();
-            rest.shift_remove(key.as_str());
-            read(rest).err().as_ref() != Some(&what)
+            rest.shift_remove(key);
+            read(rest).err()
         };
-        match config.keys().find(about) {
+        let about = config.keys().find(|key| without(key).is_none());
+        match about.or_else(|| config.keys().find(|key| without(key).as_ref() != Some(&what))) {
             Some(key) if !what.starts_with(key.as_str()) => wrong(object, format!("{key}: {what}")),
             _ => wrong(object, what),
         }

@@ -25,10 +25,10 @@ fn request<'a>(row: &'a Kernel, overrides: &'a [(&'static str, u32)], program: &
 /// relu(root + bias), kept, and a second output that drops some of it: operands of all kinds.
 fn epilogue() -> Program {
     let mut p = Program::identity();
-    let bias = p.operand(Operand { scalar: Scalar::F32, map: IndexMap::Tail });
-    let row = p.operand(Operand { scalar: Scalar::I32, map: IndexMap::Head });
-    let one = p.operand(Operand { scalar: Scalar::U32, map: IndexMap::Scalar });
-    let any = p.operand(Operand { scalar: Scalar::F32, map: IndexMap::Strided(3) });
+    let bias = p.operand(Operand::new(Scalar::F32, IndexMap::Tail));
+    let row = p.operand(Operand::new(Scalar::I32, IndexMap::Head));
+    let one = p.operand(Operand::new(Scalar::U32, IndexMap::Scalar));
+    let any = p.operand(Operand::new(Scalar::F32, IndexMap::Strided(3)));
     let drop = Expr::Rand(2).lt(0.2).select(0.0, (Expr::In(0) + Expr::In(1)).max(0.0) / 0.8);
     let sum = Expr::In(2) + Expr::In(3) * Expr::In(4) * Expr::Step(5);
     let (a, b) = (p.expr(&drop, &[0, bias, row, one, any]), p.expr(&sum, &[0, bias, row, one, any]));
@@ -40,7 +40,7 @@ fn epilogue() -> Program {
 /// Adam: three arrays updated in place.
 fn update() -> Program {
     let mut p = Program::default();
-    let same = Operand { scalar: Scalar::F32, map: IndexMap::Same };
+    let same = Operand::new(Scalar::F32, IndexMap::Same);
     let ids: Vec<usize> = (0..4).map(|_| p.operand(same)).collect();
     let (w, g, m, v) = (Expr::In(0), Expr::In(1), Expr::In(2), Expr::In(3));
     let m = m.clone() + (g.clone() - m) * 0.1;
@@ -218,14 +218,16 @@ fn random_programs_are_valid_everywhere() {
     for i in 0..400 {
         let row = KERNELS[i % KERNELS.len()];
         let mut program = Program::default();
-        let inputs: Vec<usize> = (0..4)
-            .map(|_| program.operand(Operand { scalar: scalars[next(3)], map: maps[next(6)] }))
-            .collect();
+        let inputs: Vec<usize> =
+            (0..4).map(|_| program.operand(Operand::new(scalars[next(3)], maps[next(6)]))).collect();
         for _ in 0..1 + next(2) {
             let expr = random_expr(&mut next, 4);
             let id = program.expr(&expr, &inputs);
             program.output(id, None);
         }
+        // Slices of a loop.
+        program.operands.iter_mut().for_each(|o| o.sliced = next(3) == 0);
+        program.sliced_outputs.iter_mut().for_each(|s| *s = next(3) == 0);
         let overrides = row.variants[next(row.variants.len())];
         let text = source(&request(row, overrides, &program)).unwrap();
         let (module, info) = parsed(&text);
@@ -287,7 +289,7 @@ fn malformed_programs_are_errors() {
     p.outputs = vec![7];
     assert!(fails(&p).contains("outputs"));
     let mut p = Program::default();
-    let v = p.operand(Operand { scalar: Scalar::F32, map: IndexMap::Tail });
+    let v = p.operand(Operand::new(Scalar::F32, IndexMap::Tail));
     p.output(v, Some(0));
     assert!(fails(&p).contains("in place"));
     let mut p = Program::identity();

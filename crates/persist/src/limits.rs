@@ -21,10 +21,11 @@ pub const DEFLATE_RATIO: u64 = 1_032;
 pub const JSON_BYTES: u64 = 64 << 20;
 
 /// Returns the largest number of values in a JSON text of so many bytes. Each needs some hundred bytes of memory, so there is a limit beside the
-/// text's: the model of a thousand layers has 100,000. Where there are more, they are numbers of a matrix (`Constant`), of some digits each.
+/// text's: the model of a thousand layers has 100,000. Where there are more, they are numbers of a matrix (`Constant`), which Python writes with
+/// some eighteen digits each.
 #[must_use]
 pub fn json_values(text: usize) -> usize {
-    (text / 8).max(1 << 20)
+    (text / 16).max(1 << 20)
 }
 
 /// Holds what a JSON text may be unpacked to at any ratio: see [`UNPACKED_RATIO`].

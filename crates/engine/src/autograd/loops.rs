@@ -33,6 +33,9 @@ enum Part {
     Carried(usize),
 }
 
+/// A part, and where the stacks of its factors are: what was saved already, or a slice that the backward loop gives.
+type Placed<'a> = (&'a Part, Vec<Result<Saved, usize>>);
+
 /// What of the forward loop the backward body has.
 struct Values<'a> {
     looped: &'a Loop,
@@ -239,7 +242,7 @@ fn finish(
     let factors = |edges: &[Edge], give: &mut dyn FnMut(Edge) -> usize| -> Vec<Result<Saved, usize>> {
         edges.iter().map(|e| read(e).ok_or_else(|| give(*e))).collect()
     };
-    let parts: Vec<(usize, Vec<(&Part, Vec<Result<Saved, usize>>)>)> = made
+    let parts: Vec<(usize, Vec<Placed<'_>>)> = made
         .parts
         .iter()
         .map(|(k, of)| {

@@ -38,7 +38,8 @@ macro_rules! argument {
 }
 
 /// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it; after `#`: a number that becomes it), its default and its words. What
-/// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `skip` is no part of the config.
+/// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `read` a config may have, and
+/// nothing depends on it; what is behind `skip` is no part of the config.
 macro_rules! config {
     (
         $(#[$doc:meta])*
@@ -46,6 +47,7 @@ macro_rules! config {
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
         then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
+        read { $( $read:ident : $read_ty:ty ),* }
         skip { $( $skip:ident : $skip_ty:ty ),* }
     ) => {
         $(#[$doc])*
@@ -56,6 +58,7 @@ macro_rules! config {
             $( $field: $ty, )*
             $( $unset: $crate::layers::Unset, )*
             $( $late: $late_ty, )*
+            $( #[serde(skip_serializing)] $read: $read_ty, )*
             $( #[serde(skip)] $skip: $skip_ty, )*
         }
 
@@ -66,6 +69,7 @@ macro_rules! config {
                     $( $field: $default, )*
                     $( $unset: Default::default(), )*
                     $( $late: $late_default, )*
+                    $( $read: Default::default(), )*
                     $( $skip: Default::default(), )*
                 }
             }

@@ -212,8 +212,8 @@ impl<R: Rule> Optimizer for R {
 /// Takes the squares and the sizes of a gradient that is a sum over rows row by row.
 fn squares_by_rows(exprs: &mut [Expr], gradient: Tensor, operands: &mut Vec<Tensor>) {
     let g = || Expr::In(1);
-    let of: [(Expr, fn(Tensor) -> Tensor); 2] = [(g().square(), Tensor::square), (g().abs(), Tensor::abs)];
-    for (what, f) in of {
+    type Of = fn(Tensor) -> Tensor;
+    for (what, f) in [(g().square(), Tensor::square as Of), (g().abs(), Tensor::abs)] {
         let with = Expr::In(operands.len());
         let changed: Vec<Expr> = exprs.iter().map(|e| e.replace(&what, &with)).collect();
         if changed != *exprs

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_matrix_may_be_large() {
-        let text = format!("[{}0]", "0.12345,".repeat(2 << 20));
+        let text = format!("[{}0]", "0.012345678806304932,".repeat(2 << 20));
         assert_eq!(read(&text).unwrap().as_array().map(Vec::len), Some((2 << 20) + 1));
     }
 

@@ -46,6 +46,7 @@ cell! {
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed # Seed = Seed::default();
     }
+    read { implementation: Option<usize> }
     skip { kernel: Variable, recurrent_kernel: Variable, bias: Variable }
 }
 

@@ -27,8 +27,22 @@ struct File(Value);
 
 impl File {
     fn of(group: &str) -> File {
+        if group == "layers" {
+            let [mut all, more] = [
+                include_str!("../../data/keras/keys/layers.json"),
+                include_str!("../../data/keras/keys/recurrent.json"),
+            ]
+            .map(data);
+            let more_cases = more["cases"].as_array().expect("cases").clone();
+            all["cases"].as_array_mut().expect("cases").extend(more_cases);
+            for (name, array) in more["arrays"].as_object().expect("arrays") {
+                let before =
+                    all["arrays"].as_object_mut().expect("arrays").insert(name.clone(), array.clone());
+                assert!(before.is_none_or(|before| before == *array), "two arrays {name}");
+            }
+            return File(all);
+        }
         File(data(match group {
-            "layers" => include_str!("../../data/keras/keys/layers.json"),
             "losses" => include_str!("../../data/keras/keys/losses.json"),
             "metrics" => include_str!("../../data/keras/keys/metrics.json"),
             "optimizers" => include_str!("../../data/keras/keys/optimizers.json"),

@@ -5,9 +5,10 @@ use rhyton_engine::losses::LossSpec;
 use rhyton_engine::metrics::{MetricSpec, Metrics};
 use rhyton_engine::models::registry;
 use rhyton_engine::optimizers::{OptimizerSpec, SGD};
-use rhyton_engine::train::{Model, Sequential, input_type};
+use rhyton_engine::train::{Apply, Model, Sequential, input, input_type};
 use serde_json::{Map, Value, json};
 
+use super::layers::list;
 use super::training::any_loss;
 use super::{File, config, table, text};
 
@@ -17,6 +18,9 @@ fn required(class: &str) -> Value {
         "Dense" => json!({"units": 3}),
         "Conv2D" => json!({"filters": 3, "kernel_size": 2}),
         "Dropout" | "GaussianDropout" => json!({"rate": 0.5}),
+        "Embedding" => json!({"input_dim": 5, "output_dim": 3}),
+        "SimpleRNN" | "LSTM" | "GRU" | "SimpleRNNCell" | "LSTMCell" | "GRUCell" => json!({"units": 3}),
+        "RNN" => json!({"cell": {"class_name": "GRUCell", "config": {"units": 3}}}),
         _ => json!({}),
     }
 }
@@ -28,7 +32,14 @@ fn make(group: &str, class: &str, config: &Map<String, Value>) -> Result<(), Str
     match group {
         "layers" => {
             let layer = registry::layer(class, None, config).map_err(told)?;
-            let inputs = vec![Shape(vec![None, Some(3), Some(5), Some(4)])];
+            let axes: &[usize] = match class {
+                "Embedding" => &[3],
+                "SimpleRNN" | "LSTM" | "GRU" | "RNN" | "Bidirectional" => &[3, 4],
+                "SimpleRNNCell" | "LSTMCell" | "GRUCell" | "StackedRNNCells" => &[4],
+                _ => &[3, 5, 4],
+            };
+            let inputs =
+                vec![Shape([&[None], &axes.iter().copied().map(Some).collect::<Vec<_>>()[..]].concat())];
             layer.build(&registry::resolver(), &inputs).map_err(told)
         }
         "losses" | "metrics" => {
@@ -165,6 +176,10 @@ fn inputs_of_a_fixed_batch() {
             registry::layer("InputLayer", None, own.as_object().expect("an object")).expect("an input");
         assert_eq!(input_type(&layer).expect("an input").0, Shape(vec![Some(2), Some(3), None]));
     }
+    let own = json!({"input_dim": 5, "output_dim": 3, "batch_input_shape": [null, 7], "input_length": 7});
+    let layer = registry::layer("Embedding", None, own.as_object().expect("an object")).expect("known");
+    let model = Sequential::new(vec![layer]).expect("fits");
+    assert!(model.is_built());
 }
 
 /// Trains nothing, and gives what a random layer makes of ones in training: through a loss that is the square of the output, the gradient of
@@ -184,6 +199,64 @@ fn factors(class: &str, config: &Value) -> Vec<f32> {
     // d mean(y) / d alpha = -factor / elements, so alpha grows by the mean factor / places.
     let places = (shape.1 * shape.2) as f32;
     model.get_weights().expect("readable")[0].iter().map(|a| (a - 1.0) * places).collect()
+}
+
+/// Checks dropout of inputs and of states. With ones for inputs and weights and without activations, what a layer gives is a sum of as many
+/// factors as there are inputs (states), which are 0 or 1 / (1 - rate).
+#[test]
+fn dropout_of_recurrent_layers() {
+    let (rate, n) = (0.25_f32, 8);
+    let ones = json!({"class_name": "Ones", "config": {}});
+    for class in ["SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell"] {
+        for key in ["dropout", "recurrent_dropout"] {
+            let mut own = json!({"units": 1, "use_bias": false, "activation": "linear",
+                "kernel_initializer": ones, "recurrent_initializer": ones});
+            own[key] = json!(rate);
+            let layer = registry::layer(class, None, own.as_object().expect("an object")).expect("known");
+            let alone = class.ends_with("Cell");
+            let states = if class == "LSTMCell" { 2 } else { usize::from(alone) };
+            let mut inputs = vec![input(if alone { vec![n] } else { vec![2, n] })];
+            inputs.extend((0..states).map(|_| input([1])));
+            let y = layer.on(inputs.clone());
+            let mut model = Model::new(inputs, y).expect("fits");
+            let examples = 400;
+            let given: Vec<ndarray::ArrayD<f32>> =
+                std::iter::once(if alone { vec![examples, n] } else { vec![examples, 2, n] })
+                    .chain((0..states).map(|_| vec![examples, 1]))
+                    .map(|shape| ndarray::ArrayD::from_elem(shape, 0.25))
+                    .collect();
+            let target = ndarray::Array2::<f32>::zeros((examples, 1));
+            let plain = model.predict(list(&given)).verbose(0).run().expect("predicts");
+            let first = plain.iter().copied().next().expect("an example");
+            // The loss of training is the mean difference from the output without dropout, or that of its square.
+            let mut trained = |square: bool| {
+                let loss = move |_: rhyton_engine::graph::Tensor, y: rhyton_engine::graph::Tensor| {
+                    let y = y - f64::from(first);
+                    (if square { y.square() } else { y }).mean(&[1])
+                };
+                model.compile(SGD::new().learning_rate(0.0), loss, ()).expect("compiles");
+                model.train_on_batch(list(&given), &target).expect("trains").loss() as f32
+            };
+            let (mean, variance) = (trained(false), trained(true));
+            assert!(variance > 1e-6, "{class}, {key}: nothing is drawn: {mean}, {variance}");
+            if class.starts_with("Simple") {
+                // Sums are linear in the factors, whose mean is 1 and whose variance is rate / (1 - rate).
+                let factor = rate / (1.0 - rate);
+                let (sum, h) = (0.25 * n as f32, 0.25);
+                let wanted = match (key, alone) {
+                    ("dropout", true) => 0.0625 * n as f32 * factor,
+                    ("dropout", false) => 4.0 * 0.0625 * n as f32 * factor,
+                    (_, true) => h * h * factor,
+                    (_, false) => sum * sum * factor,
+                };
+                assert!(
+                    (0.7..1.4).contains(&(variance / wanted)),
+                    "{class}, {key}: variance {variance}, not {wanted}"
+                );
+                assert!(mean.abs() < 5.0 * (wanted / examples as f32).sqrt(), "{class}, {key}: mean {mean}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ def plain(library, value):
 
 def config_of(library, made, args):
     config = made.get_config()
-    return {k: json.loads(json.dumps(config[k])) if k in config else plain(library, v) for k, v in args.items()}
+    return {k: json.loads(json.dumps(config[k], default=lambda v: v.tolist() if hasattr(v, "tolist") else dict(v))) if k in config else plain(library, v) for k, v in args.items()}
 
 
 def write(name, cases):
@@ -426,7 +426,7 @@ def recurrent():
             own = [one(activation="relu" if library is keras else "sigmoid"), one(use_bias=False), one(kernel_regularizer=R.L2(0.3)), one(recurrent_regularizer=R.L1(0.3)), one(bias_regularizer=R.L2(0.5))]
             own += [one(recurrent_activation="tanh")] if gates else []
             own += [one(reset_after=False)] if kind == "GRU" else []
-            first = [one(kernel_initializer=c(0.3)), one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4)), one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7))]
+            first = [one(recurrent_initializer=c(-0.4), kernel_initializer=c(0.3)), one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4)), one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7))]
             first += [one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), unit_forget_bias=False)] if kind == "LSTM" else []
             first += [one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7), unit_forget_bias=False)] if kind == "LSTM" else []
             first += [one(kernel_initializer=c(0.3), recurrent_initializer=c(-0.4), bias_initializer=c(0.7), reset_after=False)] if kind == "GRU" else []
@@ -637,7 +637,7 @@ def run_metric(library, cls, args, x="p2", t="yes_rows", **_):
     sums = model.evaluate(data, target, batch_size=3, verbose=0, sample_weight=LOSS_DATA["w"], return_dict=True)
     name = args.get("name", "m")
     config = make().get_config()
-    config = {k: json.loads(json.dumps(config[k])) if k in config else plain(library, v) for k, v in args.items()}
+    config = {k: json.loads(json.dumps(config[k], default=lambda v: v.tolist() if hasattr(v, "tolist") else dict(v))) if k in config else plain(library, v) for k, v in args.items()}
     return {"x": x, "t": t, "w": "w", "plain": float(sums[name]), "weighted": float(sums["n"])}, config
 
 
