@@ -41,21 +41,23 @@ impl Layer for Halving {
 #[allow(unused_imports)]
 mod every_name {
     use super::{
-        Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, Apply, Arguments,
-        Average, AveragePooling2D, BatchNormalization, Bidirectional, BinaryAccuracy, BinaryCrossentropy,
-        Builder, CallContext, Callback, CallbackResult, CategoricalAccuracy, CategoricalCrossentropy,
-        CheckpointManager, CompileOptions, Concatenate, Control, Conv2D, CustomObjects, DataFormat, Dense,
-        Device, Dialect, Dropout, ELU, EarlyStopping, Embedding, Error, Examples, Flatten, Ftrl, GRU,
-        GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling2D, GlobalMaxPooling2D, History,
-        HistoryLogger, Huber, Identity, InputLayer, LSTM, LSTMCell, LambdaCallback, Layer, LayerExt,
-        LayerNormalization, LayerRef, LeakyReLU, LearningRateScheduler, Lion, LoadOptions, Location, Logs,
-        Loss, Masking, MaxPooling2D, Maximum, MeanAbsoluteError, MeanSquaredError, Metric, Minimum, Model,
-        ModelCheckpoint, Multiply, Nadam, NameModel, PReLU, Padding, Permute, RMSprop, RNN, ReLU,
-        RepeatVector, Rescaling, Reshape, SGD, SaveLoad, SaveOptions, Sequential, SimpleRNN, SimpleRNNCell,
-        Softmax, SparseCategoricalAccuracy, SparseCategoricalCrossentropy, StackedRNNCells, StopWhen,
-        Subtract, Tensor, TensorShape, TimeDistributed, UnitNormalization, Variable, callbacks,
-        custom_object_scope, datasets, input, latest_checkpoint, layers, load_model, load_model_with, losses,
-        metrics, register_layer, schedules, set_random_seed,
+        Activation, ActivityRegularization, Adadelta, Adagrad, Adam, AdamW, Adamax, Add, AdditiveAttention,
+        Apply, Arguments, Attention, Average, AveragePooling1D, AveragePooling2D, BatchNormalization,
+        Bidirectional, BinaryAccuracy, BinaryCrossentropy, Builder, CallContext, Callback, CallbackResult,
+        CategoricalAccuracy, CategoricalCrossentropy, CheckpointManager, CompileOptions, Concatenate,
+        Control, Conv1D, Conv2D, CustomObjects, DataFormat, Dense, Device, Dialect, Dropout, ELU,
+        EarlyStopping, Embedding, Error, Examples, Flatten, Ftrl, GRU, GRUCell, GaussianDropout,
+        GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
+        GlobalMaxPooling2D, History, HistoryLogger, Huber, Identity, InputLayer, LSTM, LSTMCell,
+        LambdaCallback, Layer, LayerExt, LayerNormalization, LayerRef, LeakyReLU, LearningRateScheduler,
+        Lion, LoadOptions, Location, Logs, Loss, Masking, MaxPooling1D, MaxPooling2D, Maximum,
+        MeanAbsoluteError, MeanSquaredError, Metric, Minimum, Model, ModelCheckpoint, MultiHeadAttention,
+        Multiply, Nadam, NameModel, PReLU, Padding, Permute, RMSprop, RNN, ReLU, RepeatVector, Rescaling,
+        Reshape, SGD, SaveLoad, SaveOptions, Sequential, SimpleRNN, SimpleRNNCell, Softmax,
+        SparseCategoricalAccuracy, SparseCategoricalCrossentropy, StackedRNNCells, StopWhen, Subtract,
+        Tensor, TensorShape, TimeDistributed, UnitNormalization, Variable, callbacks, custom_object_scope,
+        datasets, input, latest_checkpoint, layers, load_model, load_model_with, losses, metrics,
+        register_layer, schedules, set_random_seed,
     };
 }
 

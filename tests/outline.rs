@@ -19,6 +19,23 @@ fn described(object: &Object) -> Vec<Described> {
     out
 }
 
+/// Attention in its forms, and a convolution over steps.
+fn attention() -> Model {
+    let all = MultiHeadAttention::new(2, 3).name("heads").shared();
+    let plain = MultiHeadAttention::new(2, 3).use_bias(false).name("heads_without_bias").shared();
+    let x = input([5, 4]);
+    let steps = Conv1D::new(4, 2).padding("same").name("steps").on(&x);
+    let steps = Conv1D::new(4, 2).use_bias(false).padding("causal").name("steps_without_bias").on(&steps);
+    let y = all.on([steps.clone(), x.clone()]);
+    let y = plain.on([y, x.clone(), steps.clone()]);
+    let y = Attention::new().name("dot").on([y, x.clone()]);
+    let y = Attention::new().use_scale(true).score_mode("concat").name("concat").on([y, x.clone()]);
+    let y = AdditiveAttention::new().name("sum").on([y, x.clone()]);
+    let y = AdditiveAttention::new().use_scale(false).name("sum_without_scale").on([y, x.clone()]);
+    let y = MaxPooling1D::new(2).name("largest").on(&y);
+    Model::new(x, GlobalAveragePooling1D::new().name("mean").on(&y)).name("attention").expect("fits")
+}
+
 /// The layers with variables that the engine has, in their forms.
 fn model() -> Model {
     let normalized = LayerNormalization::new().name("normalized").shared();
@@ -41,17 +58,32 @@ fn model() -> Model {
 
 #[test]
 fn outlines_are_the_engines_layers() {
+    check(model());
+}
+
+#[test]
+fn outlines_of_attention_are_the_engines_layers() {
+    check(attention());
+}
+
+#[track_caller]
+fn check(mut model: Model) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("all.keras");
-    let mut model = model();
     model.compile("adam", "mse", ["mae"]).expect("compiles");
     model.save(&path).expect("saves");
     let file = persist::open(&path, None).expect("opens");
     let shell = outline::shell(file.model.as_ref().expect("a model"));
-    // By the engine: each layer, and its own variables with their names.
+    // By the engine: each layer and what is inside it, and its own variables with their names.
+    fn with_inner(layer: &LayerRef) -> Vec<LayerRef> {
+        let mut all = vec![layer.clone()];
+        all.extend(layer.layer().inner().iter().flat_map(|(_, inner)| with_inner(inner)));
+        all
+    }
     let engine: Vec<_> = model
         .layers()
         .iter()
+        .flat_map(with_inner)
         .map(|layer| {
             let all = layer.own_variables();
             let flags = layer.variables();

@@ -6,12 +6,13 @@ use rhyton_engine::device::Device;
 use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
 use rhyton_engine::layers;
 use rhyton_engine::layers::{
-    Activation, ActivityRegularization, Add, Average, AveragePooling2D, BatchNormalization, Bidirectional,
-    Concatenate, Conv2D, DataFormat, Dense, Dropout, ELU, Embedding, Flatten, GRU, GRUCell, GaussianDropout,
-    GaussianNoise, GlobalAveragePooling2D, GlobalMaxPooling2D, Identity, InputLayer, LAYERS, LSTM, LSTMCell,
-    LayerNormalization, LeakyReLU, Masking, MaxPooling2D, Maximum, Minimum, Multiply, PReLU, Padding,
-    Permute, RNN, ReLU, RepeatVector, Rescaling, Reshape, SimpleRNN, SimpleRNNCell, Softmax, StackedRNNCells,
-    Subtract, TimeDistributed, UnitNormalization,
+    Activation, ActivityRegularization, Add, AdditiveAttention, Attention, Average, AveragePooling1D,
+    AveragePooling2D, BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv2D, DataFormat, Dense,
+    Dropout, ELU, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, Identity, InputLayer, LAYERS, LSTM,
+    LSTMCell, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, Maximum, Minimum,
+    MultiHeadAttention, Multiply, PReLU, Padding, Permute, RNN, ReLU, RepeatVector, Rescaling, Reshape,
+    SimpleRNN, SimpleRNNCell, Softmax, StackedRNNCells, Subtract, TimeDistributed, UnitNormalization,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -226,6 +227,39 @@ fn builders_come_in_any_order() {
             .backward_layer(GRU::new(3).go_backwards(true))
             .into(),
         settled!(TimeDistributed::new(Dense::new(3))).into(),
+        settled!(AdditiveAttention::new()).use_scale(false).dropout(0.5).seed(3).into(),
+        settled!(Attention::new()).use_scale(true).score_mode("concat").dropout(0.5).seed(3).into(),
+        settled!(MultiHeadAttention::new(2, 3))
+            .value_dim(4)
+            .dropout(0.5)
+            .use_bias(false)
+            .use_gate(false)
+            .output_shape([3])
+            .attention_axes(1)
+            .sliding_window(2)
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l1")
+            .seed(3)
+            .into(),
+        settled!(Conv1D::new(3, 2))
+            .strides(1)
+            .padding("causal")
+            .data_format("channels_first")
+            .dilation_rate(1)
+            .groups(1)
+            .activation("relu")
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
+        settled!(MaxPooling1D::new(2)).strides(1).padding(Padding::Same).data_format("channels_first").into(),
+        settled!(AveragePooling1D::new(2)).strides(1).padding("SAME").data_format("channels_first").into(),
+        settled!(GlobalAveragePooling1D::new()).data_format("channels_first").keepdims(true).into(),
+        settled!(GlobalMaxPooling1D::new()).data_format("channels_first").keepdims(true).into(),
     ];
     for layer in &all {
         assert_eq!(layer.name(), "given", "{layer:?}");

@@ -43,7 +43,7 @@ macro_rules! argument {
 macro_rules! config {
     (
         $(#[$doc:meta])*
-        $class:ident ( $( $required:ident : $required_ty:ty ),* )
+        $class:ident ( $( $required:ident $required_how:tt $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
         then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
@@ -80,8 +80,9 @@ macro_rules! config {
             pub(crate) const KEYS: &'static [&'static str] = &[$( stringify!($required) ),*];
 
             /// Returns it with Keras' defaults.
-            pub fn new($( $required: $required_ty ),*) -> Self {
-                $class { $( $required, )* ..Self::default() }
+            #[allow(clippy::useless_conversion)]
+            pub fn new($( $required: argument!($required_how $required_ty) ),*) -> Self {
+                $class { $( $required: $required.into(), )* ..Self::default() }
             }
 
             $(

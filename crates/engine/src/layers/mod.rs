@@ -44,6 +44,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use attention::{ScoreMode, Sizes};
 pub use flatten::DataFormat;
 pub use one_d::{Padding1D, Size1D};
 pub(crate) use operation::operation;

@@ -51,8 +51,6 @@ impl<'de> Deserialize<'de> for Size1D {
 }
 
 impl Field for Size1D {}
-impl Field for Option<Size1D> {}
-impl Field for Word<Padding> {}
 impl Field for Word<Padding1D> {}
 impl Field for Word<DataFormat> {}
 
@@ -110,7 +108,7 @@ fn over(padding: Padding, steps: usize, size: usize, stride: usize, dilation: us
 
 config! {
     /// A convolution over steps.
-    Conv1D(filters: usize, kernel_size: Size1D) {
+    Conv1D(filters: usize, kernel_size <- Size1D) {
         /// Steps from one window to the next.
         strides <- Size1D = Size1D(1);
         /// What is done at the ends: `"valid"`, `"same"` or `"causal"`.
@@ -152,7 +150,7 @@ impl Layer for Conv1D {
         let size = self.kernel_size.positive("kernel_size")?;
         let (stride, dilation) =
             (self.strides.positive("strides")?, self.dilation_rate.positive("dilation_rate")?);
-        let (filters, groups, padding) = (self.filters, self.groups, self.padding.get()?);
+        let (filters, groups) = (self.filters, self.groups);
         let wrong = |what: String| Err(Error::Argument { what });
         if filters == 0 || groups == 0 {
             return wrong(format!("filters {filters} and groups {groups} must be positive"));
@@ -164,9 +162,6 @@ impl Layer for Conv1D {
         }
         if stride > 1 && dilation > 1 {
             return wrong(format!("strides {stride} and dilation_rate {dilation} cannot both be above 1"));
-        }
-        if padding == Padding1D::Causal && *self.data_format == DataFormat::ChannelsFirst {
-            return wrong("padding \"causal\" takes the channels last".into());
         }
         let shape = [size, channels / groups, filters];
         self.kernel = builder.add_weight("kernel", shape, self.kernel_initializer.clone(), true)?;
@@ -201,33 +196,59 @@ impl Layer for Conv1D {
     }
 }
 
+fn two() -> Size1D {
+    Size1D(2)
+}
+
 macro_rules! pooling {
     ($(#[$doc:meta])* $class:ident $method:ident $integers:ident) => {
-        config! {
-            $(#[$doc])*
-            $class() {
-                /// Steps of a window.
-                pool_size <- Size1D = Size1D(2);
-                /// Steps from one window to the next; by default the size of a window.
-                strides <- Option<Size1D> = None;
-                /// What is done at the ends: `"valid"` or `"same"`.
-                padding <- Word<Padding> = Word::default();
-                /// Where the channels are.
-                data_format <- Word<DataFormat> = Word::default();
-            }
-            unset {}
-            then {}
-            skip {}
+        $(#[$doc])*
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        pub struct $class {
+            #[serde(default = "two")]
+            pool_size: Size1D,
+            #[serde(default)]
+            padding: Word<Padding>,
+            /// By default the size of a window.
+            #[serde(default)]
+            strides: Option<Size1D>,
+            #[serde(default)]
+            data_format: Word<DataFormat>,
         }
+
+        impl $class {
+            /// With windows of this size, side by side.
+            pub fn new(pool_size: impl Into<Size1D>) -> Self {
+                let (size, padding, data_format) = (pool_size.into(), Word::default(), Word::default());
+                $class { pool_size: size, padding, strides: Some(size), data_format }
+            }
+        }
+
+        builders! { impl $class {
+            /// Steps from one window to the next. Default: the size of a window.
+            #[must_use]
+            pub fn strides(mut self, strides: impl Into<Size1D>) -> Self {
+                self.strides = Some(strides.into());
+                self
+            }
+
+            /// Sets what is done at the ends: `"valid"` or `"same"`, or `Padding::Valid` or `Padding::Same`.
+            #[must_use]
+            pub fn padding(mut self, padding: impl Into<Word<Padding>>) -> Self {
+                self.padding = padding.into();
+                self
+            }
+
+            /// Sets where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
+            #[must_use]
+            pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
+                self.data_format = format.into();
+                self
+            }
+        } }
 
         impl Layer for $class {
             const CLASS: &'static str = stringify!($class);
-            const REQUIRED: &'static [&'static str] = Self::KEYS;
-
-            fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
-                self.bind_fields(resolver)
-            }
-
             fn build(&mut self, _builder: &mut Builder, input: &Shape) -> Result<(), Error> {
                 self.pool_size.positive("pool_size")?;
                 self.strides.unwrap_or(self.pool_size).positive("strides")?;

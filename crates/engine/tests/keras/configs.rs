@@ -127,6 +127,29 @@ fn layers_by_constructor() {
         .into(),
         k::Bidirectional::new(k::GRU::new(2).name("gru_1")).merge_mode("sum").into(),
         k::TimeDistributed::new(k::Dense::new(2).name("dense_2")).into(),
+        k::AdditiveAttention::new().into(),
+        k::Attention::new().use_scale(true).score_mode("concat").into(),
+        k::MultiHeadAttention::new(2, 3).into(),
+        k::MultiHeadAttention::new(3, 2)
+            .value_dim(5)
+            .output_shape(4)
+            .sliding_window(2)
+            .dropout(0.25)
+            .kernel_regularizer("l2")
+            .seed(3)
+            .into(),
+        k::AveragePooling1D::new(3).strides(1).into(),
+        k::Conv1D::new(3, 3).into(),
+        k::Conv1D::new(4, 2)
+            .padding("causal")
+            .dilation_rate(2)
+            .groups(2)
+            .use_bias(false)
+            .activation("relu")
+            .into(),
+        k::GlobalAveragePooling1D::new().into(),
+        k::GlobalMaxPooling1D::new().keepdims(true).into(),
+        k::MaxPooling1D::new(2).into(),
     ];
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());

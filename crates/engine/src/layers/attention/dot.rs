@@ -1,6 +1,6 @@
 //! Attention by a product or by a sum of queries and keys.
 
-use super::{both, places, weights};
+use super::{both, check_share, places, weights};
 use crate::Error;
 use crate::graph::{Builder, CallContext, IntoTensor, Layer, Resolver, Shape, Tensor, Variable, fail};
 use crate::initializers::{GlorotUniform, Ones, Seed};
@@ -34,9 +34,9 @@ config! {
         /// Share of the weights that training sets to zero.
         dropout: f64 = 0.0;
         /// Kept in the config. The draws themselves follow the seed of the model.
-        seed: Seed = Seed::default();
+        seed # Seed = Seed::default();
     }
-    unset { activity_regularizer }
+    unset {}
     then {}
     skip { scale: Variable, concat_score_weight: Variable }
 }
@@ -49,9 +49,9 @@ config! {
         /// Share of the weights that training sets to zero.
         dropout: f64 = 0.0;
         /// Kept in the config. The draws themselves follow the seed of the model.
-        seed: Seed = Seed::default();
+        seed # Seed = Seed::default();
     }
-    unset { score_mode, activity_regularizer }
+    unset {}
     then {}
     skip { scale: Variable }
 }
@@ -113,6 +113,7 @@ impl Layer for Attention {
 
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         check(inputs, Self::CLASS)?;
+        check_share(self.dropout)?;
         if self.use_scale {
             self.scale = builder.add_weight("scale", [], Ones::default(), true)?;
         }
@@ -153,6 +154,7 @@ impl Layer for AdditiveAttention {
 
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         check(inputs, Self::CLASS)?;
+        check_share(self.dropout)?;
         if self.use_scale {
             let features = inputs[0].known(-1)?;
             self.scale = builder.add_weight("scale", [features], GlorotUniform::new(), true)?;

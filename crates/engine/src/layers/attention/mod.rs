@@ -4,14 +4,23 @@ mod dot;
 mod multi_head;
 mod projection;
 
-pub use dot::{AdditiveAttention, Attention};
-pub use multi_head::MultiHeadAttention;
+pub use dot::{AdditiveAttention, Attention, ScoreMode};
+pub use multi_head::{MultiHeadAttention, Sizes};
 
+use crate::Error;
 use crate::graph::{CallContext, Layer, Tensor};
 use crate::layers::Dropout;
 
 /// What is far below any score, so that its softmax is 0; and the same for all where nothing else is there.
 const NOTHING: f64 = -1e30;
+
+/// Checks the share of the weights that training sets to zero.
+fn check_share(dropout: f64) -> Result<(), Error> {
+    if (0.0..=1.0).contains(&dropout) {
+        return Ok(());
+    }
+    Err(Error::Argument { what: format!("dropout is {dropout}, but must be between 0 and 1") })
+}
 
 /// Which positions each position may look at: none before it where `causal`, none further than the window; `[queries, keys]`.
 fn places(queries: usize, keys: usize, causal: bool, window: Option<usize>) -> Option<Tensor> {

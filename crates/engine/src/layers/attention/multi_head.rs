@@ -1,9 +1,10 @@
 //! Attention with several heads (Vaswani et al., 2017).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::projection::{Projection, Shared};
-use super::{both, places, weights};
+use super::{both, check_share, places, weights};
 use crate::Error;
 use crate::graph::{
     Arguments, Builder, CallContext, Initializer, Layer, LayerRef, Named, Regularizer, Resolver, Shape,
@@ -13,45 +14,63 @@ use crate::initializers::Seed;
 use crate::layers::config::Field;
 use crate::layers::dense::{glorot, zeros};
 
-/// One number, or several.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a whole number, or a list of them")]
-pub enum Sizes {
-    /// One.
-    One(usize),
-    /// Several.
-    Many(Vec<usize>),
-}
+/// Numbers, or none; configs have one for a list of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Sizes(Option<Vec<usize>>);
 
-impl Sizes {
-    fn list(&self) -> Vec<usize> {
-        match self {
-            Sizes::One(n) => vec![*n],
-            Sizes::Many(list) => list.clone(),
-        }
+impl From<usize> for Sizes {
+    fn from(size: usize) -> Self {
+        Sizes(Some(vec![size]))
+    }
+}
+impl<const N: usize> From<[usize; N]> for Sizes {
+    fn from(sizes: [usize; N]) -> Self {
+        Sizes(Some(sizes.to_vec()))
+    }
+}
+impl From<Vec<usize>> for Sizes {
+    fn from(sizes: Vec<usize>) -> Self {
+        Sizes(Some(sizes))
     }
 }
 
-impl Field for Option<Sizes> {}
-impl Field for Option<bool> {}
+impl<'de> Deserialize<'de> for Sizes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a whole number, or a list of them")]
+        enum Given {
+            None,
+            One(usize),
+            Many(Vec<usize>),
+        }
+        Ok(Sizes(match Given::deserialize(deserializer)? {
+            Given::None => None,
+            Given::One(size) => Some(vec![size]),
+            Given::Many(sizes) => Some(sizes),
+        }))
+    }
+}
+
+impl Field for Sizes {}
 
 config! {
     /// Attention with several heads: called on a query and a value, and perhaps a key.
     MultiHeadAttention(num_heads: usize, key_dim: usize) {
         /// Length of a head's values; that of its keys by default.
-        value_dim: Option<usize> = None;
+        value_dim <- Option<usize> = None;
         /// Share of the weights that training sets to zero.
         dropout: f64 = 0.0;
         /// Whether the projections have biases.
         use_bias: bool = true;
+        /// Whether a part of the query opens and closes the heads, which is not supported.
+        use_gate: bool = false;
         /// Features of the output; those of the query by default.
-        output_shape: Option<Sizes> = None;
+        output_shape <- Sizes = Sizes::default();
         /// Axes that are attended over: the steps.
-        attention_axes: Option<Sizes> = None;
+        attention_axes <- Sizes = Sizes::default();
         /// How far a position sees, itself included.
-        sliding_window: Option<usize> = None;
-        /// Kept in the config.
-        flash_attention: Option<bool> = None;
+        sliding_window <- Option<usize> = None;
         /// First value of the kernels.
         kernel_initializer <- Named<dyn Initializer> = glorot();
         /// First value of the biases.
@@ -60,11 +79,12 @@ config! {
         kernel_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the biases.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
-        /// Kept in the config. The draws themselves follow the seed of the model.
-        seed: Seed = Seed::default();
     }
-    unset { use_gate, activity_regularizer, kernel_constraint, bias_constraint }
-    then {}
+    unset { activity_regularizer, kernel_constraint, bias_constraint }
+    then {
+        /// Kept in the config. The draws themselves follow the seed of the model.
+        seed # Seed = Seed::default();
+    }
     skip { projections: Vec<(String, LayerRef)> }
 }
 
@@ -111,6 +131,16 @@ impl Layer for MultiHeadAttention {
         Arguments::each(count)
     }
 
+    /// Returns it with the length of a head's values, as Keras writes it.
+    fn config(&self) -> Map<String, Value> {
+        let mut all = match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        all.insert("value_dim".into(), self.values().into());
+        all
+    }
+
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.bind_fields(resolver)
     }
@@ -126,22 +156,35 @@ impl Layer for MultiHeadAttention {
                 return Err(Error::Shape { layer: String::new(), what });
             }
         };
-        for (key, n) in
-            [("num_heads", self.num_heads), ("key_dim", self.key_dim), ("value_dim", self.values())]
-        {
+        for (key, n) in [
+            ("num_heads", self.num_heads),
+            ("key_dim", self.key_dim),
+            ("value_dim", self.values()),
+            ("sliding_window", self.sliding_window.unwrap_or(1)),
+        ] {
             if n == 0 {
                 return Err(Error::Argument { what: format!("{key} is 0, but must be positive") });
             }
         }
-        if self.attention_axes.as_ref().is_some_and(|axes| axes.list() != [1]) {
+        check_share(self.dropout)?;
+        if self.use_gate {
+            return Err(Error::Argument { what: "use_gate is not supported".into() });
+        }
+        if self.attention_axes.0.as_ref().is_some_and(|axes| *axes != [1]) {
             return Err(Error::Argument {
                 what: "attention_axes other than the steps are not supported".into(),
             });
         }
-        let output = match self.output_shape.as_ref().map(Sizes::list) {
-            None => vec![query.known(-1)?],
-            Some(shape) => shape,
+        // An empty shape is none, as in Keras.
+        let output = match &self.output_shape.0 {
+            Some(shape) if !shape.is_empty() => shape.clone(),
+            _ => vec![query.known(-1)?],
         };
+        if output.contains(&0) {
+            return Err(Error::Argument {
+                what: format!("output_shape is {output:?}, but must be positive"),
+            });
+        }
         let shared = Shared {
             use_bias: self.use_bias,
             kernel_initializer: self.kernel_initializer.clone(),

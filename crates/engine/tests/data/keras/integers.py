@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tf_keras
 
-VECTOR, IMAGE, STEPS = [4], [2, 4, 2], [3, 2]
+VECTOR, IMAGE, STEPS, LONG = [4], [2, 4, 2], [3, 2], [5, 2]
 RANGES = {"int32": (-9, 9), "uint8": (0, 250), "bool": (0, 2), "int64": (-9, 9), "int8": (-120, 120), "float32": (-9, 9)}
 ONE = [["int32"], ["uint8"], ["bool"]]
 TWO = [["int32", "int32"], ["uint8", "uint8"], ["bool", "bool"], ["int32", "float32"], ["uint8", "float32"],
@@ -72,12 +72,26 @@ def layers(k):
         ("LSTMCell", VECTOR, {"units": 4}),
         ("StackedRNNCells", VECTOR, {"cells": [k.layers.SimpleRNNCell(4), k.layers.GRUCell(4)]}),
     ]
+    attention = [
+        ("AdditiveAttention", STEPS, {}),
+        ("Attention", STEPS, {}),
+        ("MultiHeadAttention", STEPS, {"num_heads": 2, "key_dim": 3}),
+    ]
+    steps = [
+        ("AveragePooling1D", LONG, {"pool_size": 2}),
+        ("Conv1D", LONG, {"filters": 2, "kernel_size": 2}),
+        ("GlobalAveragePooling1D", LONG, {}),
+        ("GlobalMaxPooling1D", LONG, {}),
+        ("MaxPooling1D", LONG, {"pool_size": 2}),
+    ]
     two = [(name, VECTOR, {}) for name in
            ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"]]
     found = [(name, shape, args, types) for name, shape, args in one for types in ONE]
     found += [(name, shape, args, types) for name, shape, args in two for types in TWO]
     found += [(name, shape, args, types) for name, shape, args in recurrent for types in ONE]
     found += [(name, shape, args, types + ["float32"] * (1 + (name[0] in "LS" and name[1] != "i"))) for name, shape, args in cells for types in ONE]
+    found += [(name, shape, args, types) for name, shape, args in steps for types in ONE]
+    found += [(name, shape, args, types) for name, shape, args in attention for types in TWO]
     return [case for case in found if hasattr(k.layers, case[0])]
 
 
@@ -92,6 +106,8 @@ def run(k, name, args, xs, types):
     layer = getattr(k.layers, name)(**args)
     if "Cell" in name:
         y = layer(symbols[0], symbols[1:])[0]
+    elif name == "MultiHeadAttention":
+        y = layer(*symbols)
     else:
         y = layer(symbols if len(symbols) > 1 else symbols[0])
     model = k.Model(symbols, y)

@@ -265,6 +265,10 @@ def with_others(layer, inputs, apart):
     first, states = inputs[0], inputs[1:]
 
     def called():
+        if isinstance(layer, keras.layers.MultiHeadAttention):
+            return layer(*inputs)
+        if "Attention" in type(layer).__name__:
+            return layer(inputs)
         y = layer(first, states) if "Cell" in type(layer).__name__ else layer(first, initial_state=states) if states else layer(first)
         return y[0] if isinstance(y, (list, tuple)) else y
 
@@ -335,10 +339,24 @@ def layers():
         ("Bidirectional", {"layer": K.LSTM(4, return_sequences=True)}, [steps]), ("Bidirectional", {"layer": K.GRU(4), "merge_mode": "mul"}, [steps, state, cell]),
         ("TimeDistributed", {"layer": K.Dense(2, activation="tanh", name="inner")}, [steps]),
     ]
+    newer, own = len(cases), np.random.default_rng(31)
+    query, value, key, long = (own.normal(size=s) for s in ((2, 3, 4), (2, 5, 4), (2, 5, 4), (2, 6, 4)))
+    cases += [
+        ("AdditiveAttention", {}, [query, value]), ("AdditiveAttention", {"use_scale": False}, [query, value, key]),
+        ("Attention", {}, [query, value]), ("Attention", {"use_scale": True, "score_mode": "concat"}, [query, value, key]),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [query, value]),
+        ("MultiHeadAttention", {"num_heads": 3, "key_dim": 2, "value_dim": 5, "output_shape": 3, "sliding_window": 2}, [query, value, key]),
+        ("Conv1D", {"filters": 3, "kernel_size": 3}, [long]), ("Conv1D", {"filters": 4, "kernel_size": 2, "strides": 2, "padding": "same", "groups": 2, "activation": "tanh"}, [long]),
+        ("Conv1D", {"filters": 3, "kernel_size": 3, "dilation_rate": 2, "padding": "causal", "use_bias": False}, [long]),
+        ("MaxPooling1D", {}, [long]), ("MaxPooling1D", {"pool_size": 3, "strides": 2, "padding": "same"}, [long]),
+        ("AveragePooling1D", {"pool_size": 3}, [long]), ("AveragePooling1D", {"pool_size": 4, "strides": 1, "padding": "same"}, [long]),
+        ("GlobalAveragePooling1D", {}, [long]), ("GlobalAveragePooling1D", {"data_format": "channels_first", "keepdims": True}, [long]),
+        ("GlobalMaxPooling1D", {}, [long]), ("GlobalMaxPooling1D", {"keepdims": True}, [long]),
+    ]
     out = []
     for number, (name, args, inputs) in enumerate(cases):
         if number >= older:
-            out.append(with_others(getattr(K, name)(**args), inputs, apart))
+            out.append(with_others(getattr(K, name)(**args), inputs, apart if number < newer else own))
             continue
         kwargs = dict(args)
         if isinstance(kwargs.get("activation"), dict):
@@ -373,7 +391,10 @@ def configs():
                    K.Identity(), K.UnitNormalization(), K.LayerNormalization(),
                    K.Embedding(7, 3), K.Masking(), K.SimpleRNN(3), K.LSTM(3, return_sequences=True, dropout=0.25), K.GRU(3, kernel_regularizer="l2"),
                    K.SimpleRNNCell(3), K.LSTMCell(3), K.GRUCell(3, reset_after=False), K.RNN(K.LSTMCell(3), return_state=True),
-                   K.StackedRNNCells([K.GRUCell(3), K.SimpleRNNCell(2)]), K.Bidirectional(K.GRU(2), merge_mode="sum"), K.TimeDistributed(K.Dense(2))],
+                   K.StackedRNNCells([K.GRUCell(3), K.SimpleRNNCell(2)]), K.Bidirectional(K.GRU(2), merge_mode="sum"), K.TimeDistributed(K.Dense(2)),
+                   K.AdditiveAttention(), K.Attention(use_scale=True, score_mode="concat"), K.MultiHeadAttention(2, 3), K.MultiHeadAttention(3, 2, value_dim=5, output_shape=4, sliding_window=2, dropout=0.25, kernel_regularizer="l2", seed=3),
+                   K.AveragePooling1D(3, strides=1), K.Conv1D(3, 3), K.Conv1D(4, 2, padding="causal", dilation_rate=2, groups=2, use_bias=False, activation="relu"),
+                   K.GlobalAveragePooling1D(), K.GlobalMaxPooling1D(keepdims=True), K.MaxPooling1D()],
         "losses": [getattr(keras.losses, n)() for n in (
             "BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge "
             "CosineSimilarity Dice Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "

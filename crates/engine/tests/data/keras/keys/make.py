@@ -24,6 +24,9 @@ convolution = tf.nn.convolution
 
 def channels_anywhere(input, filters, strides=None, padding="VALID", data_format=None, dilations=None, **more):
     """TensorFlow's convolution; its kernel for CPUs knows the channels on the last axis alone."""
+    if data_format == "NCW":
+        moved = tf.transpose(input, (0, 2, 1))
+        return tf.transpose(convolution(moved, filters, strides=strides, padding=padding, data_format="NWC", dilations=dilations, **more), (0, 2, 1))
     if data_format != "NCHW":
         return convolution(input, filters, strides=strides, padding=padding, data_format=data_format, dilations=dilations, **more)
     moved = tf.transpose(input, (0, 2, 3, 1))
@@ -148,12 +151,14 @@ def run_layer(library, cls, args, x=("image",), kept=False, **_):
     front = library.layers.Dense(last, use_bias=False)
     layer = getattr(library.layers, cls)(**args)
     called = [front(inputs[0])] + inputs[1:]
-    model = library.Model(inputs, layer(called if len(called) > 1 else called[0]))
+    model = library.Model(inputs, layer(*called) if cls == "MultiHeadAttention" else layer(called if len(called) > 1 else called[0]))
     front.set_weights([array(f"front{last}", (last, last), -0.9, 1.1)])
     weights = []
     if not kept:  # Else the initializers are what is tested.
         for w in layer.weights:
             name = w.name.split("/")[-1].split(":")[0]
+            if cls == "MultiHeadAttention":
+                name = "_".join((w.path if library is keras else w.name.split(":")[0]).split("/")[-2:])
             low = 0.3 if name == "moving_variance" else -1.2
             weights.append(f"{name}:{'x'.join(map(str, w.shape))}")
             w.assign(array(weights[-1], tuple(w.shape), low, 1.5))
@@ -170,7 +175,7 @@ def run_layer(library, cls, args, x=("image",), kept=False, **_):
 
 
 SHAPES = {"image": (2, 3, 5, 4), "volume": (2, 3, 4), "flat": (3, 4), "image2": (2, 3, 5, 4), "volume2": (2, 3, 4), "wide": (2, 3, 2, 4), "tall": (2, 6, 5, 4),
-          "big": (2, 4, 7, 6)}
+          "big": (2, 4, 7, 6), "values": (2, 5, 4), "keys": (2, 5, 4), "long": (2, 6, 4)}
 
 
 def layers():
@@ -274,6 +279,56 @@ def layers():
     add("BatchNormalization", one(axis=[1], epsilon=0.3), x=["volume"])
     out += cases("layers", tf_keras, table, run_layer)
     write("layers.json", out)
+
+
+# ---- attention, and windows over steps
+
+def sequences():
+    """Attention, and convolution and pooling over steps."""
+    one, every = dict, []
+    for library in (keras, tf_keras):
+        R, c = library.regularizers, library.initializers.Constant
+        table = []
+
+        def add(cls, args, keys=None, **more):
+            table.append((cls, args, keys, {"required": ("num_heads", "key_dim", "filters", "kernel_size"), **more}))
+
+        for x in (["volume", "values"], ["volume", "values", "keys"]):
+            add("Attention", {}, x=x)
+            add("Attention", one(use_scale=True), x=x)
+            add("Attention", one(score_mode="concat"), x=x)
+            add("Attention", one(use_scale=True, score_mode="concat"), x=x)
+            add("AdditiveAttention", {}, x=x)
+            add("AdditiveAttention", one(use_scale=False), x=x)
+            n = one(num_heads=2, key_dim=3)
+            add("MultiHeadAttention", n, x=x)
+            own = [one(value_dim=5), one(use_bias=False), one(output_shape=(3,)), one(output_shape=(2, 3)), one(kernel_regularizer=R.L2(0.3)), one(bias_regularizer=R.L1(0.4)),
+                   one(value_dim=2, output_shape=(5,), use_bias=False)]
+            for a in own + ([one(sliding_window=2), one(sliding_window=1)] if library is keras else []):
+                add("MultiHeadAttention", {**n, **a}, list(a), x=x)
+            # The steps are what is attended over anyway.
+            add("MultiHeadAttention", {**n, "attention_axes": (1,)}, [], x=x)
+            add("MultiHeadAttention", {**n, "kernel_initializer": c(0.3)}, ["kernel_initializer"], x=x, kept=True)
+            add("MultiHeadAttention", {**n, "kernel_initializer": c(0.3), "bias_initializer": c(-0.4)}, ["bias_initializer"], x=x, kept=True)
+        # TensorFlow's kernels for CPUs, as tf_keras calls them, know the channels on the last axis alone.
+        for fmt in ({}, {"data_format": "channels_first"})[: 2 if library is keras else 1]:
+            f, x = {"filters": 2, "kernel_size": (3,), **fmt}, ["long"]
+            add("Conv1D", f, ["filters", "kernel_size", *fmt], x=x)
+            for a in (one(strides=2), one(strides=2, padding="same"), one(padding="same"), one(padding="causal"), one(strides=2, padding="causal"), one(dilation_rate=2, padding="same"),
+                      one(dilation_rate=2, padding="causal"), one(dilation_rate=3, kernel_size=2), one(groups=2, filters=4, kernel_size=2), one(activation="tanh", use_bias=False), one(activation="softmax", strides=2),
+                      one(kernel_regularizer=R.L2(0.3), bias_regularizer=R.L1(0.5))):
+                add("Conv1D", {**f, **a}, [k for k in a if k not in ("filters", "kernel_size")] + list(fmt), x=x)
+            add("Conv1D", {**f, "kernel_initializer": c(0.3)}, ["kernel_initializer", *fmt], x=x, kept=True)
+            add("Conv1D", {**f, "kernel_initializer": c(0.3), "bias_initializer": c(-0.4)}, ["bias_initializer", *fmt], x=x, kept=True)
+            for cls in ("MaxPooling1D", "AveragePooling1D"):
+                for a in ({}, one(strides=1), one(strides=2, padding="same"), one(strides=1, padding="same")):
+                    add(cls, {"pool_size": 3, **fmt, **a}, [*a] + list(fmt) if a else ["pool_size", *fmt], x=x)
+            for cls in ("GlobalMaxPooling1D", "GlobalAveragePooling1D"):
+                if fmt:
+                    add(cls, {**fmt}, x=x)
+                add(cls, {"keepdims": True, **fmt}, x=x)
+        every += cases("layers", library, table, run_layer)
+    write("sequences.json", every)
 
 
 # ---- recurrent layers, and what comes before and around them
@@ -792,5 +847,5 @@ def initializers():
 if __name__ == "__main__":
     import sys
 
-    for name in sys.argv[1:] or ("layers", "recurrent", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"):
+    for name in sys.argv[1:] or ("layers", "sequences", "recurrent", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"):
         globals()[name]()
