@@ -36,7 +36,10 @@ impl Case {
         names
             .map(|name| {
                 let path = self.folder.join(name);
-                match npy::load::<f32>(&path) {
+                if let Ok(array) = npy::load::<f32>(&path) {
+                    return Data::of(&array).into_owned();
+                }
+                match npy::load::<i32>(&path) {
                     Ok(array) => Data::of(&array).into_owned(),
                     Err(_) => Data::of(&npy::load::<i64>(&path).expect("numbers")).into_owned(),
                 }
