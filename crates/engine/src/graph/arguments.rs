@@ -71,6 +71,17 @@ impl Arguments {
         named.or_else(|| self.positional.get(names.iter().position(|n| *n == name)?))
     }
 
+    /// Returns how many arguments have tensors.
+    pub fn with_tensors(&self) -> usize {
+        let all = self.positional.iter().chain(self.named.iter().map(|(_, a)| a));
+        let has = |a: &&Argument| {
+            let mut found = Vec::new();
+            a.tensors(&mut found);
+            !found.is_empty()
+        };
+        all.filter(has).count()
+    }
+
     /// Returns the numbers of the tensors that a layer computes with: all of so many but masks, which come to it another way.
     pub fn computed(&self, count: usize, names: &[&str]) -> Vec<usize> {
         let mut masks = Vec::new();

@@ -605,17 +605,23 @@ impl LayerRef {
                 Some(Argument::Tensor(number)) if !masks.is_empty() => masks[0] = xs.get(*number).copied(),
                 Some(Argument::List(list)) => {
                     for (mask, given) in masks.iter_mut().zip(list) {
-                        if let Argument::Tensor(number) = given {
-                            *mask = xs.get(*number).copied();
-                        }
+                        *mask = match given {
+                            Argument::Tensor(number) => xs.get(*number).copied(),
+                            _ => None,
+                        };
                     }
                 }
                 _ => {}
             }
+            // Keras 3 gives a layer the mask by itself where one of its arguments has tensors; where several have, it goes by names such as `query_mask`.
+            let by_itself = keras2
+                || !parameters.contains(&"mask")
+                || arguments.get("mask", parameters).is_some()
+                || arguments.with_tensors() < 2;
             let called = Called {
                 trainable: self.is_trainable(),
                 keras2,
-                masks: masks.clone(),
+                masks: if by_itself { masks.clone() } else { vec![None; masks.len()] },
                 arguments: arguments.clone(),
                 parameters,
                 inputs: xs.to_vec(),
@@ -627,6 +633,11 @@ impl LayerRef {
             let masks: Vec<Option<Tensor>> =
                 computed.iter().map(|n| masks.get(*n).copied().flatten()).collect();
             let xs = xs.as_slice();
+            if xs.is_empty() {
+                cx.calls.borrow_mut().pop();
+                fail(Error::Shape { layer: String::new(), what: "a call without tensors".into() });
+                return vec![Tensor::nowhere()];
+            }
             let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
             let mut out = at_the_door(layer.integers(cx), dtype, xs, |xs| layer.call_all(xs, cx));
             let made = layer.compute_mask(xs, &out, &masks, cx);

@@ -211,9 +211,19 @@ pub fn scan(
         (carried.to_vec(), Vec::new())
     };
     let mut types: Vec<TensorType> = carried.iter().map(|t| t.ty()).collect();
+    let words = |t: &&Tensor| !t.ty().dtype.is_float();
+    if let Some(t) = carried.iter().chain(scanned).find(words) {
+        return odd(format!(
+            "a loop takes floats, but was given {}: make floats of it, by to_f32()",
+            t.ty().dtype.name()
+        ));
+    }
+    if trips == 0 {
+        return odd("a loop of no steps".into());
+    }
     for ty in scanned.iter().map(|t| t.ty()) {
         match ty.shape.split_first() {
-            Some((n, rest)) if *n == trips && trips > 0 => {
+            Some((n, rest)) if *n == trips => {
                 types.push(TensorType { shape: rest.to_vec(), ..ty.clone() });
             }
             _ => return odd(format!("a loop of {trips} steps over a tensor of shape {:?}", ty.shape)),

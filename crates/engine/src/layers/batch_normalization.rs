@@ -223,7 +223,9 @@ impl Layer for BatchNormalization {
             let others: Vec<isize> =
                 (0..shape.len()).filter(|i| *i != channels).map(|i| i as isize).collect();
             let counts = cx.input_mask(0).map(|mask| {
-                mask.reshape([mask.shape().as_slice(), &vec![1; shape.len() - mask.rank()]].concat())
+                mask.reshape(
+                    [mask.shape().as_slice(), &vec![1; shape.len().saturating_sub(mask.rank())]].concat(),
+                )
             });
             let mean_of = |values: Tensor| match counts {
                 None => values.mean_keep(&others),

@@ -51,8 +51,11 @@ macro_rules! merge {
                 Integers::$integers
             }
 
-            fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {
+            fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
                 let $xs = same_rank(xs);
+                if let Some(made) = masked(Self::CLASS, &$xs, cx) {
+                    return vec![made];
+                }
                 vec![$value]
             }
 
@@ -63,6 +66,36 @@ macro_rules! merge {
             }
         }
     )+};
+}
+
+/// What Keras 3 makes of inputs with masks where it looks at them: a product takes what is masked as 1, the larger and the smaller of several take
+/// what is not masked. `None` where masks make no difference.
+fn masked(class: &str, xs: &[Tensor], cx: &CallContext) -> Option<Tensor> {
+    let masks: Vec<Option<Tensor>> =
+        (0..xs.len()).map(|i| cx.input_mask(i).map(Tensor::expand_last)).collect();
+    if cx.layer_is_keras2() || masks.iter().all(Option::is_none) {
+        return None;
+    }
+    let all = masks.iter().copied().collect::<Option<Vec<Tensor>>>();
+    let pairs = xs.iter().copied().zip(masks);
+    if class == "Multiply" {
+        let parts = pairs.map(|(x, mask)| mask.map_or(x, |mask| mask.select(x, 1.0)));
+        let product = parts.reduce(|a, b| a * b)?;
+        let counts = all.and_then(|masks| masks.into_iter().reduce(Tensor::maximum));
+        return Some(counts.map_or(product, |counts| counts.select(product, 0.0)));
+    }
+    let choose: fn(Tensor, Tensor) -> Tensor = match class {
+        "Maximum" => Tensor::maximum,
+        "Minimum" => Tensor::minimum,
+        _ => return None,
+    };
+    let joined = pairs.reduce(|(output, counts), (x, mask)| {
+        let x = mask.map_or(x, |mask| mask.select(x, output));
+        let output = counts.map_or(output, |counts| counts.select(output, x));
+        let counts = counts.zip(mask).map(|(a, b)| a.maximum(b));
+        (choose(output, x), counts)
+    });
+    joined.map(|(output, _)| output)
 }
 
 /// Joins all by a function of two; there is at least one, as `build_all` has made sure.

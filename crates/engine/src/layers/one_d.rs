@@ -280,7 +280,7 @@ pooling! {
 }
 
 macro_rules! global {
-    ($(#[$doc:meta])* $class:ident $integers:expr, |$x:ident, $axis:ident, $mask:ident| $value:expr) => {
+    ($(#[$doc:meta])* $class:ident $integers:expr, |$x:ident, $axis:ident, $mask:ident, $keras2:ident| $value:expr) => {
         config! {
             $(#[$doc])*
             $class() {
@@ -317,7 +317,13 @@ macro_rules! global {
 
             fn call(&self, $x: Tensor, cx: &CallContext) -> Tensor {
                 let $axis = if *self.data_format == DataFormat::ChannelsFirst { 2 } else { 1 };
-                let $mask = cx.input_mask(0);
+                let $mask = cx.input_mask(0).filter(|mask| mask.rank() == 2);
+                let $keras2 = cx.layer_is_keras2();
+                if $x.rank() != 3 {
+                    let what = format!("{} takes inputs of rank 3, but the shape is {:?}", Self::CLASS, $x.shape());
+                    crate::graph::fail(Error::Shape { layer: String::new(), what });
+                    return $x;
+                }
                 let y: Tensor = $value;
                 if self.keepdims {
                     return y;
@@ -332,7 +338,7 @@ macro_rules! global {
 
 global! {
     /// The mean of each channel over the steps that count, `[n, t, c]` to `[n, c]`.
-    GlobalAveragePooling1D super::global_pooling::of_means, |x, axis, mask| {
+    GlobalAveragePooling1D super::global_pooling::of_means, |x, axis, mask, keras2| {
         let over = [axis as isize];
         match mask {
             None => x.mean_keep(&over),
@@ -341,12 +347,13 @@ global! {
                 let mut wide = shape.clone();
                 wide.insert(3 - axis, 1);
                 let mask = mask.reshape(wide);
-                (x * mask).sum_keep(&over) / mask.sum_keep(&over)
+                let counted = if keras2 { x * mask } else { mask.select(x, 0.0) };
+                counted.sum_keep(&over) / mask.sum_keep(&over)
             }
         }
     }
 }
 global! {
     /// The largest step of each channel, `[n, t, c]` to `[n, c]`.
-    GlobalMaxPooling1D super::global_pooling::of_largest, |x, axis, _mask| x.max_keep(&[axis as isize])
+    GlobalMaxPooling1D super::global_pooling::of_largest, |x, axis, _mask, _keras2| x.max_keep(&[axis as isize])
 }

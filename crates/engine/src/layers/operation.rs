@@ -73,7 +73,8 @@ impl Args<'_> {
     /// A tensor, or what a number is.
     fn tensor(&self, name: &str) -> Result<Tensor, Error> {
         if let Some(&[tensor]) = self.cx.argument(name).as_deref() {
-            return Ok(tensor);
+            // Integers are held as floats; what the result is, the door says.
+            return Ok(tensor.as_type(DType::F32));
         }
         let value = self.value(name).unwrap_or_default();
         let number = value.as_f64().or(value.as_bool().map(|b| f64::from(u8::from(b))));
@@ -85,7 +86,8 @@ impl Args<'_> {
     }
 
     fn list(&self, name: &str) -> Result<Vec<Tensor>, Error> {
-        self.cx.argument(name).ok_or_else(|| self.wrong(format!("{name} without tensors")))
+        let list = self.cx.argument(name).ok_or_else(|| self.wrong(format!("{name} without tensors")))?;
+        Ok(list.into_iter().map(|t| t.as_type(DType::F32)).collect())
     }
 
     fn flag(&self, name: &str) -> bool {
@@ -246,13 +248,20 @@ fn along(a: &Args<'_>) -> Result<isize, Error> {
 /// x to the power of a number, or of a tensor.
 fn power(a: &Args<'_>) -> Result<Tensor, Error> {
     let x = a.tensor("x1")?;
-    match a.value("x2").and_then(|v| v.as_f64()) {
-        // Right for what is negative too.
-        Some(2.0) => Ok(x.square()),
-        Some(1.0) => Ok(x),
-        Some(3.0) => Ok(x.square() * x),
-        _ => Ok(x.pow(a.tensor("x2")?)),
+    let whole = a.value("x2").and_then(|v| v.as_f64()).filter(|n| n.fract() == 0.0 && n.abs() <= 16.0);
+    let Some(n) = whole.filter(|n| *n != 0.0) else { return Ok(x.pow(a.tensor("x2")?)) };
+    // By products, which are right for what is negative too.
+    let x = x.as_type(DType::F32);
+    let (mut left, mut square, mut product) = (n.abs() as u32, x, None);
+    while left > 0 {
+        if left % 2 == 1 {
+            product = Some(product.map_or(square, |p: Tensor| p * square));
+        }
+        left /= 2;
+        square = if left > 0 { square.square() } else { square };
     }
+    let product = product.unwrap_or(x);
+    Ok(if n < 0.0 { 1.0 / product } else { product })
 }
 
 fn broadcast_to(a: &Args<'_>) -> Result<Tensor, Error> {
@@ -270,6 +279,9 @@ fn concatenate(a: &Args<'_>) -> Result<Tensor, Error> {
 fn stack(a: &Args<'_>) -> Result<Tensor, Error> {
     let xs = a.list("x")?;
     let axis = a.axis("axis", 0, xs.first().map_or(0, |x| x.rank() + 1))?;
+    if xs.iter().any(|x| x.rank() < axis) {
+        return Err(a.wrong("tensors of several ranks".into()));
+    }
     let wide: Vec<Tensor> = xs
         .iter()
         .map(|x| {
@@ -316,9 +328,9 @@ fn reshape(a: &Args<'_>) -> Result<Tensor, Error> {
     let sizes: Vec<Option<usize>> =
         shape.iter().map(|n| n.as_i64().and_then(|n| usize::try_from(n).ok())).collect();
     let unknown = sizes.iter().filter(|n| n.is_none()).count();
-    let known: usize = sizes.iter().flatten().product();
+    let known = sizes.iter().flatten().fold(1_usize, |n, size| n.saturating_mul(*size));
     let rest = x.ty().len() / known.max(1);
-    if unknown > 1 {
+    if unknown > 1 || known == usize::MAX {
         return Err(a.wrong(format!("newshape = {}", Value::Array(shape))));
     }
     Ok(x.reshape(sizes.into_iter().map(|n| n.unwrap_or(rest)).collect::<Vec<_>>()))
@@ -352,7 +364,7 @@ fn flip(a: &Args<'_>) -> Result<Tensor, Error> {
 fn cast(a: &Args<'_>) -> Result<Tensor, Error> {
     let (x, to) = (a.tensor("x")?, a.value("dtype").unwrap_or_default());
     match to.as_str() {
-        Some("float32") => Ok(x),
+        Some("float32") => Ok(x.as_type(DType::F32)),
         Some("bool") => Ok(truth(x).as_type(DType::Whole(Integer::Bool))),
         _ => Err(a.wrong(format!("a cast to {to}"))),
     }
@@ -451,10 +463,14 @@ impl DynLayer for Operation {
         }
     }
 
-    fn integers(&self, _cx: &CallContext) -> Integers {
+    fn integers(&self, cx: &CallContext) -> Integers {
+        let names = self.row.parameters;
+        // A number with a point makes floats of integers, as in Keras.
+        let float = names.iter().any(|name| cx.setting(name).is_some_and(|value| value.is_f64()));
         match self.row.whole {
-            Whole::Floats => Integers::Floats,
             Whole::Truth => Integers::Sees,
+            Whole::Floats => Integers::Floats,
+            _ if float => Integers::Floats,
             Whole::Keeps => Integers::Keeps,
             Whole::Adds => Integers::Adds,
             Whole::Multiplies => Integers::Multiplies,

@@ -61,7 +61,15 @@ impl Layer for TimeDistributed {
             }
             made.first().copied().unwrap_or(x)
         };
-        let mask = cx.input_mask(0);
+        let mask = cx.input_mask(0).filter(|mask| {
+            let fits = mask.shape().get(..2) == Some(&[batch, steps]);
+            if !fits {
+                let what =
+                    format!("a mask of shape {:?} for {steps} steps of {batch} examples", mask.shape());
+                fail(Error::Shape { layer: String::new(), what });
+            }
+            fits
+        });
         // Keras 3 calls the layer once for each step, which tells where statistics are of a batch.
         if cx.training && !cx.layer_is_keras2() && keeps_statistics(layer) {
             let made: Vec<Tensor> = (0..steps)

@@ -89,11 +89,15 @@ fn attend(
         return xs.to_vec();
     };
     let key = rest.first().copied().unwrap_or(value);
+    if [query, value, key].iter().any(|x| x.rank() != 3) {
+        fail(Error::Shape { layer: String::new(), what: "attention takes tensors of three axes".into() });
+        return xs.to_vec();
+    }
     let (q, k) = (query.shape(), key.shape());
     let given = |name: &str| cx.setting(name).and_then(|v| v.as_bool()).unwrap_or(false);
     let causal = places(q[1], k[1], given("use_causal_mask"), None).map(|p| p.reshape([1, q[1], k[1]]));
     let there = cx.input_mask(1).map(|m| m.reshape([k[0], 1, k[1]]));
-    let weights = weights(score(query, key), both(there, causal), dropout, cx);
+    let weights = weights(score(query, key), both(there, causal), false, dropout, cx);
     let mut output = weights.batch_matmul(value, false, false);
     if let Some(mask) = cx.input_mask(0) {
         output = mask.expand_last().select(output, 0.0);

@@ -43,8 +43,11 @@ fn both(a: Option<Tensor>, b: Option<Tensor>) -> Option<Tensor> {
 }
 
 /// Weights of scores along the last axis, those that the mask lets through.
-fn weights(scores: Tensor, mask: Option<Tensor>, dropout: f64, cx: &CallContext) -> Tensor {
+///
+/// Where a row lets nothing through all are the same, or none with `zeros`.
+fn weights(scores: Tensor, mask: Option<Tensor>, zeros: bool, dropout: f64, cx: &CallContext) -> Tensor {
     let scores = mask.map_or(scores, |mask| mask.select(scores, NOTHING));
     let weights = scores.softmax();
+    let weights = mask.filter(|_| zeros).map_or(weights, |mask| mask.select(weights, 0.0));
     if dropout > 0.0 { Dropout::new(dropout).call(weights, cx) } else { weights }
 }

@@ -220,14 +220,22 @@ impl Layer for MultiHeadAttention {
             return xs.to_vec();
         };
         let key = one("key");
+        if [Some(query), Some(value), key].iter().flatten().any(|x| x.rank() != 3) {
+            let what = "MultiHeadAttention takes tensors of three axes";
+            fail(Error::Shape { layer: String::new(), what: what.into() });
+            return xs.to_vec();
+        }
         let (batch, queries) = (query.shape()[0], query.shape()[1]);
         let keys = value.shape()[1];
         let given = |name: &str| cx.setting(name).and_then(|v| v.as_bool()).unwrap_or(false);
         // Masks of [batch, queries, keys].
-        let rows = cx.argument_mask("query").map(|m| m.reshape([batch, queries, 1]));
+        let keras2 = cx.layer_is_keras2();
+        let row = if keras2 { cx.argument_mask("query") } else { cx.mask(query) };
+        let rows = row.map(|m| m.reshape([batch, queries, 1]));
         let of = |name: &str| cx.argument_mask(name).map(|m| m.reshape([batch, 1, keys]));
         let mut mask = both(rows, of("value"));
-        mask = both(mask, key.and_then(|_| of("key")));
+        let keyed = key.is_some() || cx.argument("key_mask").is_some();
+        mask = both(mask, if keyed { of("key") } else { None });
         let near = places(queries, keys, given("use_causal_mask"), self.sliding_window);
         mask = both(mask, near.map(|p| p.reshape([1, queries, keys])));
         mask = both(mask, one("attention_mask"));
@@ -243,7 +251,9 @@ impl Layer for MultiHeadAttention {
         let (k, v) = (self.project(1, key.unwrap_or(value), cx), self.project(2, value, cx));
         let scores = Self::by_head(q).batch_matmul(Self::by_head(k), false, true);
         let scores = scores.reshape([batch, self.num_heads, queries, keys]);
-        let weights = weights(scores, mask, self.dropout, cx);
+        // Keras 3 has a kernel of its own where it needs not the weights, with other words for rows that look at nothing.
+        let zeros = !keras2 && (self.dropout > 0.0 || given("return_attention_scores"));
+        let weights = weights(scores, mask, zeros, self.dropout, cx);
         let each = weights.reshape([batch * self.num_heads, queries, keys]);
         let output = each.batch_matmul(Self::by_head(v), false, false);
         let output = output.reshape([batch, self.num_heads, queries, self.values()]).transpose(&[0, 2, 1, 3]);

@@ -200,7 +200,12 @@ impl Layer for Bidirectional {
             fail(Error::State { what: "Bidirectional was called before it was built".into() });
             return xs.to_vec();
         };
-        let (y, z) = (there.output, back.output);
+        // The first layer's order is that of the output.
+        let turned = |y: Tensor| {
+            let running = self.running();
+            if running.go_backwards && running.return_sequences { y.reverse(1) } else { y }
+        };
+        let (y, z) = (turned(there.output), turned(back.output));
         let mut outputs = match self.merge_mode.as_deref() {
             Some(Merge::Concat) => vec![Tensor::concat(&[y, z], y.rank() - 1)],
             Some(Merge::Sum) => vec![y + z],

@@ -117,6 +117,11 @@ pub(super) fn run(
         fail(Error::Shape { layer: String::new(), what });
         return Ran { output: x, states };
     }
+    if let Some(mask) = mask.filter(|mask| mask.shape() != [batch, steps]) {
+        let what = format!("a mask of shape {:?} for {steps} steps of {batch} examples", mask.shape());
+        fail(Error::Shape { layer: String::new(), what });
+        return Ran { output: x, states };
+    }
     let drawn = cell.draw(batch, features, cx);
     let mut scanned = cell.project(swapped(x), &drawn, cx);
     let projected = scanned.len();
