@@ -134,6 +134,7 @@ config! {
     }
     unset { activity_regularizer, kernel_constraint, bias_constraint }
     then {}
+    read {}
     skip { kernel: Variable, bias: Variable }
 }
 
@@ -290,6 +291,7 @@ macro_rules! global {
             }
             unset {}
             then {}
+            read {}
             skip {}
         }
 

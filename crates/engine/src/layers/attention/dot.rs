@@ -38,6 +38,7 @@ config! {
     }
     unset {}
     then {}
+    read {}
     skip { scale: Variable, concat_score_weight: Variable }
 }
 
@@ -53,6 +54,7 @@ config! {
     }
     unset {}
     then {}
+    read {}
     skip { scale: Variable }
 }
 

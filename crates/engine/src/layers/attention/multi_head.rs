@@ -85,6 +85,7 @@ config! {
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed # Seed = Seed::default();
     }
+    read {}
     skip { projections: Vec<(String, LayerRef)> }
 }
 
