@@ -11,6 +11,15 @@ const WORKGROUP: u32 = 64u;
 @group(0) @binding(1) var<storage, read> gradient: array<f32>;
 @group(0) @binding(2) var<storage, read> order: array<f32>;
 
+// NaN is behind everything, and no row's.
+fn index_at(i: u32) -> f32 {
+    let index = indices[u32(order[i])];
+    if (is_nan(index)) {
+        return infinity();
+    }
+    return index;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let p = uniforms.params;
@@ -21,7 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         var high = p.indices;
         while (low < high) {
             let middle = (low + high) / 2u;
-            if (indices[u32(order[middle])] < row) {
+            if (index_at(middle) < row) {
                 low = middle + 1u;
             } else {
                 high = middle;
@@ -29,10 +38,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         }
         var sum = 0.0;
         while (low < p.indices) {
-            let position = u32(order[low]);
-            if (indices[position] != row) {
+            if (index_at(low) != row) {
                 break;
             }
+            let position = u32(order[low]);
             sum += gradient[position * p.width + i % p.width];
             low += 1u;
         }
