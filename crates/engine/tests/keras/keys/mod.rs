@@ -28,17 +28,20 @@ struct File(Value);
 impl File {
     fn of(group: &str) -> File {
         if group == "layers" {
-            let [mut all, more] = [
-                include_str!("../../data/keras/keys/layers.json"),
+            let mut all = data(include_str!("../../data/keras/keys/layers.json"));
+            for more in [
                 include_str!("../../data/keras/keys/recurrent.json"),
+                include_str!("../../data/keras/keys/sequences.json"),
             ]
-            .map(data);
-            let more_cases = more["cases"].as_array().expect("cases").clone();
-            all["cases"].as_array_mut().expect("cases").extend(more_cases);
-            for (name, array) in more["arrays"].as_object().expect("arrays") {
-                let before =
-                    all["arrays"].as_object_mut().expect("arrays").insert(name.clone(), array.clone());
-                assert!(before.is_none_or(|before| before == *array), "two arrays {name}");
+            .map(data)
+            {
+                let more_cases = more["cases"].as_array().expect("cases").clone();
+                all["cases"].as_array_mut().expect("cases").extend(more_cases);
+                for (name, array) in more["arrays"].as_object().expect("arrays") {
+                    let before =
+                        all["arrays"].as_object_mut().expect("arrays").insert(name.clone(), array.clone());
+                    assert!(before.is_none_or(|before| before == *array), "two arrays {name}");
+                }
             }
             return File(all);
         }

@@ -20,6 +20,8 @@ fn required(class: &str) -> Value {
         "Dropout" | "GaussianDropout" => json!({"rate": 0.5}),
         "Embedding" => json!({"input_dim": 5, "output_dim": 3}),
         "SimpleRNN" | "LSTM" | "GRU" | "SimpleRNNCell" | "LSTMCell" | "GRUCell" => json!({"units": 3}),
+        "Conv1D" => json!({"filters": 3, "kernel_size": 2}),
+        "MultiHeadAttention" => json!({"num_heads": 2, "key_dim": 3}),
         "RNN" => json!({"cell": {"class_name": "GRUCell", "config": {"units": 3}}}),
         _ => json!({}),
     }
@@ -35,11 +37,12 @@ fn make(group: &str, class: &str, config: &Map<String, Value>) -> Result<(), Str
             let axes: &[usize] = match class {
                 "Embedding" => &[3],
                 "SimpleRNN" | "LSTM" | "GRU" | "RNN" | "Bidirectional" => &[3, 4],
+                _ if class.ends_with("Attention") || class.ends_with("1D") => &[6, 4],
                 "SimpleRNNCell" | "LSTMCell" | "GRUCell" | "StackedRNNCells" => &[4],
                 _ => &[3, 5, 4],
             };
-            let inputs =
-                vec![Shape([&[None], &axes.iter().copied().map(Some).collect::<Vec<_>>()[..]].concat())];
+            let input = Shape([&[None], &axes.iter().copied().map(Some).collect::<Vec<_>>()[..]].concat());
+            let inputs = vec![input; if class.ends_with("Attention") { 2 } else { 1 }];
             layer.build(&registry::resolver(), &inputs).map_err(told)
         }
         "losses" | "metrics" => {
@@ -255,6 +258,46 @@ fn dropout_of_recurrent_layers() {
                 );
                 assert!(mean.abs() < 5.0 * (wanted / examples as f32).sqrt(), "{class}, {key}: mean {mean}");
             }
+        }
+    }
+}
+
+/// Checks dropout of attention. With values of one, what a layer gives without dropout is 1, and with it the sum of weights times factors that are 0
+/// or 1 / (1 - rate): with equal weights of n places its variance is rate / (1 - rate) / n.
+#[test]
+fn dropout_of_attention() {
+    let (n, examples) = (8, 20_000);
+    let ones = json!({"class_name": "Ones", "config": {}});
+    for class in ["Attention", "AdditiveAttention", "MultiHeadAttention"] {
+        for rate in [0.2_f32, 0.6] {
+            let mut own = json!({"dropout": rate});
+            if class == "MultiHeadAttention" {
+                own = json!({"dropout": rate, "num_heads": 1, "key_dim": 1, "kernel_initializer": ones});
+            }
+            let layer = registry::layer(class, None, own.as_object().expect("an object")).expect("known");
+            let inputs = vec![input([1, 1]), input([n, 1])];
+            let y = layer.on(inputs.clone());
+            let mut model = Model::new(inputs, y).expect("fits");
+            let given = [vec![examples, 1, 1], vec![examples, n, 1]]
+                .map(|shape| ndarray::ArrayD::<f32>::from_elem(shape, 1.0));
+            let plain = model.predict(list(&given)).verbose(0).run().expect("predicts");
+            assert!(plain.iter().all(|y| (y - 1.0).abs() < 1e-5), "{class}: {plain}");
+            let target = ndarray::Array3::<f32>::zeros((examples, 1, 1));
+            let mut trained = |square: bool| {
+                let loss = move |_: rhyton_engine::graph::Tensor, y: rhyton_engine::graph::Tensor| {
+                    let y = if square { y.square() } else { y };
+                    y.mean(&[1, 2])
+                };
+                model.compile(SGD::new().learning_rate(0.0), loss, ()).expect("compiles");
+                model.train_on_batch(list(&given), &target).expect("trains").loss() as f32
+            };
+            let (mean, square) = (trained(false), trained(true));
+            let wanted = rate / (1.0 - rate) / n as f32;
+            // The mean of the square is the variance, and 1.
+            let got = square - 1.0;
+            let spread = (wanted / examples as f32).sqrt();
+            assert!((mean - 1.0).abs() < 5.0 * spread, "{class} {rate}: mean {mean}");
+            assert!((got - wanted).abs() < 10.0 * spread, "{class} {rate}: variance {got}, not {wanted}");
         }
     }
 }
