@@ -77,6 +77,8 @@ def masked(K, x):
         L.LSTM(2, name="behind")(L.LSTM(3, return_sequences=True, name="before")(m)),
         L.GRU(2, name="added")(L.Add()([m, d])),
         L.GRU(2, name="joined")(L.Concatenate()([m, d])),
+        L.LSTM(3, return_sequences=True, name="begun")(m, initial_state=[L.Dense(3, name=n)(L.Flatten()(x)) for n in ("h", "c")]),
+        *(L.Dense(2, name="of_" + layer)(getattr(L, layer)()([m, L.Masking(0.5)(d)])) for layer in ("Multiply", "Maximum", "Minimum")),
     ]
     return y
 

@@ -59,8 +59,11 @@ macro_rules! merge {
                 vec![$value]
             }
 
-            fn compute_mask(&self, _xs: &[Tensor], masks: &[Option<Tensor>], _cx: &CallContext) -> Vec<Option<Tensor>> {
-                // A step counts where it does in one of the inputs, and all are masked.
+            fn compute_mask(&self, _xs: &[Tensor], masks: &[Option<Tensor>], cx: &CallContext) -> Vec<Option<Tensor>> {
+                // In Keras 2 a step counts where it does in all that are masked; in Keras 3 where it does in one, and all are masked.
+                if cx.layer_is_keras2() {
+                    return vec![masks.iter().flatten().copied().reduce(Tensor::minimum)];
+                }
                 let all: Option<Vec<Tensor>> = masks.iter().copied().collect();
                 vec![all.and_then(|masks| masks.into_iter().reduce(Tensor::maximum))]
             }
@@ -163,11 +166,11 @@ impl Layer for Concatenate {
         Ok(())
     }
 
-    fn integers(&self, _cx: &CallContext) -> Integers {
+    fn integers(&self, cx: &CallContext) -> Integers {
         Integers::Keeps
     }
 
-    fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {
+    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
         let rank = xs.first().map_or(0, |x| x.rank());
         match axis(self.axis, rank) {
             Ok(axis) => vec![Tensor::concat(xs, axis)],
@@ -178,12 +181,7 @@ impl Layer for Concatenate {
         }
     }
 
-    fn compute_mask(
-        &self,
-        xs: &[Tensor],
-        masks: &[Option<Tensor>],
-        _cx: &CallContext,
-    ) -> Vec<Option<Tensor>> {
+    fn compute_mask(&self, xs: &[Tensor], masks: &[Option<Tensor>], cx: &CallContext) -> Vec<Option<Tensor>> {
         let rank = xs.first().map_or(0, |x| x.rank());
         let Some(axis) = axis(self.axis, rank).ok().filter(|_| masks.iter().any(Option::is_some)) else {
             return vec![];
@@ -195,6 +193,7 @@ impl Layer for Concatenate {
             mask.broadcast_to(&x.shape())
         };
         let all: Vec<Tensor> = xs.iter().zip(masks).map(whole).collect();
-        vec![Some(Tensor::concat(&all, axis).max(&[-1]))]
+        let all = Tensor::concat(&all, axis);
+        vec![Some(if cx.layer_is_keras2() { all.min(&[-1]) } else { all.max(&[-1]) })]
     }
 }
