@@ -166,11 +166,11 @@ impl Layer for Concatenate {
         Ok(())
     }
 
-    fn integers(&self, cx: &CallContext) -> Integers {
+    fn integers(&self, _cx: &CallContext) -> Integers {
         Integers::Keeps
     }
 
-    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+    fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {
         let rank = xs.first().map_or(0, |x| x.rank());
         match axis(self.axis, rank) {
             Ok(axis) => vec![Tensor::concat(xs, axis)],
