@@ -17,7 +17,7 @@ fn file(library: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recurrent").join(library).join(name)
 }
 
-/// What the library makes of a model.
+/// Returns what the library makes of a model.
 struct Wanted {
     x: Data<'static>,
     outputs: Vec<ArrayD<f32>>,
@@ -100,7 +100,7 @@ fn as_in_keras_on_a_gpu() {
     }
 }
 
-/// Whether one library's file of a model has what the other one does not know: operations of masks, an activation of another meaning.
+/// Returns whether one library's file of a model has what the other one does not know: operations of masks, an activation of another meaning.
 fn stays(library: &str, name: &str, dialect: Dialect) -> bool {
     match (library, dialect) {
         ("keras3", Dialect::TfKeras) => matches!(name, "masked" | "words" | "hard" | "steps"),

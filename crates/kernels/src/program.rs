@@ -115,7 +115,7 @@ pub struct Operand {
     pub scalar: Scalar,
     /// Index map.
     pub map: IndexMap,
-    /// Whether each trip of a loop reads another slice. Two more uniform words: where the first trip's begins, and the step from one to the next, modulo
+    /// Says whether each trip of a loop reads another slice. Two more uniform words: where the first trip's begins, and the step from one to the next, modulo
     /// 2^32.
     pub sliced: bool,
 }

@@ -332,7 +332,7 @@ fn word(w: usize) -> String {
     format!("uniforms.program[{}].{}", w / 4, ["x", "y", "z", "w"][w % 4])
 }
 
-/// Where a trip's slice begins, whose uniform words begin with this one.
+/// Returns where a trip's slice begins, whose uniform words begin with this one.
 fn slice(first_word: usize) -> String {
     format!("{} + step_trip() * {}", word(first_word), word(first_word + 1))
 }

@@ -12,12 +12,12 @@ use crate::Error;
 use crate::graph::scan::{self, Loop};
 use crate::graph::{DynOp, Edge, Kind, Tensor, TensorType, node, tensor_of, with_open};
 
-/// What slices the backward body reads.
+/// Names the slices that the backward body reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Saved {
     /// A result of the forward body.
     Value(Edge),
-    /// What was carried into the trip.
+    /// Stands for what was carried into the trip.
     Carried(usize),
     /// A slice of an input of the forward loop.
     Slice(usize),
@@ -36,7 +36,7 @@ enum Part {
 /// A part, and where the stacks of its factors are: what was saved already, or a slice that the backward loop gives.
 type Placed<'a> = (&'a Part, Vec<Result<Saved, usize>>);
 
-/// What of the forward loop the backward body has.
+/// Holds what of the forward loop the backward body has.
 struct Values<'a> {
     looped: &'a Loop,
     /// The forward loop's inputs, outside.
@@ -85,7 +85,7 @@ impl Values<'_> {
     }
 }
 
-/// Which inputs of the body have a gradient: those that need one, and what is carried where they reach it.
+/// Returns which inputs of the body have a gradient: those that need one, and what is carried where they reach it.
 fn needed(looped: &Loop, needs: &[bool]) -> Vec<bool> {
     let mut needed = needs.to_vec();
     loop {
@@ -124,7 +124,7 @@ pub(super) fn backward(
     finish(looped, number, inputs, &grads, &needed, graph, made)
 }
 
-/// What tracing the backward body gives.
+/// Holds what tracing the backward body gives.
 struct Made {
     saved: Vec<(usize, Saved)>,
     /// Of each forward input that is carried: number of the input, and its next value.

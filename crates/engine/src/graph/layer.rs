@@ -1,8 +1,6 @@
 //! What a layer is: [`Layer`] for who writes one, [`LayerRef`] for who uses it.
 
 use std::any::Any;
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -10,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::integers::{Integers, at_the_door};
+use super::integers::Integers;
 use super::objects::{Initializer, Named, Regularizer, Resolver};
-use super::{Argument, Arguments, Cell, Edge, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
+use super::{Arguments, CallContext, Cell, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
 use crate::Error;
 use crate::random::next_seed;
-use crate::types::{Policy, Shape, TensorType};
+use crate::types::{Shape, TensorType};
 
 /// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
 ///
@@ -229,104 +227,6 @@ impl<L: Layer> DynLayer for L {
     }
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-/// What `call` knows besides its inputs.
-#[derive(Default)]
-pub struct CallContext {
-    /// Whether this is a training step (Dropout drops, BatchNormalization uses the batch).
-    pub training: bool,
-    /// Training step with random layers acting as at inference.
-    pub no_dropout: bool,
-    losses: RefCell<Vec<Tensor>>,
-    calls: RefCell<Vec<Called>>,
-    /// Masks of tensors, as the model passes them on.
-    masks: RefCell<HashMap<(u32, Edge), Tensor>>,
-}
-
-/// A layer that is being called.
-struct Called {
-    trainable: bool,
-    keras2: bool,
-    masks: Vec<Option<Tensor>>,
-    /// What it was called with, and the names of its arguments.
-    arguments: Arguments,
-    parameters: &'static [&'static str],
-    inputs: Vec<Tensor>,
-}
-
-impl CallContext {
-    /// For a training step or for inference.
-    pub fn new(training: bool) -> Self {
-        CallContext { training, ..CallContext::default() }
-    }
-
-    /// Adds a scalar to the loss.
-    pub fn add_loss(&self, loss: Tensor) {
-        self.losses.borrow_mut().push(loss);
-    }
-
-    /// What was added.
-    pub fn losses(&self) -> Vec<Tensor> {
-        self.losses.borrow().clone()
-    }
-
-    /// Whether the layer that is being called, and all around it, are trainable.
-    pub fn layer_is_trainable(&self) -> bool {
-        self.calls.borrow().iter().all(|c| c.trainable)
-    }
-
-    /// Returns the mask of input `i` of the layer that is being called: 1 where something counts, 0 elsewhere.
-    pub fn input_mask(&self, i: usize) -> Option<Tensor> {
-        self.calls.borrow().last().and_then(|c| c.masks.get(i).copied().flatten())
-    }
-
-    /// Returns the tensors of an argument of the layer that is being called; `None` where it is not given.
-    pub fn argument(&self, name: &str) -> Option<Vec<Tensor>> {
-        let calls = self.calls.borrow();
-        let call = calls.last()?;
-        let numbers = call.arguments.tensors(name, call.parameters)?;
-        numbers.into_iter().map(|n| call.inputs.get(n).copied()).collect()
-    }
-
-    /// Returns the mask of an argument of the layer that is being called: the one that the call gives for it, else that of its tensor.
-    pub fn argument_mask(&self, name: &str) -> Option<Tensor> {
-        if let Some(given) = self.argument(&format!("{name}_mask")) {
-            return given.first().copied();
-        }
-        let calls = self.calls.borrow();
-        let call = calls.last()?;
-        let number = *call.arguments.tensors(name, call.parameters)?.first()?;
-        call.masks.get(number).copied().flatten()
-    }
-
-    /// Returns the value of an argument that is no tensor; `None` where it is not given.
-    pub fn setting(&self, name: &str) -> Option<Json> {
-        let calls = self.calls.borrow();
-        let call = calls.last()?;
-        match call.arguments.get(name, call.parameters)? {
-            Argument::Value(value) if !value.is_null() => Some(value.clone()),
-            _ => None,
-        }
-    }
-
-    /// Returns the mask of a tensor.
-    pub fn mask(&self, x: Tensor) -> Option<Tensor> {
-        self.masks.borrow().get(&x.key()).copied()
-    }
-
-    /// Gives a tensor a mask, or none.
-    pub fn set_mask(&self, x: Tensor, mask: Option<Tensor>) {
-        match mask {
-            Some(mask) => self.masks.borrow_mut().insert(x.key(), mask),
-            None => self.masks.borrow_mut().remove(&x.key()),
-        };
-    }
-
-    /// Whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`].
-    pub fn layer_is_keras2(&self) -> bool {
-        self.calls.borrow().last().is_some_and(|c| c.keras2)
     }
 }
 
@@ -582,79 +482,6 @@ impl LayerRef {
         }
     }
 
-    /// Adds the nodes of one call to the open graph.
-    pub fn call(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        let arguments = self.layer().arguments(xs.len());
-        self.call_with(xs, &arguments, cx)
-    }
-
-    /// [`LayerRef::call`] with arguments that say what the tensors are.
-    pub fn call_with(&self, xs: &[Tensor], arguments: &Arguments, cx: &CallContext) -> Vec<Tensor> {
-        let name = self.name();
-        scoped(&name, || {
-            let LayerSettings { keras2, dtype, .. } = self.settings();
-            let layer = self.layer();
-            let parameters = layer.parameters();
-            let unknown = |(name, _): &&(String, Argument)| !parameters.contains(&name.as_str());
-            if let Some((argument, _)) = arguments.named.iter().find(unknown) {
-                let what = format!("the call argument `{argument}` is not supported");
-                fail(Error::Shape { layer: String::new(), what });
-            }
-            let mut masks: Vec<Option<Tensor>> = xs.iter().map(|x| cx.mask(*x)).collect();
-            match arguments.get("mask", parameters) {
-                Some(Argument::Tensor(number)) if !masks.is_empty() => masks[0] = xs.get(*number).copied(),
-                Some(Argument::List(list)) => {
-                    for (mask, given) in masks.iter_mut().zip(list) {
-                        *mask = match given {
-                            Argument::Tensor(number) => xs.get(*number).copied(),
-                            _ => None,
-                        };
-                    }
-                }
-                _ => {}
-            }
-            // Keras 3 gives a layer the mask by itself where one of its arguments has tensors; where several have, it goes by names such as `query_mask`.
-            let by_itself = keras2
-                || !parameters.contains(&"mask")
-                || arguments.get("mask", parameters).is_some()
-                || arguments.with_tensors() < 2;
-            let called = Called {
-                trainable: self.is_trainable(),
-                keras2,
-                masks: if by_itself { masks.clone() } else { vec![None; masks.len()] },
-                arguments: arguments.clone(),
-                parameters,
-                inputs: xs.to_vec(),
-            };
-            cx.calls.borrow_mut().push(called);
-            let computed = arguments.computed(xs.len(), parameters);
-            let of = |n: &usize| xs.get(*n).copied();
-            let xs: Vec<Tensor> = computed.iter().filter_map(of).collect();
-            let masks: Vec<Option<Tensor>> =
-                computed.iter().map(|n| masks.get(*n).copied().flatten()).collect();
-            let xs = xs.as_slice();
-            if xs.is_empty() {
-                cx.calls.borrow_mut().pop();
-                fail(Error::Shape { layer: String::new(), what: "a call without tensors".into() });
-                return vec![Tensor::nowhere()];
-            }
-            let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
-            let mut out = at_the_door(layer.integers(cx), dtype, xs, |xs| layer.call_all(xs, cx));
-            let made = layer.compute_mask(xs, &out, &masks, cx);
-            for (i, y) in out.iter_mut().enumerate() {
-                let mask = made.get(i).copied().flatten();
-                if mask.map(Tensor::key) != cx.mask(*y).map(Tensor::key) {
-                    // What goes through as it is has another mask behind the layer than before.
-                    *y = if xs.iter().any(|x| x.key() == y.key()) { y.alias() } else { *y };
-                    cx.set_mask(*y, mask);
-                }
-            }
-            drop(layer);
-            cx.calls.borrow_mut().pop();
-            out
-        })
-    }
-
     /// Adds this layer's weight penalties to the loss (not those of layers inside); once per step, however often it is called.
     pub fn add_penalties(&self, cx: &CallContext) {
         let regularized = lock(&self.0.built).regularized.clone();
@@ -665,5 +492,4 @@ impl LayerRef {
     }
 }
 
-debug!(CallContext, |cx| training: cx.training, no_dropout: cx.no_dropout);
 debug!(Builder<'_>, |b| variables: b.variables);

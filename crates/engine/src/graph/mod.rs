@@ -5,6 +5,7 @@
 //! an error that says so.
 
 mod arguments;
+mod call;
 mod configured;
 mod integers;
 mod layer;
@@ -21,10 +22,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use arguments::{Argument, Arguments};
+pub use call::CallContext;
 pub use configured::{Configured, LayerExt};
 pub use integers::Integers;
 pub(crate) use integers::MAKE_FLOATS;
-pub use layer::{Builder, CallContext, DynLayer, Layer, LayerRef, LayerSettings};
+pub use layer::{Builder, DynLayer, Layer, LayerRef, LayerSettings};
 pub use memory::{Reading, Resident};
 pub use objects::{
     Activation, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
@@ -96,7 +98,7 @@ pub struct Graph {
     pub streams: u32,
     scope: usize,
     error: Option<Error>,
-    /// What the body of a loop keeps while it is traced.
+    /// Holds what the body of a loop keeps while it is traced.
     body: Option<scan::Body>,
 }
 

@@ -2,14 +2,14 @@
 
 use super::{CallContext, Tensor};
 
-/// What a cell draws once for all steps: factors of its dropout.
+/// Holds what a cell draws once for all steps: factors of its dropout.
 #[derive(Clone, Debug, Default)]
 pub struct Drawn {
     /// For what comes in: none without dropout, one, or one for each gate.
     pub inputs: Vec<Tensor>,
     /// The same for the state.
     pub states: Vec<Tensor>,
-    /// What the cells inside draw.
+    /// Holds what the cells inside draw.
     pub inner: Vec<Drawn>,
 }
 
@@ -43,7 +43,7 @@ pub trait Cell: Send + Sync {
     -> (Tensor, Vec<Tensor>);
 }
 
-/// What a recurrent layer makes of a sequence.
+/// Holds what a recurrent layer makes of a sequence.
 #[derive(Clone, Debug)]
 pub struct Ran {
     /// The output: the last one `[batch, units]`, or that of each step `[batch, steps, units]`, in the order of the input.
@@ -52,7 +52,7 @@ pub struct Ran {
     pub states: Vec<Tensor>,
 }
 
-/// How a recurrent layer runs.
+/// Says how a recurrent layer runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Running {

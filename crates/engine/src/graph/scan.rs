@@ -10,17 +10,17 @@ use crate::types::TensorType;
 /// what is cut into slices along its first axis, and what is the same in every trip.
 #[derive(Clone, Debug)]
 pub struct Loop {
-    /// How many times the body runs.
+    /// Counts how many times the body runs.
     pub trips: usize,
-    /// Whether it goes from the last slice to the first, for what it reads and for what it stacks.
+    /// Says whether it goes from the last slice to the first, for what it reads and for what it stacks.
     pub reversed: bool,
     /// The body. Its input k is [`Kind::Input`] k.
     pub body: Graph,
-    /// How many of the inputs are carried.
+    /// Counts how many of the inputs are carried.
     pub carried: usize,
-    /// How many are cut into slices.
+    /// Counts how many are cut into slices.
     pub scanned: usize,
-    /// What a trip gives: the next values of what is carried, then slices that are stacked along a new first axis. These are also the
+    /// Holds what a trip gives: the next values of what is carried, then slices that are stacked along a new first axis. These are also the
     /// outputs of the loop's node, with the values after the last trip for what is carried.
     pub results: Vec<Edge>,
 }
@@ -51,7 +51,7 @@ pub(crate) fn stacked(slice: TensorType, trips: usize) -> TensorType {
     TensorType { shape: [&[trips], slice.shape.as_slice()].concat(), ..slice }
 }
 
-/// What the graph of a body keeps while it is traced.
+/// Holds what the graph of a body keeps while it is traced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Body {
     /// Edges of the graph around that the body reads, in the order of its inputs.

@@ -65,7 +65,7 @@ impl Tensor {
         node(kind, inputs, infer)
     }
 
-    /// What tells it from others.
+    /// Tells it from others.
     pub(crate) fn key(self) -> (u32, Edge) {
         (self.graph, self.edge)
     }

@@ -72,7 +72,7 @@ builders! {
             self
         }
 
-        /// Whether 0 stands for nothing, and is masked.
+        /// Sets whether 0 stands for nothing, and is masked.
         #[must_use]
         pub fn mask_zero(mut self, mask_zero: bool) -> Self {
             self.mask_zero = mask_zero;

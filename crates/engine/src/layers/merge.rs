@@ -71,7 +71,7 @@ macro_rules! merge {
     )+};
 }
 
-/// What Keras 3 makes of inputs with masks where it looks at them: a product takes what is masked as 1, the larger and the smaller of several take
+/// Returns what Keras 3 makes of inputs with masks where it looks at them: a product takes what is masked as 1, the larger and the smaller of several take
 /// what is not masked. `None` where masks make no difference.
 fn masked(class: &str, xs: &[Tensor], cx: &CallContext) -> Option<Tensor> {
     let masks: Vec<Option<Tensor>> =

@@ -24,7 +24,7 @@ impl From<usize> for Size1D {
     }
 }
 impl From<i32> for Size1D {
-    /// What is negative is 0, which no layer takes.
+    /// Takes what is negative as 0, which no layer takes.
     fn from(size: i32) -> Self {
         Size1D(usize::try_from(size).unwrap_or(0))
     }
@@ -63,7 +63,7 @@ impl Size1D {
     }
 }
 
-/// What is done at the ends of a sequence.
+/// Names what is done at the ends of a sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Padding1D {
     /// Windows lie inside.
@@ -111,17 +111,17 @@ config! {
     Conv1D(filters: usize, kernel_size <- Size1D) {
         /// Steps from one window to the next.
         strides <- Size1D = Size1D(1);
-        /// What is done at the ends: `"valid"`, `"same"` or `"causal"`.
+        /// Sets what is done at the ends: `"valid"`, `"same"` or `"causal"`.
         padding <- Word<Padding1D> = Word::default();
-        /// Where the channels are.
+        /// Sets where the channels are.
         data_format <- Word<DataFormat> = Word::default();
         /// Steps between the steps of a window.
         dilation_rate <- Size1D = Size1D(1);
         /// Groups of channels that are convolved apart.
         groups: usize = 1;
-        /// What is done with the result.
+        /// Sets what is done with the result.
         activation <- Named<dyn Activation> = crate::activations::none();
-        /// Whether there is a bias.
+        /// Sets whether there is a bias.
         use_bias: bool = true;
         /// First value of the kernel.
         kernel_initializer <- Named<dyn Initializer> = glorot();
@@ -284,9 +284,9 @@ macro_rules! global {
         config! {
             $(#[$doc])*
             $class() {
-                /// Where the channels are.
+                /// Sets where the channels are.
                 data_format <- Word<DataFormat> = Word::default();
-                /// Whether the steps stay, with length 1.
+                /// Sets whether the steps stay, with length 1.
                 keepdims: bool = false;
             }
             unset {}

@@ -14,7 +14,7 @@ use crate::graph::{
 use crate::types::{DType, Integer};
 use crate::{Error, config};
 
-/// What an operation does with integers.
+/// Says what an operation does with integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whole {
     /// Makes floats of them.

@@ -28,7 +28,7 @@ pub struct Call {
     pub layer: usize,
     /// Inputs: number of an earlier call, and which of its outputs. Empty for an input layer.
     pub inputs: Vec<(usize, usize)>,
-    /// What these are to the layer.
+    /// Says what these are to the layer.
     pub arguments: Arguments,
     /// Symbolic types of its outputs.
     pub outputs: Vec<(Shape, DType)>,

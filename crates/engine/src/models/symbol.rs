@@ -25,7 +25,7 @@ pub struct SymbolCall {
     pub layer: LayerRef,
     /// What it is called on; empty for an input layer.
     pub inputs: Vec<Symbol>,
-    /// What these are to the layer.
+    /// Says what these are to the layer.
     pub arguments: Arguments,
 }
 

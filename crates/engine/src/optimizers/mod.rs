@@ -202,7 +202,7 @@ pub struct Applied {
     pub gradient: Tensor,
     /// Its slots.
     pub slots: Vec<Variable>,
-    /// Whether the squares of a gradient that is a sum over rows, as an embedding's, are the sum of the squares, as in Keras 3 on TensorFlow; else the
+    /// Says whether the squares of a gradient that is a sum over rows, as an embedding's, are the sum of the squares, as in Keras 3 on TensorFlow; else the
     /// square of the sum.
     pub by_rows: bool,
 }

@@ -173,7 +173,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether the group that makes `source` may write it into the memory of `place` at once: no later group reads the old value.
+    /// Returns whether the group that makes `source` may write it into the memory of `place` at once: no later group reads the old value.
     fn may_write(&self, place: Option<Edge>, source: Edge) -> bool {
         let Some(g) = self.fused.group_of[source.node] else { return false };
         if matches!(self.graph.nodes[source.node].kind, Kind::Loop(_)) {

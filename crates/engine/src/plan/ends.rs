@@ -6,7 +6,7 @@ use super::fuse::resolve;
 
 /// The next value of a variable, or of what a loop carries.
 pub(super) struct Next {
-    /// Where the value is read.
+    /// Says where the value is read.
     pub place: Option<Edge>,
     /// The next one, as the graph says it.
     pub given: Edge,
@@ -16,11 +16,11 @@ pub(super) struct Next {
 
 /// Results of a graph.
 pub(super) struct Ends {
-    /// What it gives, in order: edges that have memory.
+    /// Holds what it gives, in order: edges that have memory.
     pub outputs: Vec<Edge>,
-    /// What has a next value.
+    /// Holds what has a next value.
     pub next: Vec<Next>,
-    /// Whether a value that is given several times is stored as often where it is made.
+    /// Says whether a value that is given several times is stored as often where it is made.
     pub stores_many: bool,
 }
 

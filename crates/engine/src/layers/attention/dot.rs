@@ -7,7 +7,7 @@ use crate::initializers::{GlorotUniform, Ones, Seed};
 use crate::layers::config::Field;
 use crate::words::{Word, Words};
 
-/// How queries and keys become scores.
+/// Says how queries and keys become scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScoreMode {
     /// Their product.
@@ -27,9 +27,9 @@ impl Field for Word<ScoreMode> {}
 config! {
     /// Attention of Luong's kind, on `[query, value]` or `[query, value, key]`.
     Attention() {
-        /// Whether scores are multiplied by a variable.
+        /// Sets whether scores are multiplied by a variable.
         use_scale: bool = false;
-        /// How queries and keys become scores: `"dot"` or `"concat"`.
+        /// Sets how queries and keys become scores: `"dot"` or `"concat"`.
         score_mode <- Word<ScoreMode> = ScoreMode::Dot.into();
         /// Share of the weights that training sets to zero.
         dropout: f64 = 0.0;
@@ -45,7 +45,7 @@ config! {
 config! {
     /// Attention of Bahdanau's kind, on `[query, value]` or `[query, value, key]`.
     AdditiveAttention() {
-        /// Whether the terms of scores are multiplied by a variable.
+        /// Sets whether the terms of scores are multiplied by a variable.
         use_scale: bool = true;
         /// Share of the weights that training sets to zero.
         dropout: f64 = 0.0;

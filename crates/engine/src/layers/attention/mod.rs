@@ -22,7 +22,7 @@ fn check_share(dropout: f64) -> Result<(), Error> {
     Err(Error::Argument { what: format!("dropout is {dropout}, but must be between 0 and 1") })
 }
 
-/// Which positions each position may look at: none before it where `causal`, none further than the window; `[queries, keys]`.
+/// Returns which positions each position may look at: none before it where `causal`, none further than the window; `[queries, keys]`.
 fn places(queries: usize, keys: usize, causal: bool, window: Option<usize>) -> Option<Tensor> {
     if !causal && window.is_none() {
         return None;

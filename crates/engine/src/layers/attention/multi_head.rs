@@ -61,15 +61,15 @@ config! {
         value_dim <- Option<usize> = None;
         /// Share of the weights that training sets to zero.
         dropout: f64 = 0.0;
-        /// Whether the projections have biases.
+        /// Sets whether the projections have biases.
         use_bias: bool = true;
-        /// Whether a part of the query opens and closes the heads, which is not supported.
+        /// Sets whether a part of the query opens and closes the heads, which is not supported.
         use_gate: bool = false;
         /// Features of the output; those of the query by default.
         output_shape <- Sizes = Sizes::default();
         /// Axes that are attended over: the steps.
         attention_axes <- Sizes = Sizes::default();
-        /// How far a position sees, itself included.
+        /// Sets how far a position sees, itself included.
         sliding_window <- Option<usize> = None;
         /// First value of the kernels.
         kernel_initializer <- Named<dyn Initializer> = glorot();

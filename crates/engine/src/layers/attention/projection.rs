@@ -8,7 +8,7 @@ use crate::graph::{
     Tensor, Variable,
 };
 
-/// What the projections of a layer share.
+/// Holds what the projections of a layer share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shared {
     pub use_bias: bool,

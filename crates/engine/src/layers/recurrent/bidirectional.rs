@@ -12,7 +12,7 @@ use crate::graph::{
 };
 use crate::words::{Word, Words};
 
-/// How the outputs of both directions become one.
+/// Says how the outputs of both directions become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Merge {
     /// One behind the other, along the last axis.
@@ -62,7 +62,7 @@ impl Bidirectional {
         }
     }
 
-    /// How the outputs become one; without a mode both are given.
+    /// Sets how the outputs become one; without a mode both are given.
     #[must_use]
     pub fn merge_mode(mut self, mode: impl Into<Word<Merge>>) -> Self {
         self.merge_mode = Some(mode.into());
@@ -89,7 +89,7 @@ impl Bidirectional {
 }
 
 impl Configured<Bidirectional> {
-    /// How the outputs become one; without a mode both are given.
+    /// Sets how the outputs become one; without a mode both are given.
     #[must_use]
     pub fn merge_mode(self, mode: impl Into<Word<Merge>>) -> Self {
         self.with(|layer| layer.merge_mode(mode))

@@ -12,11 +12,11 @@ use crate::initializers::Seed;
 cell! {
     /// One step of [`GRU`]. Its gates, in the order of the kernels: update, reset, candidate.
     GRUCell(units: usize) {
-        /// What is done with the candidate.
+        /// Sets what is done with the candidate.
         activation <- Named<dyn Activation> = crate::activations::named("tanh");
-        /// What the two gates are made by.
+        /// Sets what the two gates are made by.
         recurrent_activation <- Named<dyn Activation> = crate::activations::named("sigmoid");
-        /// Whether there is a bias.
+        /// Sets whether there is a bias.
         use_bias: bool = true;
         /// First value of the kernel.
         kernel_initializer <- Named<dyn Initializer> = glorot();
@@ -37,7 +37,7 @@ cell! {
         dropout: f64 = 0.0;
         /// Share of the states that training sets to zero, the same ones in all steps.
         recurrent_dropout: f64 = 0.0;
-        /// Whether the state is multiplied by the recurrent kernel before it is reset; then that product has a bias of its own.
+        /// Sets whether the state is multiplied by the recurrent kernel before it is reset; then that product has a bias of its own.
         reset_after: bool = true;
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed # Seed = Seed::default();

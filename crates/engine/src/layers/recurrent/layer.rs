@@ -12,7 +12,7 @@ use crate::graph::{
     Resolver, Running, Shape, Tensor, fail,
 };
 
-/// What all recurrent layers have in their config.
+/// Holds what all recurrent layers have in their config.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Options {

@@ -16,13 +16,13 @@ use crate::initializers::Seed;
 cell! {
     /// One step of [`LSTM`]. Its gates, in the order of the kernels: input, forget, cell, output.
     LSTMCell(units: usize) {
-        /// What is done with the cell's candidate and, for the output, with the cell.
+        /// Sets what is done with the cell's candidate and, for the output, with the cell.
         activation <- Named<dyn Activation> = crate::activations::named("tanh");
-        /// What the three gates are made by.
+        /// Sets what the three gates are made by.
         recurrent_activation <- Named<dyn Activation> = crate::activations::named("sigmoid");
-        /// Whether there is a bias.
+        /// Sets whether there is a bias.
         use_bias: bool = true;
-        /// Whether the forget gate's bias begins as 1.
+        /// Sets whether the forget gate's bias begins as 1.
         unit_forget_bias: bool = true;
         /// First value of the kernel.
         kernel_initializer <- Named<dyn Initializer> = glorot();

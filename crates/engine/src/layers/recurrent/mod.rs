@@ -65,7 +65,7 @@ fn part(t: Tensor, i: usize, units: usize) -> Tensor {
     t.slice(t.rank() - 1, i * units, units)
 }
 
-/// What a cell is built for, and its features.
+/// Holds what a cell is built for, and its features.
 fn features(input: &Shape, class: &str) -> Result<usize, Error> {
     if input.rank() != 2 {
         let what =

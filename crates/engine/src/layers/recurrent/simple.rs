@@ -12,9 +12,9 @@ use crate::initializers::Seed;
 cell! {
     /// One step of [`SimpleRNN`]: activation(x · kernel + h · recurrent_kernel + bias).
     SimpleRNNCell(units: usize) {
-        /// What is done with the sum.
+        /// Sets what is done with the sum.
         activation <- Named<dyn Activation> = crate::activations::named("tanh");
-        /// Whether there is a bias.
+        /// Sets whether there is a bias.
         use_bias: bool = true;
         /// First value of the kernel.
         kernel_initializer <- Named<dyn Initializer> = glorot();

@@ -1,0 +1,190 @@
+//! The call of a layer: [`CallContext`], what a call knows besides its inputs, and the way of masks and arguments through it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+
+use super::integers::at_the_door;
+use super::{Argument, Arguments, Edge, LayerRef, LayerSettings, Tensor, fail, scoped};
+use crate::Error;
+use crate::types::Policy;
+
+/// Holds what `call` knows besides its inputs.
+#[derive(Default)]
+pub struct CallContext {
+    /// Says whether this is a training step (Dropout drops, BatchNormalization uses the batch).
+    pub training: bool,
+    /// Training step with random layers acting as at inference.
+    pub no_dropout: bool,
+    losses: RefCell<Vec<Tensor>>,
+    calls: RefCell<Vec<Called>>,
+    /// Masks of tensors, as the model passes them on.
+    masks: RefCell<HashMap<(u32, Edge), Tensor>>,
+}
+
+/// A layer that is being called.
+struct Called {
+    trainable: bool,
+    keras2: bool,
+    masks: Vec<Option<Tensor>>,
+    /// Holds what it was called with, and the names of its arguments.
+    arguments: Arguments,
+    parameters: &'static [&'static str],
+    inputs: Vec<Tensor>,
+}
+
+impl CallContext {
+    /// For a training step or for inference.
+    pub fn new(training: bool) -> Self {
+        CallContext { training, ..CallContext::default() }
+    }
+
+    /// Adds a scalar to the loss.
+    pub fn add_loss(&self, loss: Tensor) {
+        self.losses.borrow_mut().push(loss);
+    }
+
+    /// Returns what was added.
+    pub fn losses(&self) -> Vec<Tensor> {
+        self.losses.borrow().clone()
+    }
+
+    /// Returns whether the layer that is being called, and all around it, are trainable.
+    pub fn layer_is_trainable(&self) -> bool {
+        self.calls.borrow().iter().all(|c| c.trainable)
+    }
+
+    /// Returns the mask of input `i` of the layer that is being called: 1 where something counts, 0 elsewhere.
+    pub fn input_mask(&self, i: usize) -> Option<Tensor> {
+        self.calls.borrow().last().and_then(|c| c.masks.get(i).copied().flatten())
+    }
+
+    /// Returns the tensors of an argument of the layer that is being called; `None` where it is not given.
+    pub fn argument(&self, name: &str) -> Option<Vec<Tensor>> {
+        let calls = self.calls.borrow();
+        let call = calls.last()?;
+        let numbers = call.arguments.tensors(name, call.parameters)?;
+        numbers.into_iter().map(|n| call.inputs.get(n).copied()).collect()
+    }
+
+    /// Returns the mask of an argument of the layer that is being called: the one that the call gives for it, else that of its tensor.
+    pub fn argument_mask(&self, name: &str) -> Option<Tensor> {
+        if let Some(given) = self.argument(&format!("{name}_mask")) {
+            return given.first().copied();
+        }
+        let calls = self.calls.borrow();
+        let call = calls.last()?;
+        let number = *call.arguments.tensors(name, call.parameters)?.first()?;
+        call.masks.get(number).copied().flatten()
+    }
+
+    /// Returns the value of an argument that is no tensor; `None` where it is not given.
+    pub fn setting(&self, name: &str) -> Option<Json> {
+        let calls = self.calls.borrow();
+        let call = calls.last()?;
+        match call.arguments.get(name, call.parameters)? {
+            Argument::Value(value) if !value.is_null() => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// Returns the mask of a tensor.
+    pub fn mask(&self, x: Tensor) -> Option<Tensor> {
+        self.masks.borrow().get(&x.key()).copied()
+    }
+
+    /// Gives a tensor a mask, or none.
+    pub fn set_mask(&self, x: Tensor, mask: Option<Tensor>) {
+        match mask {
+            Some(mask) => self.masks.borrow_mut().insert(x.key(), mask),
+            None => self.masks.borrow_mut().remove(&x.key()),
+        };
+    }
+
+    /// Returns whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`].
+    pub fn layer_is_keras2(&self) -> bool {
+        self.calls.borrow().last().is_some_and(|c| c.keras2)
+    }
+}
+
+impl LayerRef {
+    /// Adds the nodes of one call to the open graph.
+    pub fn call(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+        let arguments = self.layer().arguments(xs.len());
+        self.call_with(xs, &arguments, cx)
+    }
+
+    /// Adds the nodes of one call whose arguments say what the tensors are.
+    pub fn call_with(&self, xs: &[Tensor], arguments: &Arguments, cx: &CallContext) -> Vec<Tensor> {
+        let name = self.name();
+        scoped(&name, || {
+            let LayerSettings { keras2, dtype, .. } = self.settings();
+            let layer = self.layer();
+            let parameters = layer.parameters();
+            let unknown = |(name, _): &&(String, Argument)| !parameters.contains(&name.as_str());
+            if let Some((argument, _)) = arguments.named.iter().find(unknown) {
+                let what = format!("the call argument `{argument}` is not supported");
+                fail(Error::Shape { layer: String::new(), what });
+            }
+            let computed = arguments.computed(xs.len(), parameters);
+            let inputs: Vec<Tensor> = computed.iter().filter_map(|n| xs.get(*n).copied()).collect();
+            if inputs.is_empty() {
+                fail(Error::Shape { layer: String::new(), what: "a call without tensors".into() });
+                return vec![Tensor::nowhere()];
+            }
+            let masks = masks(xs, arguments, parameters, cx);
+            // Keras 3 gives a layer the mask by itself where one of its arguments has tensors; where several have, it goes by names such as `query_mask`.
+            let by_itself = keras2
+                || !parameters.contains(&"mask")
+                || arguments.get("mask", parameters).is_some()
+                || arguments.with_tensors() < 2;
+            cx.calls.borrow_mut().push(Called {
+                trainable: self.is_trainable(),
+                keras2,
+                masks: if by_itself { masks.clone() } else { vec![None; masks.len()] },
+                arguments: arguments.clone(),
+                parameters,
+                inputs: xs.to_vec(),
+            });
+            let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
+            let mut out = at_the_door(layer.integers(cx), dtype, &inputs, |xs| layer.call_all(xs, cx));
+            let masks: Vec<Option<Tensor>> =
+                computed.iter().map(|n| masks.get(*n).copied().flatten()).collect();
+            let made = layer.compute_mask(&inputs, &out, &masks, cx);
+            for (i, y) in out.iter_mut().enumerate() {
+                let mask = made.get(i).copied().flatten();
+                if mask.map(Tensor::key) != cx.mask(*y).map(Tensor::key) {
+                    // What goes through as it is has another mask behind the layer than before.
+                    *y = if inputs.iter().any(|x| x.key() == y.key()) { y.alias() } else { *y };
+                    cx.set_mask(*y, mask);
+                }
+            }
+            drop(layer);
+            cx.calls.borrow_mut().pop();
+            out
+        })
+    }
+}
+
+/// Returns the masks of a call's tensors: those that its argument `mask` gives, else their own.
+fn masks(
+    xs: &[Tensor],
+    arguments: &Arguments,
+    parameters: &'static [&'static str],
+    cx: &CallContext,
+) -> Vec<Option<Tensor>> {
+    let mut masks: Vec<Option<Tensor>> = xs.iter().map(|x| cx.mask(*x)).collect();
+    let given = |argument: &Argument| match argument {
+        Argument::Tensor(number) => xs.get(*number).copied(),
+        _ => None,
+    };
+    match arguments.get("mask", parameters) {
+        Some(one @ Argument::Tensor(_)) if !masks.is_empty() => masks[0] = given(one),
+        Some(Argument::List(list)) => masks.iter_mut().zip(list).for_each(|(mask, one)| *mask = given(one)),
+        _ => {}
+    }
+    masks
+}
+
+debug!(CallContext, |cx| training: cx.training, no_dropout: cx.no_dropout);
