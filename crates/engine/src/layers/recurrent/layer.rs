@@ -191,17 +191,41 @@ pub(super) fn mask_of(running: Running, masks: &[Option<Tensor>]) -> Vec<Option<
     vec![masks.first().copied().flatten().filter(|_| running.return_sequences)]
 }
 
+/// Writes the methods of `impl Layer` by which a layer that runs a cell is called, and found as recurrent.
+macro_rules! called_as_recurrent {
+    () => {
+        fn parameters(&self) -> &'static [&'static str] {
+            PARAMETERS
+        }
+
+        fn arguments(&self, count: usize) -> Arguments {
+            Arguments::with_list(count, "initial_state")
+        }
+
+        fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+            call(self, xs, cx)
+        }
+
+        fn compute_mask(
+            &self,
+            _xs: &[Tensor],
+            masks: &[Option<Tensor>],
+            _cx: &CallContext,
+        ) -> Vec<Option<Tensor>> {
+            mask_of(self.running(), masks)
+        }
+
+        fn as_recurrent(&self) -> Option<&dyn Recurrent> {
+            Some(self)
+        }
+    };
+}
+
 impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
     const CLASS: &'static str = <C as Runs>::CLASS;
     const REQUIRED: &'static [&'static str] = C::REQUIRED;
 
-    fn parameters(&self) -> &'static [&'static str] {
-        PARAMETERS
-    }
-
-    fn arguments(&self, count: usize) -> Arguments {
-        Arguments::with_list(count, "initial_state")
-    }
+    called_as_recurrent!();
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.cell.bind(resolver)
@@ -216,23 +240,6 @@ impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
         cell.build(builder.resolver(), &[step])?;
         self.inner = Some(cell);
         Ok(())
-    }
-
-    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        call(self, xs, cx)
-    }
-
-    fn compute_mask(
-        &self,
-        _xs: &[Tensor],
-        masks: &[Option<Tensor>],
-        _cx: &CallContext,
-    ) -> Vec<Option<Tensor>> {
-        mask_of(self.running(), masks)
-    }
-
-    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
-        Some(self)
     }
 
     fn inner(&self) -> Vec<(String, LayerRef)> {
@@ -293,13 +300,7 @@ impl RNN {
 impl Layer for RNN {
     const CLASS: &'static str = "RNN";
 
-    fn parameters(&self) -> &'static [&'static str] {
-        PARAMETERS
-    }
-
-    fn arguments(&self, count: usize) -> Arguments {
-        Arguments::with_list(count, "initial_state")
-    }
+    called_as_recurrent!();
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.cell.bind(resolver)?;
@@ -314,23 +315,6 @@ impl Layer for RNN {
         self.options.check()?;
         let step = step_shape(inputs, Self::CLASS)?;
         self.cell.get().map_or(Ok(()), |cell| cell.build(builder.resolver(), &[step]))
-    }
-
-    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        call(self, xs, cx)
-    }
-
-    fn compute_mask(
-        &self,
-        _xs: &[Tensor],
-        masks: &[Option<Tensor>],
-        _cx: &CallContext,
-    ) -> Vec<Option<Tensor>> {
-        mask_of(self.running(), masks)
-    }
-
-    fn as_recurrent(&self) -> Option<&dyn Recurrent> {
-        Some(self)
     }
 
     fn inner(&self) -> Vec<(String, LayerRef)> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::super::dense::{glorot, zeros};
-use super::{Recurring, draw, features, gates, orthogonal, part, positive, share};
+use super::{Recurring, features, gates, orthogonal, part, positive};
 use crate::Error;
 use crate::graph::{
-    Activation, Arguments, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named,
-    Regularizer, Resolver, Shape, Tensor, Variable,
+    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
+    Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -104,21 +104,7 @@ impl Layer for LSTMCell {
         super::build_cell(self, builder, inputs)
     }
 
-    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        super::call_cell(self, xs, cx)
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
-        &["inputs", "states", "training"]
-    }
-
-    fn arguments(&self, count: usize) -> Arguments {
-        Arguments::with_list(count, "states")
-    }
-
-    fn as_cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
+    called_as_cell!();
 }
 
 impl Cell for LSTMCell {
@@ -133,11 +119,7 @@ impl Cell for LSTMCell {
     fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
         // With dropout of the state Keras draws for each gate.
         let count = if self.recurrent_dropout == 0.0 { 1 } else { 4 };
-        Drawn {
-            inputs: draw(share(self.dropout), count, batch, features, cx),
-            states: draw(share(self.recurrent_dropout), count, batch, self.units, cx),
-            inner: vec![],
-        }
+        super::drawn([self.dropout, self.recurrent_dropout], count, batch, [features, self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

@@ -3,6 +3,31 @@
 //! A layer multiplies the inputs of all steps by the kernel at once; the loop has the rest, time-major, so that each step is one stretch of
 //! memory.
 
+/// Writes the methods of `impl Layer` by which a cell is called as a layer, and found as a cell.
+macro_rules! called_as_cell {
+    () => {
+        fn call_all(
+            &self,
+            xs: &[$crate::graph::Tensor],
+            cx: &$crate::graph::CallContext,
+        ) -> Vec<$crate::graph::Tensor> {
+            $crate::layers::recurrent::call_cell(self, xs, cx)
+        }
+
+        fn parameters(&self) -> &'static [&'static str] {
+            &["inputs", "states", "training"]
+        }
+
+        fn arguments(&self, count: usize) -> $crate::graph::Arguments {
+            $crate::graph::Arguments::with_list(count, "states")
+        }
+
+        fn as_cell(&self) -> Option<&dyn $crate::graph::Cell> {
+            Some(self)
+        }
+    };
+}
+
 mod bidirectional;
 mod gru;
 mod layer;
@@ -19,7 +44,8 @@ pub use stacked::StackedRNNCells;
 
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Cell, Expr, Initializer, Layer, Named, Ran, Running, Shape, Tensor, fail, scan,
+    Builder, CallContext, Cell, Drawn, Expr, Initializer, Layer, Named, Ran, Running, Shape, Tensor, fail,
+    scan,
 };
 use crate::initializers::Orthogonal;
 use crate::ops::{pointwise, random_uniform};
@@ -40,6 +66,12 @@ fn draw(rate: f64, count: usize, batch: usize, size: usize, cx: &CallContext) ->
 /// A share that Keras cuts to what a share can be.
 fn share(rate: f64) -> f64 {
     rate.clamp(0.0, 1.0)
+}
+
+/// Draws the factors of a cell's dropouts, of its inputs and of its states: `count` of each, `[batch, size]`.
+fn drawn(rates: [f64; 2], count: usize, batch: usize, sizes: [usize; 2], cx: &CallContext) -> Drawn {
+    let of = |i: usize| draw(share(rates[i]), count, batch, sizes[i], cx);
+    Drawn { inputs: of(0), states: of(1), inner: vec![] }
 }
 
 /// x · kernel + bias, where the gates have `factors` of their own for x, or share one.

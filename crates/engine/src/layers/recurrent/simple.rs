@@ -1,11 +1,11 @@
 //! A fully connected recurrent layer.
 
 use super::super::dense::{glorot, zeros};
-use super::{Recurring, draw, features, gates, orthogonal, positive, share};
+use super::{Recurring, features, gates, orthogonal, positive};
 use crate::Error;
 use crate::graph::{
-    Activation, Arguments, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named,
-    Regularizer, Resolver, Shape, Tensor, Variable,
+    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
+    Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -72,21 +72,7 @@ impl Layer for SimpleRNNCell {
         super::build_cell(self, builder, inputs)
     }
 
-    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        super::call_cell(self, xs, cx)
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
-        &["inputs", "states", "training"]
-    }
-
-    fn arguments(&self, count: usize) -> Arguments {
-        Arguments::with_list(count, "states")
-    }
-
-    fn as_cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
+    called_as_cell!();
 }
 
 impl Cell for SimpleRNNCell {
@@ -99,11 +85,7 @@ impl Cell for SimpleRNNCell {
     }
 
     fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
-        Drawn {
-            inputs: draw(share(self.dropout), 1, batch, features, cx),
-            states: draw(share(self.recurrent_dropout), 1, batch, self.units, cx),
-            inner: vec![],
-        }
+        super::drawn([self.dropout, self.recurrent_dropout], 1, batch, [features, self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

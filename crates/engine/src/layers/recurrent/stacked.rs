@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::inner::Inner;
 use crate::Error;
 use crate::graph::{
-    Arguments, Builder, CallContext, Cell, Drawn, Layer, LayerRef, Resolver, Shape, Tensor, fail, scoped,
+    Builder, CallContext, Cell, Drawn, Layer, LayerRef, Resolver, Shape, Tensor, fail, scoped,
 };
 
 /// Cells one behind the other, as one cell.
@@ -61,21 +61,7 @@ impl Layer for StackedRNNCells {
         Ok(())
     }
 
-    fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        super::call_cell(self, xs, cx)
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
-        &["inputs", "states", "training"]
-    }
-
-    fn arguments(&self, count: usize) -> Arguments {
-        Arguments::with_list(count, "states")
-    }
-
-    fn as_cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
+    called_as_cell!();
 
     fn inner(&self) -> Vec<(String, LayerRef)> {
         let cells = self.cells.iter().filter_map(Inner::get).enumerate();
