@@ -225,7 +225,9 @@ fn inputs(
         let Some(read) = reader.argument(arg)? else { return Ok(None) };
         arguments.named.push((name.clone(), read));
     }
-    if let Some(Argument::Value(value)) = arguments.positional.first() {
+    // Operations take numbers in any place (`3.0 / x`).
+    let first = arguments.positional.first().filter(|_| !layer.layer().module().contains(".ops."));
+    if let Some(Argument::Value(value)) = first {
         return Err(bad(path, &name, format!("the positional argument {value}"), "a tensor"));
     }
     Ok(Some((reader.found, arguments)))

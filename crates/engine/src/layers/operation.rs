@@ -3,6 +3,7 @@
 //! To add one: a row of [`OPERATIONS`].
 
 use std::any::Any;
+use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
@@ -57,6 +58,8 @@ pub struct Operation {
 struct Args<'a> {
     operation: &'a Operation,
     cx: &'a CallContext,
+    /// Names that were looked up: a key of the config that is not among them is not heeded.
+    heeded: RefCell<Vec<String>>,
 }
 
 impl Args<'_> {
@@ -66,6 +69,7 @@ impl Args<'_> {
 
     /// A value that is no tensor: of the call, or of the config.
     fn value(&self, name: &str) -> Option<Value> {
+        self.heeded.borrow_mut().push(name.to_owned());
         let config = || self.operation.config.get(name).filter(|v| !v.is_null()).cloned();
         self.cx.setting(name).or_else(config)
     }
@@ -85,13 +89,27 @@ impl Args<'_> {
         Ok(Tensor::full(&[], number))
     }
 
+    /// Checks whether every key of the config that says something was looked up.
+    fn all_heeded(&self) -> Result<(), Error> {
+        let heeded = self.heeded.borrow();
+        let says = |(key, value): &(&String, &Value)| {
+            !value.is_null() && key.as_str() != "trainable" && !heeded.contains(key)
+        };
+        match self.operation.config.iter().find(says) {
+            Some((key, value)) => Err(self.wrong(format!("{key} = {value}"))),
+            None => Ok(()),
+        }
+    }
+
     fn list(&self, name: &str) -> Result<Vec<Tensor>, Error> {
         let list = self.cx.argument(name).ok_or_else(|| self.wrong(format!("{name} without tensors")))?;
         Ok(list.into_iter().map(|t| t.as_type(DType::F32)).collect())
     }
 
-    fn flag(&self, name: &str) -> bool {
-        self.value(name).and_then(|v| v.as_bool()).unwrap_or(false)
+    /// A truth value, which Python takes from numbers too.
+    fn flag(&self, name: &str, default: bool) -> bool {
+        let of = |v: Value| v.as_bool().or(v.as_f64().map(|n| n != 0.0));
+        self.value(name).and_then(of).unwrap_or(default)
     }
 
     fn float(&self, name: &str, default: f64) -> f64 {
@@ -126,7 +144,7 @@ impl Args<'_> {
         }
         let of: Vec<isize> = axes.iter().map(|a| *a as isize).collect();
         let y = f(x, &of);
-        if !self.flag("keepdims") {
+        if !self.flag("keepdims", false) {
             return Ok(y);
         }
         let kept = |(i, n): (usize, &usize)| if axes.contains(&i) { 1 } else { *n };
@@ -226,7 +244,7 @@ operations! {
     }
     "keras.src.ops.nn" {
         Elu("x") Floats, |a| { let alpha = a.float("alpha", 1.0); a.one(|x| act::elu(x, alpha)) };
-        Gelu("x") Floats, |a| { let approximate = a.value("approximate").and_then(|v| v.as_bool()).unwrap_or(true); a.one(|x| act::gelu(x, approximate)) };
+        Gelu("x") Floats, |a| { let approximate = a.flag("approximate", true); a.one(|x| act::gelu(x, approximate)) };
         LeakyRelu("x") Floats, |a| { let slope = a.float("negative_slope", 0.2); a.one(|x| act::leaky_relu(x, slope)) };
         LogSoftmax("x") Floats, |a| { let axis = along(a)?; a.one(|x| act::log_softmax(x, axis)) };
         Relu("x") Refuses, |a| a.one(Tensor::relu);
@@ -241,8 +259,11 @@ operations! {
 }
 
 fn along(a: &Args<'_>) -> Result<isize, Error> {
-    let given = a.numbers("axis")?.and_then(|list| list.first().copied()).unwrap_or(-1);
-    Ok(isize::try_from(given).unwrap_or(isize::MAX))
+    match a.numbers("axis")?.as_deref() {
+        None => Ok(-1),
+        Some(&[one]) => Ok(isize::try_from(one).unwrap_or(isize::MAX)),
+        Some(several) => Err(a.wrong(format!("axis = {several:?}"))),
+    }
 }
 
 /// x to the power of a number, or of a tensor.
@@ -266,8 +287,13 @@ fn power(a: &Args<'_>) -> Result<Tensor, Error> {
 
 fn broadcast_to(a: &Args<'_>) -> Result<Tensor, Error> {
     let (x, shape) = (a.tensor("x")?, a.numbers("shape")?.unwrap_or_default());
-    let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
-    shape.map(|shape| x.broadcast_to(&shape)).ok_or_else(|| a.wrong("its shape".into()))
+    let sizes: Option<Vec<usize>> = shape.iter().map(|n| usize::try_from(*n).ok()).collect();
+    // The number of examples is any, so that a shape that fixes it cannot be had.
+    let fits = |to: &Vec<usize>| crate::types::broadcast(&x.shape(), to).as_ref() == Some(to);
+    match sizes.filter(fits) {
+        Some(sizes) => Ok(x.broadcast_to(&sizes)),
+        None => Err(a.wrong(format!("shape = {shape:?}"))),
+    }
 }
 
 fn concatenate(a: &Args<'_>) -> Result<Tensor, Error> {
@@ -453,7 +479,9 @@ impl DynLayer for Operation {
     }
 
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        match (self.row.run)(&Args { operation: self, cx }) {
+        let args = Args { operation: self, cx, heeded: RefCell::new(vec![]) };
+        let made = (self.row.run)(&args).and_then(|y| args.all_heeded().map(|()| y));
+        match made {
             Ok(y) if self.row.whole == Whole::Truth => vec![y.as_type(DType::Whole(Integer::Bool))],
             Ok(y) => vec![y],
             Err(error) => {
