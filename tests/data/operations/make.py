@@ -56,6 +56,8 @@ ONE = {
     "min": lambda x: ops.min(x, axis=2, keepdims=True),
     "negative": lambda x: -x,
     "ones_like": ops.ones_like,
+    "ones_like_bool": lambda x: ops.cast(ops.ones_like(x, dtype="bool"), "float32"),
+    "ones_like_float": lambda x: ops.ones_like(x, dtype="float32") / 2.0,
     "ones_like_int": lambda x: ops.ones_like(x, dtype="int32"),
     "power_two": lambda x: x**2,
     "power_three": lambda x: ops.power(x, 3),

@@ -218,7 +218,7 @@ operations! {
         Multiply("x1", "x2") Multiplies, |a| a.two(|x, y| x * y);
         Negative("x") Refuses, |a| a.one(|x| -x);
         NotEqual("x1", "x2") Truth, |a| a.two(|x, y| 1.0 - x.equal(y));
-        OnesLike("x") Keeps, |a| a.one(|x| Tensor::full(&x.shape(), 1.0));
+        OnesLike("x") Keeps, |a| like(a, 1.0);
         Power("x1", "x2") Refuses, power;
         Reshape("x") Keeps, reshape;
         Sign("x") Refuses, |a| a.one(Tensor::sign);
@@ -233,7 +233,7 @@ operations! {
         Transpose("x") Keeps, transpose;
         TrueDivide("x1", "x2") Floats, |a| a.two(|x, y| x / y);
         Where("condition", "x1", "x2") Keeps, |a| Ok(a.tensor("condition")?.select(a.tensor("x1")?, a.tensor("x2")?));
-        ZerosLike("x") Keeps, |a| a.one(|x| Tensor::full(&x.shape(), 0.0));
+        ZerosLike("x") Keeps, |a| like(a, 0.0);
     }
     "keras.src.ops.core" {
         Cast("x") Floats, cast;
@@ -388,12 +388,22 @@ fn flip(a: &Args<'_>) -> Result<Tensor, Error> {
 
 /// Casts to floats, or to truth values; to other integers of floats it is not supported.
 fn cast(a: &Args<'_>) -> Result<Tensor, Error> {
-    let (x, to) = (a.tensor("x")?, a.value("dtype").unwrap_or_default());
+    let to = a.value("dtype").unwrap_or_default();
+    as_type(a, a.tensor("x")?, &to)
+}
+
+fn as_type(a: &Args<'_>, x: Tensor, to: &Value) -> Result<Tensor, Error> {
     match to.as_str() {
         Some("float32") => Ok(x.as_type(DType::F32)),
         Some("bool") => Ok(truth(x).as_type(DType::Whole(Integer::Bool))),
         _ => Err(a.wrong(format!("a cast to {to}"))),
     }
+}
+
+/// One number in the shape of a tensor, and of its type where the config names no other.
+fn like(a: &Args<'_>, number: f64) -> Result<Tensor, Error> {
+    let made = Tensor::full(&a.tensor("x")?.shape(), number);
+    a.value("dtype").map_or(Ok(made), |to| as_type(a, made, &to))
 }
 
 /// Parts of a tensor, as Python's indexing has them: whole numbers, slices with a step of 1, an ellipsis, new axes.
@@ -494,7 +504,9 @@ impl DynLayer for Operation {
     fn integers(&self, cx: &CallContext) -> Integers {
         let names = self.row.parameters;
         // A number with a point makes floats of integers, as in Keras.
-        let float = names.iter().any(|name| cx.setting(name).is_some_and(|value| value.is_f64()));
+        let float = names.iter().any(|name| cx.setting(name).is_some_and(|value| value.is_f64()))
+            // What has a type of its own says which.
+            || self.config.get("dtype").is_some_and(|to| !to.is_null());
         match self.row.whole {
             Whole::Truth => Integers::Sees,
             Whole::Floats => Integers::Floats,
