@@ -428,22 +428,43 @@ fn targets_are_smoothed_as_the_files_library_does() {
     }
 }
 
-/// tf_keras corrects the variance of images whose channels are at either end, and of no others.
-#[test]
-fn a_normalization_in_the_middle_of_an_image_trains_as_in_tf_keras() {
-    let case = "tf_keras/normalized";
-    let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap();
-    predicts_as_keras(&mut model, case);
+/// Returns how far the weights are from the library's after one step of its own.
+fn off_after_a_step(model: &mut Model, case: &str) -> f32 {
     let mut npz = Npz::open(file(&format!("{case}.npz"))).unwrap();
     let [x, y] = ["x", "y"].map(|name| npz.array::<f32>(name).unwrap());
     model.train_on_batch(Data::of(&x), Data::of(&y)).unwrap();
     let wanted = arrays(case, "after");
     let got = model.get_weights().unwrap();
     assert_eq!(got.len(), wanted.len());
-    for (i, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
-        let worst = got.iter().zip(wanted).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max);
-        assert!(worst < 1e-5, "weight {i}: off by {worst}");
+    let off = got.iter().zip(&wanted).flat_map(|(got, wanted)| got.iter().zip(wanted));
+    off.map(|(g, w)| (g - w).abs()).fold(0.0, f32::max)
+}
+
+/// tf_keras corrects the variance of images whose channels are at either end, and of no others.
+#[test]
+fn a_normalization_in_the_middle_of_an_image_trains_as_in_tf_keras() {
+    let case = "tf_keras/normalized";
+    let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap();
+    predicts_as_keras(&mut model, case);
+    let off = off_after_a_step(&mut model, case);
+    assert!(off < 1e-5, "off by {off}");
+}
+
+/// What a call says of training stays with it in tf_keras: a base that is fine-tuned with `training=False` keeps its statistics.
+#[test]
+fn a_call_at_inference_trains_as_in_tf_keras() {
+    let (case, folder) = ("tf_keras/at_inference", tempfile::tempdir().unwrap());
+    let mut model = on_the_cpu(&file(&format!("{case}.keras"))).unwrap();
+    predicts_as_keras(&mut model, case);
+    for target in ["m.keras", "m.h5", "saved_model"] {
+        let path = folder.path().join(target);
+        let options = SaveOptions { dialect: Some(Dialect::TfKeras), ..SaveOptions::default() };
+        model.save_with(path.as_path(), &options).unwrap();
+        let off = off_after_a_step(&mut on_the_cpu(&path).unwrap(), case);
+        assert!(off < 1e-5, "by way of {target}: off by {off}");
     }
+    let off = off_after_a_step(&mut model, case);
+    assert!(off < 1e-5, "off by {off}");
 }
 
 /// A class of a module that is not Keras' goes nowhere where its name alone would stand for it.

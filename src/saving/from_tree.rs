@@ -209,11 +209,12 @@ fn inputs(
     let mut kwargs: Vec<&(String, Arg)> = call.kwargs.iter().collect();
     kwargs.sort_by_key(|(name, _)| known.iter().position(|k| k == name));
     for (name, arg) in kwargs {
-        // Whether it is training is the model's to say.
-        if matches!(arg, Arg::Value(value) if value.is_null() || name == "training") {
+        if matches!(arg, Arg::Value(Value::Null)) {
             continue;
         }
-        if !known.contains(&name.as_str()) {
+        // Whether it is training every layer can be told.
+        let training = name == "training" && matches!(arg, Arg::Value(_));
+        if !training && !known.contains(&name.as_str()) {
             let what = rhyton_persist::Error::Unsupported {
                 path: path.into(),
                 place: format!("config, layer {}", layer.name()),

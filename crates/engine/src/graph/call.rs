@@ -40,6 +40,22 @@ impl CallContext {
         CallContext { training, ..CallContext::default() }
     }
 
+    /// Calls `f` as at inference, with the same losses, masks and calls around.
+    fn at_inference<R>(&self, f: impl FnOnce(&CallContext) -> R) -> R {
+        let inner = CallContext {
+            training: false,
+            no_dropout: self.no_dropout,
+            losses: RefCell::new(self.losses.take()),
+            calls: RefCell::new(self.calls.take()),
+            masks: RefCell::new(self.masks.take()),
+        };
+        let made = f(&inner);
+        self.losses.replace(inner.losses.take());
+        self.calls.replace(inner.calls.take());
+        self.masks.replace(inner.masks.take());
+        made
+    }
+
     /// Adds a scalar to the loss.
     pub fn add_loss(&self, loss: Tensor) {
         self.losses.borrow_mut().push(loss);
@@ -117,12 +133,21 @@ impl LayerRef {
 
     /// Adds the nodes of one call whose arguments say what the tensors are.
     pub fn call_with(&self, xs: &[Tensor], arguments: &Arguments, cx: &CallContext) -> Vec<Tensor> {
+        match self.says_training(arguments) {
+            Some(false) if cx.training => return cx.at_inference(|cx| self.call_with(xs, arguments, cx)),
+            Some(true) if !cx.training => {
+                let what = "the call argument `training` = true is not supported outside of training";
+                fail(Error::Shape { layer: self.name(), what: what.into() });
+            }
+            _ => {}
+        }
         let name = self.name();
         scoped(&name, || {
             let LayerSettings { keras2, dtype, .. } = self.settings();
             let layer = self.layer();
             let parameters = layer.parameters();
-            let unknown = |(name, _): &&(String, Argument)| !parameters.contains(&name.as_str());
+            let unknown =
+                |(name, _): &&(String, Argument)| name != "training" && !parameters.contains(&name.as_str());
             if let Some((argument, _)) = arguments.named.iter().find(unknown) {
                 let what = format!("the call argument `{argument}` is not supported");
                 fail(Error::Shape { layer: String::new(), what });
@@ -164,6 +189,14 @@ impl LayerRef {
             cx.calls.borrow_mut().pop();
             out
         })
+    }
+
+    /// Returns what a call says of training: in Keras 2 it is heeded, in Keras 3 the model's own call overrides it.
+    fn says_training(&self, arguments: &Arguments) -> Option<bool> {
+        match arguments.get("training", self.layer().parameters())? {
+            Argument::Value(value) if self.settings().keras2 => value.as_bool(),
+            _ => None,
+        }
     }
 }
 

@@ -155,6 +155,26 @@ def normalized():
     np.savez_compressed("normalized.npz", **arrays)
 
 
+def at_inference():
+    """Layers that are called with `training=False`, as a base model that is fine-tuned: `after0`.. are all weights after a step on `x`, `y`."""
+    base = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="b"), layers.BatchNormalization(name="inner"), layers.Dropout(0.5)], name="base")
+    i = keras.Input((6,), name="i")
+    h = base(layers.Dense(5, name="first")(i), training=False)
+    h = layers.BatchNormalization(name="apart")(h, training=False)
+    h = layers.Dropout(0.5, name="none")(h, training=False)
+    model = keras.Model(i, layers.Dense(1, name="last")(layers.BatchNormalization(name="live")(h)), name="at_inference")
+    for w in model.weights:
+        w.assign(np.abs(rng.normal(size=w.shape)).astype("float32") + 0.1)
+    model.compile("sgd", "mse")
+    a, b = rng.normal(size=(8, 6)).astype("float32"), rng.normal(size=(8, 1)).astype("float32")
+    model.save("at_inference.keras")
+    packed("at_inference.keras")
+    arrays = dict(in0=a, out0=model.predict(a, verbose=0), x=a, y=b)
+    model.train_on_batch(a, b)
+    arrays.update({f"after{i}": v for i, v in enumerate(model.get_weights())})
+    np.savez_compressed("at_inference.npz", **arrays)
+
+
 def namesakes():
     """Classes of this script that are called as Keras' own."""
     loss = type("MeanSquaredError", (keras.losses.Loss,), {"call": lambda self, a, b: -keras.ops.mean(a * b, axis=-1)})
@@ -232,6 +252,7 @@ def tf_keras():
     smoothed()
     normalized()
     twice()
+    at_inference()
 
 
 globals()[LIBRARY]()
