@@ -357,7 +357,7 @@ pub(super) fn trainable(model: &Model) -> Vec<Variable> {
     let one = |v: &EngineVariable| Variable {
         name: v.name().into(),
         trainable: true,
-        dtype: DType::F32,
+        dtype: super::to_tree::dtype_of(v),
         shape: v.shape().to_vec(),
         value: None,
     };

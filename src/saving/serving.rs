@@ -7,7 +7,7 @@ use rhyton_persist::tree::{
     Attribute, DType, ModelConfig, Object, Place, Port, Serving, ServingNode, Source,
 };
 
-use super::to_tree::children;
+use super::to_tree::{children, object};
 use crate::Error;
 
 /// Returns the serving graph of a model.
@@ -28,19 +28,22 @@ pub(super) fn of_tree(
     let known = network.map_err(|e| e.to_string()).and_then(|network| {
         let built =
             network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
-        match (built, narrow(root)) {
+        match (built, same_types(&object(&network, None), root)) {
             (false, _) => Err("its input shape is not known".into()),
-            // The graph computes in float32.
-            (true, true) => Err("not all of its variables are of float32".into()),
-            (true, false) => Ok(network),
+            // The graph reads them as the layers have them.
+            (true, false) => Err("its variables are of other types than its layers have".into()),
+            (true, true) => Ok(network),
         }
     });
     known.map_err(|why| without(&config.name, &why)).and_then(|network| serving(&network))
 }
 
-fn narrow(object: &Object) -> bool {
-    object.variables.iter().any(|v| v.dtype != DType::F32)
-        || object.children.iter().any(|(_, child)| narrow(child))
+/// Returns whether the variables of an object, and of those inside, are of the types that the layers have.
+fn same_types(layer: &Object, file: &Object) -> bool {
+    let types = |object: &Object| object.variables.iter().map(|v| v.dtype).collect::<Vec<_>>();
+    let child = |name: &str| file.children.iter().find(|(edge, _)| edge == name);
+    types(layer) == types(file)
+        && layer.children.iter().all(|(edge, l)| child(edge).is_some_and(|(_, f)| same_types(l, f)))
 }
 
 fn without(name: &str, why: &str) -> String {
@@ -108,6 +111,8 @@ fn source(source: export::Source) -> Source {
 fn dtype(element: export::Element) -> DType {
     match element {
         export::Element::F32 => DType::F32,
+        export::Element::F16 => DType::F16,
+        export::Element::BF16 => DType::BF16,
         export::Element::I32 => DType::I32,
         export::Element::U32 => DType::U32,
         export::Element::I8 => DType::I8,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rhyton_engine::graph::{Argument, LayerRef, Role, Variable as EngineVariable};
+use rhyton_engine::graph::{Argument, Half, LayerRef, Role, Variable as EngineVariable};
 use rhyton_engine::layers::{InputLayer, LAYERS, Operation};
 use rhyton_engine::models::{self, Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
@@ -70,28 +70,39 @@ fn with_network<R>(layer: &LayerRef, f: impl FnOnce(&Network) -> R) -> Option<R>
     layer.layer().as_any().downcast_ref::<Network>().map(f)
 }
 
-fn bytes(words: &Arc<Vec<u32>>) -> Bytes {
-    Arc::new(words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>())
+/// Returns f32 words as bytes of a float type: those of 16 bits hold numbers of 16 bits.
+fn bytes(words: &Arc<Vec<u32>>, dtype: DType) -> Bytes {
+    let floats = words.iter().map(|w| f32::from_bits(*w));
+    Arc::new(match dtype {
+        DType::F16 => floats.flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect(),
+        DType::BF16 => floats.flat_map(|x| half::bf16::from_f32(x).to_le_bytes()).collect(),
+        _ => words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>(),
+    })
 }
 
-fn valued(saved: &Saved, name: &str) -> Variable {
-    let shape = saved.variable.shape().to_vec();
-    Variable {
-        name: name.into(),
-        trainable: false,
-        dtype: DType::F32,
-        shape,
-        value: Some(bytes(&saved.words)),
+/// Returns the type that files have of a variable.
+pub(super) fn dtype_of(variable: &EngineVariable) -> DType {
+    match variable.ty().and_then(|ty| ty.dtype.half()) {
+        Some(Half::F16) => DType::F16,
+        Some(Half::BF16) => DType::BF16,
+        None => DType::F32,
     }
 }
 
+fn valued(saved: &Saved, name: &str) -> Variable {
+    let (shape, dtype) = (saved.variable.shape().to_vec(), dtype_of(&saved.variable));
+    let value = Some(bytes(&saved.words, dtype));
+    Variable { name: name.into(), trainable: false, dtype, shape, value }
+}
+
 fn variable(v: &EngineVariable, values: Option<&Values>) -> Variable {
+    let dtype = dtype_of(v);
     Variable {
         name: v.name().into(),
         trainable: v.role() == Role::Trainable,
-        dtype: DType::F32,
+        dtype,
         shape: v.shape().to_vec(),
-        value: values.and_then(|values| values.get(&v.id())).map(bytes),
+        value: values.and_then(|values| values.get(&v.id())).map(|words| bytes(words, dtype)),
     }
 }
 

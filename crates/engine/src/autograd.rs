@@ -55,8 +55,9 @@ impl Walk<'_> {
         self.grads.get(&edge)?.iter().copied().reduce(|sum, more| sum + more)
     }
 
-    /// Adds to the gradient of an edge.
+    /// Adds to the gradient of an edge, in the edge's float type.
     fn add(&mut self, edge: Edge, gradient: Tensor) {
+        let gradient = gradient.float_as(self.nodes[edge.node].types[edge.output].dtype);
         let apart = self.apart.contains(&edge);
         let list = self.grads.entry(edge).or_default();
         match list.first_mut().filter(|_| !apart) {

@@ -2,13 +2,15 @@
 //!
 //! An op names its nodes through an [`Exporter`] (`OpDef::export`); who writes the file need not understand them. Every node has one output.
 
-use crate::types::{DType, Integer};
+use crate::types::{DType, Half, Integer};
 
 /// Element types of the nodes' outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Element {
     F32,
+    F16,
+    BF16,
     I8,
     U8,
     I16,
@@ -24,6 +26,7 @@ impl From<DType> for Element {
     fn from(dtype: DType) -> Self {
         match dtype {
             DType::F32 => Element::F32,
+            DType::Half(half) => half.into(),
             DType::I32 | DType::Whole(Integer::I32) => Element::I32,
             DType::U32 | DType::Whole(Integer::U32) => Element::U32,
             DType::Whole(Integer::Bool) => Element::Bool,
@@ -33,6 +36,15 @@ impl From<DType> for Element {
             DType::Whole(Integer::U16) => Element::U16,
             DType::Whole(Integer::I64) => Element::I64,
             DType::Whole(Integer::U64) => Element::U64,
+        }
+    }
+}
+
+impl From<Half> for Element {
+    fn from(half: Half) -> Self {
+        match half {
+            Half::F16 => Element::F16,
+            Half::BF16 => Element::BF16,
         }
     }
 }

@@ -6,7 +6,8 @@ mod policy;
 use std::fmt;
 
 pub use integer::{EXACT, Integer};
-pub use policy::Policy;
+pub use policy::{Policy, dtype_policy, set_dtype_policy};
+pub use rhyton_kernels::narrow::Half;
 
 /// Element types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -14,6 +15,8 @@ pub enum DType {
     /// Floats.
     #[default]
     F32,
+    /// Floats of 16 bits, which tensors hold as f32: every result is rounded to one.
+    Half(Half),
     /// Whole numbers of a Keras type, which tensors hold as f32.
     Whole(Integer),
     /// Words of data on their way in: integer inputs before the model's door, class numbers.
@@ -27,6 +30,7 @@ impl DType {
     pub fn name(self) -> &'static str {
         match self {
             DType::F32 => "float32",
+            DType::Half(half) => half.name(),
             DType::Whole(integer) => integer.name(),
             DType::I32 => "int32",
             DType::U32 => "uint32",
@@ -35,19 +39,28 @@ impl DType {
 
     /// Returns whether it is held as f32.
     pub fn is_float(self) -> bool {
-        matches!(self, DType::F32 | DType::Whole(_))
+        matches!(self, DType::F32 | DType::Half(_) | DType::Whole(_))
+    }
+
+    /// Returns the float type of 16 bits, if it is one.
+    pub fn half(self) -> Option<Half> {
+        if let DType::Half(half) = self { Some(half) } else { None }
     }
 
     /// Returns the type that a batch of it has before the model's door.
     pub fn fed(self) -> DType {
-        if matches!(self, DType::Whole(_)) { DType::I32 } else { self }
+        match self {
+            DType::Whole(_) => DType::I32,
+            DType::Half(_) => DType::F32,
+            other => other,
+        }
     }
 
     /// How kernels see it.
     pub fn scalar(self) -> rhyton_kernels::program::Scalar {
         use rhyton_kernels::program::Scalar;
         match self {
-            DType::F32 | DType::Whole(_) => Scalar::F32,
+            DType::F32 | DType::Half(_) | DType::Whole(_) => Scalar::F32,
             DType::I32 => Scalar::I32,
             DType::U32 => Scalar::U32,
         }

@@ -2,6 +2,7 @@
 //!
 //! * [`expr`], [`pointwise`]: elementwise expressions and the table of functions that they are made of.
 //! * [`program`]: expressions as one straight-line program.
+//! * [`narrow`]: floats of 16 bits.
 //! * [`philox`]: the random generator.
 //! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
 //! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
@@ -12,6 +13,7 @@ pub mod caps;
 pub mod dispatch;
 pub mod expr;
 pub mod library;
+pub mod narrow;
 pub mod philox;
 pub mod pointwise;
 pub mod program;

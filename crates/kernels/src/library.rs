@@ -7,6 +7,7 @@ pub const IDENTITY_STORE: &str = rhyton_shaders::shader("common/identity_store")
 pub const COMMON: &[(&str, &str)] = &[
     ("step", rhyton_shaders::shader("common/step")),
     ("math", rhyton_shaders::shader("common/math")),
+    ("narrow", rhyton_shaders::shader("common/narrow")),
     ("exponential", rhyton_shaders::shader("common/exponential")),
     ("power", rhyton_shaders::shader("common/power")),
     ("trigonometry", rhyton_shaders::shader("common/trigonometry")),

@@ -5,6 +5,7 @@
 use num_traits::Float;
 
 use crate::expr::Expr;
+use crate::narrow::{Half, Narrow};
 
 /// A loop over slices: result, then up to three arguments.
 pub type Slices = fn(&mut [f32], &[f32], &[f32], &[f32]);
@@ -42,6 +43,8 @@ pub struct TensorFlow {
     pub output: &'static str,
     /// Where its numbers are truth values in TensorFlow.
     pub truth: Truth,
+    /// The type that the op gives, where that is a float of 16 bits.
+    pub narrow: Option<Half>,
 }
 
 /// Which operands of a TensorFlow op are truth values, where they are numbers here.
@@ -56,7 +59,7 @@ pub enum Truth {
 }
 
 const fn tf(op: &'static str, output: &'static str) -> TensorFlow {
-    TensorFlow { op, output, truth: Truth::No }
+    TensorFlow { op, output, truth: Truth::No, narrow: None }
 }
 
 impl PartialEq for Func {
@@ -87,7 +90,7 @@ macro_rules! table {
     ($( $(#[$doc:meta])* $id:ident $name:literal, $domain:expr, $ulps:expr, |$($arg:ident),+| $body:expr, $wgsl:literal, $tf:expr, |$a:pat_param, $y:pat_param| $deriv:expr; )*) => {
         $( $(#[$doc])* pub static $id: Func = {
             #[inline(always)]
-            fn scalar<F: Float + Erf>($($arg: F),+) -> F { $body }
+            fn scalar<F: Float + Erf + Narrow>($($arg: F),+) -> F { $body }
             Func {
                 name: $name,
                 arity: [$(stringify!($arg)),+].len(),
@@ -173,6 +176,10 @@ table! {
     FLOOR "floor", ANY, EXACT, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
     /// a, with a derivative of zero.
     STOP_GRADIENT "stop_gradient", ANY, EXACT, |a| a, "{0}", tf("StopGradient", "output"), |_, _| vec![None];
+    /// The nearest float of IEEE binary16; the derivative is that of a conversion.
+    ROUND_F16 "round_f16", ANY, EXACT, |a| a.round_f16(), "round_f16({0})", TensorFlow { narrow: Some(Half::F16), ..tf("Cast", "y") }, |_, _| vec![Some(1.0.into())];
+    /// The nearest bfloat16.
+    ROUND_BF16 "round_bf16", ANY, EXACT, |a| a.round_bf16(), "round_bf16({0})", TensorFlow { narrow: Some(Half::BF16), ..tf("Cast", "y") }, |_, _| vec![Some(1.0.into())];
     /// eᵃ.
     EXP "exp", ANY, OWN, |a| a.exp(), "exp_f32({0})", tf("Exp", "y"), |_, y| vec![Some(y.clone())];
     /// eᵃ - 1, exact near 0.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Walk, depends};
 use crate::Error;
 use crate::graph::scan::{self, Loop};
-use crate::graph::{DynOp, Edge, Kind, Tensor, TensorType, node, tensor_of, with_open};
+use crate::graph::{DynOp, Edge, Expr, Half, Kind, Tensor, TensorType, node, tensor_of, with_open};
 
 /// Names the slices that the backward body reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,8 +129,8 @@ struct Made {
     saved: Vec<(usize, Saved)>,
     /// Of each forward input that is carried: number of the input, and its next value.
     carried: Vec<(usize, usize, Edge)>,
-    /// Sums that are carried: number of the input, its next value, its shape.
-    sums: Vec<(usize, Edge, Vec<usize>)>,
+    /// Sums that are carried: number of the input, its next value, its type.
+    sums: Vec<(usize, Edge, TensorType)>,
     /// Of each forward input that is sliced: its gradient's slice.
     slices: Vec<(usize, Edge)>,
     /// Parts of the gradient of each forward input that is captured.
@@ -170,7 +170,8 @@ fn body(looped: &Loop, inputs: &[Tensor], grads: &[Option<Tensor>], needed: &[bo
     let edge = |t: Tensor| t.edge().unwrap_or(Edge { node: 0, output: 0 });
     let carried = gradients.into_iter().map(|(k, number)| {
         let next = whole(k, &walk);
-        let zeros = || Tensor::full(&looped.body.edge_type(looped.results[k]).shape, 0.0);
+        let ty = looped.body.edge_type(looped.results[k]);
+        let zeros = || Tensor::full(&ty.shape, 0.0).float_as(ty.dtype);
         (k, number, edge(next.unwrap_or_else(zeros)))
     });
     let carried = carried.collect();
@@ -185,7 +186,7 @@ fn body(looped: &Loop, inputs: &[Tensor], grads: &[Option<Tensor>], needed: &[bo
                 Some((op, inputs)) => Part::Over(op, inputs, gradient.shape()),
                 None => {
                     let (number, sum) = values.input(gradient.ty());
-                    sums.push((number, edge(sum + gradient), gradient.shape()));
+                    sums.push((number, edge(sum + gradient), gradient.ty()));
                     Part::Carried(sums.len() - 1)
                 }
             });
@@ -199,7 +200,13 @@ fn body(looped: &Loop, inputs: &[Tensor], grads: &[Option<Tensor>], needed: &[bo
 fn over_trips(tensor: Tensor) -> Option<(Arc<dyn DynOp>, Vec<Edge>)> {
     let mut edge = tensor.edge()?;
     with_open(|g| {
-        while matches!(g.nodes[edge.node].kind, Kind::Reshape) {
+        // The rounding of each trip's part is left out: the sum of them is rounded.
+        let passes = |kind: &Kind| match kind {
+            Kind::Reshape => true,
+            Kind::Pointwise(exprs) => Half::ALL.iter().any(|half| *exprs == [half.round(Expr::In(0))]),
+            _ => false,
+        };
+        while passes(&g.nodes[edge.node].kind) {
             edge = g.nodes[edge.node].inputs[0];
         }
         match &g.nodes[edge.node].kind {
@@ -256,9 +263,9 @@ fn finish(
     results.extend(&stacked);
     let initial = made.carried.iter().map(|(k, ..)| {
         let zeros = || Tensor::full(&inputs[*k].shape(), 0.0);
-        grads[*k].unwrap_or_else(zeros)
+        grads[*k].unwrap_or_else(zeros).float_as(inputs[*k].ty().dtype)
     });
-    let zeros = made.sums.iter().map(|(_, _, shape)| Tensor::full(shape, 0.0));
+    let zeros = made.sums.iter().map(|(_, _, ty)| Tensor::full(&ty.shape, 0.0).float_as(ty.dtype));
     let initial: Vec<Tensor> = initial.chain(zeros).collect();
     let order: Vec<usize> = made.carried.iter().map(|c| c.1).chain(made.sums.iter().map(|s| s.0)).collect();
     let read: Vec<usize> = made.saved.iter().map(|(n, _)| *n).collect();

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
+use super::floats::{autocast, autocast_type};
 use super::integers::at_the_door;
-use super::{Argument, Arguments, Edge, LayerRef, LayerSettings, Tensor, fail, scoped};
+use super::{Argument, Arguments, DType, Edge, LayerRef, Precision, Tensor, fail, scoped};
 use crate::Error;
 use crate::types::Policy;
 
@@ -143,7 +144,7 @@ impl LayerRef {
         }
         let name = self.name();
         scoped(&name, || {
-            let LayerSettings { keras2, dtype, .. } = self.settings();
+            let (keras2, policy) = (self.settings().keras2, self.policy());
             let layer = self.layer();
             let parameters = layer.parameters();
             let unknown =
@@ -152,6 +153,9 @@ impl LayerRef {
                 let what = format!("the call argument `{argument}` is not supported");
                 fail(Error::Shape { layer: String::new(), what });
             }
+            let casts = Casts::of(layer.precision(), policy);
+            let given: Vec<Tensor> = xs.iter().map(|x| casts.input(*x, cx)).collect();
+            let xs = given.as_slice();
             let computed = arguments.computed(xs.len(), parameters);
             let inputs: Vec<Tensor> = computed.iter().filter_map(|n| xs.get(*n).copied()).collect();
             if inputs.is_empty() {
@@ -172,8 +176,10 @@ impl LayerRef {
                 parameters,
                 inputs: xs.to_vec(),
             });
-            let dtype = dtype.and_then(|d| Policy::of(&d).ok()).and_then(Policy::integer);
-            let mut out = at_the_door(layer.integers(cx), dtype, &inputs, |xs| layer.call_all(xs, cx));
+            let call = |xs: &[Tensor]| autocast(casts.variables, || layer.call_all(xs, cx));
+            let called = at_the_door(layer.integers(cx), policy.integer(), casts.inside, &inputs, call);
+            let mut out: Vec<Tensor> =
+                called.into_iter().map(|y| casts.outputs.map_or(y, |dtype| y.float_as(dtype))).collect();
             let masks: Vec<Option<Tensor>> =
                 computed.iter().map(|n| masks.get(*n).copied().flatten()).collect();
             let made = layer.compute_mask(&inputs, &out, &masks, cx);
@@ -191,12 +197,63 @@ impl LayerRef {
         })
     }
 
+    /// Runs `f` with the inputs and variables as the layer's policy says, where the layer is not called itself: a cell that a layer runs.
+    pub(crate) fn casting<R>(&self, xs: &[Tensor], cx: &CallContext, f: impl FnOnce(&[Tensor]) -> R) -> R {
+        let casts = Casts::of(self.layer().precision(), self.policy());
+        let xs: Vec<Tensor> = xs.iter().map(|x| casts.input(*x, cx)).collect();
+        autocast(casts.variables, || f(&xs))
+    }
+
     /// Returns what a call says of training: in Keras 2 it is heeded, in Keras 3 the model's own call overrides it.
     fn says_training(&self, arguments: &Arguments) -> Option<bool> {
         match arguments.get("training", self.layer().parameters())? {
             Argument::Value(value) if self.settings().keras2 => value.as_bool(),
             _ => None,
         }
+    }
+}
+
+/// What a call casts, by the layer's policy.
+struct Casts {
+    /// Type that its float inputs are cast to first.
+    inputs: Option<DType>,
+    /// Type that it computes in.
+    inside: DType,
+    /// Type that float variables are read as.
+    variables: Option<DType>,
+    /// Type that its float outputs are cast to.
+    outputs: Option<DType>,
+}
+
+impl Casts {
+    fn of(precision: Precision, policy: Policy) -> Self {
+        // Layers of integers compute with floats what they compute at all.
+        let (compute, variable) = match policy.integer() {
+            Some(_) => (DType::F32, DType::F32),
+            None => (policy.compute(), policy.variable()),
+        };
+        let outputs = Some(compute);
+        match precision {
+            Precision::AsGiven => Casts { inputs: None, inside: DType::F32, variables: None, outputs: None },
+            Precision::Wide | Precision::WideAsGiven => {
+                let inputs = (precision == Precision::Wide).then_some(compute);
+                Casts { inputs, inside: DType::F32, variables: None, outputs }
+            }
+            Precision::Policy => {
+                let casts = compute != variable || autocast_type().is_some();
+                Casts { inputs: Some(compute), inside: compute, variables: casts.then_some(compute), outputs: None }
+            }
+        }
+    }
+
+    /// Casts an input, which keeps its mask.
+    fn input(&self, x: Tensor, cx: &CallContext) -> Tensor {
+        let cast = self.inputs.map_or(x, |dtype| x.float_as(dtype));
+        let cast = if self.outputs.is_some() { cast.float_as(self.inside) } else { cast };
+        if cast.key() != x.key() {
+            cx.set_mask(cast, cx.mask(x));
+        }
+        cast
     }
 }
 

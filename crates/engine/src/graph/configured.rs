@@ -79,6 +79,14 @@ pub trait LayerExt: Into<LayerRef> + Sized {
         configured
     }
 
+    /// Sets its dtype policy: `"float32"`, `"mixed_float16"`, `"mixed_bfloat16"`, `"float16"`, `"bfloat16"`. By default that of
+    /// [`set_dtype_policy`](crate::types::set_dtype_policy).
+    fn dtype(self, policy: &str) -> Configured<Self::Layer> {
+        let mut configured = self.configured();
+        configured.settings.dtype = Some(policy.into());
+        configured
+    }
+
     /// Says whether training changes its weights; `false` freezes it from the start.
     fn trainable(self, trainable: bool) -> Configured<Self::Layer> {
         Configured { trainable, ..self.configured() }

@@ -34,10 +34,11 @@ pub enum Integers {
 /// Holds what to do with integers where a layer has no use for them.
 pub(crate) const MAKE_FLOATS: &str = "make floats of them first, such as by Rescaling(1.0)";
 
-/// Calls a layer that does `does` with integers: `call` gets its inputs and gives its outputs.
+/// Calls a layer that does `does` with integers: `call` gets its inputs, floats as type `compute`, and gives its outputs.
 pub(super) fn at_the_door(
     does: Integers,
     dtype: Option<Integer>,
+    compute: DType,
     xs: &[Tensor],
     call: impl FnOnce(&[Tensor]) -> Vec<Tensor>,
 ) -> Vec<Tensor> {
@@ -52,7 +53,7 @@ pub(super) fn at_the_door(
     if whole.is_empty() || does == Integers::Sees {
         return call(&xs);
     }
-    let floats: Vec<Tensor> = xs.iter().map(|x| x.as_type(DType::F32)).collect();
+    let floats: Vec<Tensor> = xs.iter().map(|x| x.as_type(compute)).collect();
     let out = call(&floats);
     // Keras joins floats and integers to floats.
     let all = whole.len() == xs.len();
@@ -143,18 +144,6 @@ impl Tensor {
         }
     }
 
-    /// The same numbers under another type that is held as f32.
-    pub(crate) fn as_type(self, dtype: DType) -> Tensor {
-        let ty = self.ty();
-        if ty.dtype == dtype {
-            return self;
-        }
-        let to = TensorType { dtype, shape: ty.shape };
-        // Words are converted where they are read.
-        let kind = if ty.dtype.is_float() { Kind::Reshape } else { Kind::Pointwise(vec![Expr::In(0)]) };
-        node(kind, &[self], |_| Ok(vec![to]))
-    }
-
     fn whole(self, integer: Integer, expr: Expr) -> Tensor {
         let to = TensorType { dtype: DType::Whole(integer), shape: self.shape() };
         node(Kind::Pointwise(vec![cut(integer, expr)]), &[self], |_| Ok(vec![to]))
@@ -165,8 +154,8 @@ impl Tensor {
         let x = Expr::In(0);
         match (self.ty().dtype, dtype) {
             (DType::Whole(from), DType::Whole(to)) if from.join(to) != Some(to) => self.whole(to, x),
-            (DType::F32, DType::Whole(Integer::Bool)) => self.whole(Integer::Bool, x),
-            (DType::F32, DType::Whole(to)) => {
+            (DType::F32 | DType::Half(_), DType::Whole(Integer::Bool)) => self.whole(Integer::Bool, x),
+            (DType::F32 | DType::Half(_), DType::Whole(to)) => {
                 // Towards zero.
                 self.whole(to, Expr::call(&SIGN, vec![x.clone()]) * Expr::call(&FLOOR, vec![x.abs()]))
             }

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use super::floats::Precision;
 use super::integers::Integers;
 use super::objects::{Initializer, Named, Regularizer, Resolver};
 use super::{Arguments, CallContext, Cell, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
 use crate::Error;
 use crate::random::next_seed;
-use crate::types::{Shape, TensorType};
+use crate::types::{Policy, Shape, TensorType, dtype_policy};
 
 /// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
 ///
@@ -87,6 +88,11 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         Integers::Floats
     }
 
+    /// Returns what it does with float types: by default its policy decides.
+    fn precision(&self) -> Precision {
+        Precision::Policy
+    }
+
     /// Returns the names of its arguments in Keras, in order. What a call says by other names is an error.
     fn parameters(&self) -> &'static [&'static str] {
         &["inputs"]
@@ -151,6 +157,9 @@ pub trait DynLayer: Send + Sync + Any {
         Ok(())
     }
     fn integers(&self, cx: &CallContext) -> Integers;
+    fn precision(&self) -> Precision {
+        Precision::AsGiven
+    }
     fn parameters(&self) -> &'static [&'static str] {
         &["inputs"]
     }
@@ -198,6 +207,9 @@ impl<L: Layer> DynLayer for L {
     fn integers(&self, cx: &CallContext) -> Integers {
         Layer::integers(self, cx)
     }
+    fn precision(&self) -> Precision {
+        Layer::precision(self)
+    }
     fn parameters(&self) -> &'static [&'static str] {
         Layer::parameters(self)
     }
@@ -230,17 +242,29 @@ impl<L: Layer> DynLayer for L {
     }
 }
 
+/// Returns the policy that a config says; the default where it says none. What is no policy was refused when the config was read.
+fn policy_of(dtype: Option<&Json>) -> Policy {
+    dtype.and_then(|d| Policy::of(d).ok()).unwrap_or_default()
+}
+
 /// What `build` makes variables with.
 pub struct Builder<'a> {
     resolver: &'a dyn Resolver,
+    /// The layer's dtype policy, as its config has it.
+    dtype: Option<Json>,
     variables: Vec<Variable>,
     regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
 }
 
 impl<'a> Builder<'a> {
-    /// For one layer.
+    /// For one layer, whose variables are of f32.
     pub fn new(resolver: &'a dyn Resolver) -> Self {
-        Builder { resolver, variables: Vec::new(), regularized: Vec::new() }
+        Self::with_policy(resolver, None)
+    }
+
+    /// For one layer with this dtype policy.
+    fn with_policy(resolver: &'a dyn Resolver, dtype: Option<Json>) -> Self {
+        Builder { resolver, dtype, variables: Vec::new(), regularized: Vec::new() }
     }
 
     /// A weight; its value is made when it is first needed.
@@ -261,7 +285,7 @@ impl<'a> Builder<'a> {
                 what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
             });
         };
-        let ty = TensorType::f32(shape)
+        let ty = TensorType { dtype: policy_of(self.dtype.as_ref()).variable(), shape: shape.into() }
             .addressable()
             .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
         let (seed, shape) = (next_seed(), ty.shape.clone());
@@ -287,6 +311,11 @@ impl<'a> Builder<'a> {
             self.regularized.push((weight.clone(), regularizer.clone()));
         }
         Ok(())
+    }
+
+    /// Returns the settings of a layer inside that has this name and the layer's own dtype policy.
+    pub fn inner_settings(&self, name: &str) -> LayerSettings {
+        LayerSettings { name: name.into(), dtype: self.dtype.clone(), ..LayerSettings::default() }
     }
 
     /// The registry.
@@ -354,7 +383,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl LayerRef {
     /// A handle around a layer.
-    pub fn new(layer: Box<dyn DynLayer>, settings: LayerSettings) -> Self {
+    pub fn new(layer: Box<dyn DynLayer>, mut settings: LayerSettings) -> Self {
+        let global = dtype_policy();
+        // An input has a type of its own; an operation has none.
+        let has_policy = layer.module() == "keras.layers" && layer.class_name() != "InputLayer";
+        if settings.dtype.is_none() && global != Policy::Float32 && has_policy {
+            settings.dtype = Some(global.name().into());
+        }
         static IDS: AtomicU64 = AtomicU64::new(1);
         LayerRef(Arc::new(LayerCell {
             id: IDS.fetch_add(1, Ordering::Relaxed),
@@ -392,6 +427,11 @@ impl LayerRef {
             settings.registered = crate::names::registered_type(self.layer().as_any().type_id());
         }
         settings
+    }
+
+    /// Returns its dtype policy.
+    pub fn policy(&self) -> Policy {
+        policy_of(lock(&self.0.settings).dtype.as_ref())
     }
 
     /// Changes settings (before the layer is used in a model).
@@ -457,11 +497,14 @@ impl LayerRef {
         if lock(&self.0.built).inputs.is_some() {
             return Ok(());
         }
-        let mut builder = Builder::new(resolver);
+        let mut builder = Builder::with_policy(resolver, lock(&self.0.settings).dtype.clone());
         {
             let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
-            layer
-                .check()
+            let policy = builder.dtype.as_ref().map_or(Ok(Policy::Float32), Policy::of);
+            policy
+                .map(drop)
+                .map_err(|what| Error::Argument { what })
+                .and_then(|()| layer.check())
                 .and_then(|()| layer.bind(resolver))
                 .and_then(|()| layer.build_all(&mut builder, inputs))
                 .map_err(|e| self.named(e))?;

@@ -7,6 +7,7 @@
 mod arguments;
 mod call;
 mod configured;
+mod floats;
 mod integers;
 mod layer;
 mod memory;
@@ -24,6 +25,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub use arguments::{Argument, Arguments};
 pub use call::CallContext;
 pub use configured::{Configured, LayerExt};
+pub use floats::Precision;
+pub(crate) use floats::{joined, operands, rounded, rounded_throughout};
 pub use integers::Integers;
 pub(crate) use integers::MAKE_FLOATS;
 pub use layer::{Builder, DynLayer, Layer, LayerRef, LayerSettings};
@@ -43,7 +46,7 @@ pub(crate) use tensor::{node, op_node};
 pub use variable::{Lazy, Role, Value, Variable, VariableCell};
 
 use crate::Error;
-pub use crate::types::{DType, Integer, Shape, TensorType};
+pub use crate::types::{DType, Half, Integer, Policy, Shape, TensorType};
 
 /// One output of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -230,8 +233,9 @@ pub fn fail(error: Error) {
 
 /// Gives a variable its next value. Reads in this step see the value from the step's start.
 ///
-/// The last of several assignments holds. A value of another shape is an error of the trace.
+/// The last of several assignments holds. A float is cast to the variable's type; a value of another shape is an error of the trace.
 pub fn assign(variable: &Variable, value: Tensor) {
+    let value = variable.ty().map_or(value, |ty| value.float_as(ty.dtype));
     let Some(edge) = value.edge() else { return };
     with_open(|g| match variable.ty() {
         _ if g.body.is_some() => {

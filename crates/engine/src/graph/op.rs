@@ -156,6 +156,11 @@ pub trait OpDef: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Returns whether it only moves numbers or chooses among them: of floats of 16 bits it gives such without rounding.
+    fn moves(&self) -> bool {
+        false
+    }
+
     /// Adds the TensorFlow nodes that compute it, for the serving graph of a SavedModel, and gives the one that has its output; `None` (the
     /// default) where it has none: a model with it is saved without a serving graph.
     fn export(&self, _cx: &mut Exporter) -> Option<Source> {
@@ -188,6 +193,7 @@ pub trait DynOp: Debug + Send + Sync {
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error>;
     fn takes_narrow_gradient(&self) -> bool;
     fn sums_first_axis(&self) -> bool;
+    fn moves(&self) -> bool;
     fn export(&self, cx: &mut Exporter) -> Option<Source>;
     fn flops(&self, inputs: &[TensorType], output: &TensorType) -> u64;
     fn tiling(&self, inputs: &[TensorType], output: &TensorType) -> Option<Tiling>;
@@ -209,7 +215,10 @@ impl<T: OpDef> DynOp for T {
                 "{name} takes floats, but input {i} is of {dtype}: make floats of it, by to_f32()"
             ));
         }
-        OpDef::infer(self, inputs)
+        // Floats of 16 bits are held as f32, and what is computed of them is.
+        let held = |ty: &TensorType| if ty.dtype.half().is_some() { TensorType::f32(ty.shape.clone()) } else { ty.clone() };
+        let held: Vec<TensorType> = inputs.iter().map(held).collect();
+        OpDef::infer(self, &held)
     }
     fn host_f32(&self, inputs: &[View<f32>], out: &mut [f32]) {
         OpDef::host(self, inputs, out);
@@ -228,6 +237,9 @@ impl<T: OpDef> DynOp for T {
     }
     fn sums_first_axis(&self) -> bool {
         OpDef::sums_first_axis(self)
+    }
+    fn moves(&self) -> bool {
+        OpDef::moves(self)
     }
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
         OpDef::export(self, cx)

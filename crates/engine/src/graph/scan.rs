@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Edge, Graph, Kind, OPEN, Tensor, Variable, fail, tensor_of, with_open};
+use super::{Edge, Graph, Kind, OPEN, Tensor, Variable, fail, joined, tensor_of, with_open};
 use crate::Error;
 use crate::types::TensorType;
 
@@ -210,6 +210,10 @@ pub fn scan(
         fail(Error::Shape { layer: String::new(), what });
         (carried.to_vec(), Vec::new())
     };
+    // A constant first state is of the type of what is cut into slices.
+    let dtype = joined(&[carried, scanned].concat());
+    let cast: Vec<Tensor> = carried.iter().map(|t| if dtype.half().is_some() { t.float_as(dtype) } else { *t }).collect();
+    let carried = cast.as_slice();
     let mut types: Vec<TensorType> = carried.iter().map(|t| t.ty()).collect();
     let words = |t: &&Tensor| !t.ty().dtype.is_float();
     if let Some(t) = carried.iter().chain(scanned).find(words) {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{DynOp, Edge, Graph, Kind, OPEN, OpDef, Variable, scan, with_open};
+use super::{DynOp, Edge, Graph, Kind, OPEN, OpDef, Variable, floats, joined, scan, with_open};
 use crate::Error;
 use crate::types::{DType, TensorType};
 
@@ -107,10 +107,13 @@ pub(crate) fn node(
     made.unwrap_or_else(Tensor::nowhere)
 }
 
-/// Adds the node of an op, whose inputs it checks.
+/// Adds the node of an op, whose inputs it checks. Of floats of 16 bits it gives such: it sums in f32, and its result is rounded.
 pub(crate) fn op_node(op: impl OpDef, inputs: &[Tensor]) -> Tensor {
+    let dtype = joined(inputs);
     let op: Arc<dyn DynOp> = Arc::new(op);
-    node(Kind::Op(op.clone()), inputs, |types| op.infer(types).map(|ty| vec![ty]))
+    let moved = |ty: TensorType| if op.moves() && ty.dtype == DType::F32 { TensorType { dtype, ..ty } } else { ty };
+    let made = node(Kind::Op(op.clone()), inputs, |types| op.infer(types).map(|ty| vec![moved(ty)]));
+    made.float_as(dtype)
 }
 
 /// What can stand where a tensor is wanted: a tensor, a variable, a number.
@@ -135,7 +138,8 @@ impl IntoTensor for &Variable {
             let edge = scan::variable(open, self, ty)?;
             Some(Tensor::new(open.last()?, edge))
         });
-        made.unwrap_or_else(Tensor::nowhere)
+        let made = made.unwrap_or_else(Tensor::nowhere);
+        floats::autocast_type().map_or(made, |dtype| made.float_as(dtype))
     }
 }
 

@@ -168,7 +168,7 @@ impl Variable {
     }
 
     fn resolve(&self, make: &Lazy) -> Result<Arc<Vec<u32>>, Error> {
-        let words = make()?;
+        let words = self.rounded(make()?);
         if words.len() != self.len() {
             let what =
                 format!("variable {} has {} elements, its value {}", self.name(), self.len(), words.len());
@@ -179,7 +179,16 @@ impl Variable {
         Ok(words)
     }
 
-    /// Gives it a new value, wherever it lies.
+    /// Returns words rounded to the type, where that is a float of 16 bits.
+    fn rounded(&self, mut words: Vec<u32>) -> Vec<u32> {
+        if let Some(half) = self.ty().and_then(|ty| ty.dtype.half()) {
+            let nearest = |w: u32| (half.nearest(f64::from(f32::from_bits(w))) as f32).to_bits();
+            words.iter_mut().for_each(|w| *w = nearest(*w));
+        }
+        words
+    }
+
+    /// Gives it a new value, wherever it lies; rounded where its type is a float of 16 bits.
     ///
     /// # Errors
     /// The number of elements differs, or the device is gone.
@@ -193,6 +202,7 @@ impl Variable {
             );
             return Err(Error::Argument { what });
         }
+        let words = self.rounded(words);
         match self.value()? {
             Value::Device(memory, offset) => memory.write(offset, &words),
             _ => self.place(Value::Host(Arc::new(words))),

@@ -7,8 +7,8 @@ use super::layer_normalization::{affine, epsilon, ones};
 use super::{Axes, Unset, axis};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, IntoTensor, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable, assign, assigned, fail,
+    Builder, CallContext, Initializer, IntoTensor, Layer, Named, Precision, Regularizer, Resolver, Shape,
+    Tensor, Variable, assign, assigned, fail,
 };
 
 /// (x - mean) / √(variance + epsilon) · gamma + beta, for each channel. In training, mean and (biased) variance are those of the batch, and
@@ -168,6 +168,10 @@ impl Layer for BatchNormalization {
 
     fn parameters(&self) -> &'static [&'static str] {
         &["inputs", "training", "mask"]
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::Wide
     }
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Axes, Unset};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, IntoTensor, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable,
+    Builder, CallContext, DType, Initializer, Integers, IntoTensor, Layer, Named, Regularizer, Resolver,
+    Shape, Tensor, Variable,
 };
 use crate::initializers::RandomUniform;
 
@@ -102,8 +102,13 @@ impl Layer for Embedding {
         builder.regularize(&self.embeddings, &self.embeddings_regularizer)
     }
 
+    /// Indices stay whole numbers, whatever floats the layer computes with.
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Sees
+    }
+
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
-        self.embeddings.into_tensor().rows_at(x.to_f32().truncated())
+        self.embeddings.into_tensor().rows_at(x.as_type(DType::F32).truncated())
     }
 
     fn compute_mask(

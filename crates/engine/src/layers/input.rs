@@ -22,7 +22,7 @@ pub struct InputLayer {
 
 fn dtype<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DType, D::Error> {
     let policy = Policy::of(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)?;
-    Ok(policy.dtype())
+    Ok(policy.compute())
 }
 
 impl InputLayer {

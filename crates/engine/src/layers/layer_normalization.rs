@@ -6,8 +6,8 @@ use super::dense::{yes, zeros};
 use super::{Axes, Unset};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, MAKE_FLOATS, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable, fail,
+    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, MAKE_FLOATS, Named, Precision,
+    Regularizer, Resolver, Shape, Tensor, Variable, fail,
 };
 use crate::initializers::Ones;
 
@@ -173,6 +173,10 @@ impl Layer for LayerNormalization {
             self.beta = beta;
         }
         Ok(())
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::WideAsGiven
     }
 
     fn integers(&self, cx: &CallContext) -> Integers {

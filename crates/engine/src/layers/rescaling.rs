@@ -39,7 +39,7 @@ impl Layer for Rescaling {
     const CLASS: &'static str = "Rescaling";
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
-        x.to_f32() * self.scale.tensor() + self.offset.tensor()
+        x * self.scale.tensor() + self.offset.tensor()
     }
 
     fn supports_masking(&self) -> bool {

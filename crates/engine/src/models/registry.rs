@@ -29,7 +29,9 @@ use crate::losses::{LOSSES, Loss, LossSpec};
 use crate::metrics::{METRICS, Metric, MetricSpec};
 use crate::names::{nearest, snake_case};
 use crate::optimizers::schedules::SCHEDULES;
-use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
+use crate::optimizers::{
+    LearningRate, LearningRateSchedule, LossScaleOptimizer, OPTIMIZERS, Optimizer, OptimizerSpec,
+};
 use crate::regularizers::REGULARIZERS;
 use crate::types::Policy;
 use crate::{Error, activations, config, losses, metrics};
@@ -448,6 +450,11 @@ pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
     // tf_keras registers its own as users do: `Custom>Adam`, in `.h5`.
     let name = spec.name.strip_prefix("Custom>").unwrap_or(&spec.name);
     let known = |c: &&crate::optimizers::Class| c.names.iter().any(|n| n.eq_ignore_ascii_case(name));
+    if name.eq_ignore_ascii_case(LossScaleOptimizer::CLASS) && !spec.custom {
+        let inner = spec.config.get("inner_optimizer").cloned().unwrap_or_default();
+        let inner = optimizer(OptimizerSpec::Config(inner))?;
+        return Ok(Box::new(LossScaleOptimizer::read(inner, &spec.config)?));
+    }
     let class = OPTIMIZERS.iter().find(known).filter(|_| !spec.custom);
     let Some(class) = class else {
         let packaged = custom::find_packaged(&spec.name, |c| &c.optimizers);

@@ -174,10 +174,12 @@ impl Walk<'_> {
             }
             (Kind::Variable(v), Kind::Variable(w)) if v == w => {
                 let known = self.variables.iter().position(|known| known == v);
-                Source::Variable(known.unwrap_or_else(|| {
+                let source = Source::Variable(known.unwrap_or_else(|| {
                     self.variables.push(v.clone());
                     self.variables.len() - 1
-                }))
+                }));
+                let dtype = a.edge_type(edge).dtype;
+                self.nodes.cast(source, dtype.into(), inside(dtype))
             }
             (Kind::Reshape, Kind::Reshape) => self.reshape(number)?,
             (Kind::Pointwise(exprs), Kind::Pointwise(others)) if exprs == others => {
@@ -345,6 +347,12 @@ impl Walk<'_> {
             Expr::Const(value) => self.nodes.number(*value),
             Expr::Rand(_) => return Err(format!("{} draws random numbers", layer(self.a, number))),
             Expr::Step(_) => return Err(format!("{} reads the step of a training", layer(self.a, number))),
+            Expr::Call(func, args) if func.tensorflow.narrow.is_some() => {
+                let value = self.expr(number, &args[0], made)?;
+                let narrow = func.tensorflow.narrow.map_or(Element::F32, Element::from);
+                let value = self.nodes.cast(value, Element::F32, narrow);
+                self.nodes.cast(value, narrow, Element::F32)
+            }
             Expr::Call(func, _) => {
                 let value = self.call(number, expr, made)?;
                 let truth = func.tensorflow.truth == Truth::Result;

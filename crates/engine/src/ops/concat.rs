@@ -19,6 +19,10 @@ pub struct Concat {
 impl OpDef for Concat {
     const NAME: &'static str = "concat";
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let Some(first) = inputs.first().map(|t| &t.shape) else { return Err("nothing to join".into()) };
         let shapes = || inputs.iter().map(|t| &t.shape).collect::<Vec<_>>();

@@ -10,7 +10,7 @@ use crate::export::{Attribute, Element, Exporter, Source};
 use crate::graph::{
     Backward, CpuView, Expr, Kind, OpDef, Real, Tensor, Tile, Tiling, View, op_node, tensor_of, with_open,
 };
-use crate::types::{EXACT, TensorType};
+use crate::types::{DType, EXACT, Integer, TensorType};
 
 /// Largest tile of the CPU, in elements.
 const TILE: usize = 65_536;
@@ -34,6 +34,10 @@ pub struct Gather;
 
 impl OpDef for Gather {
     const NAME: &'static str = "gather";
+
+    fn moves(&self) -> bool {
+        true
+    }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let &[rows, width] = inputs[0].shape.as_slice() else {
@@ -210,6 +214,9 @@ impl Tensor {
     pub fn rows_at(self, indices: Tensor) -> Tensor {
         let rows = self.shape().first().copied().unwrap_or(0) as f64;
         let indices = indices.less(0.0).select(indices + rows, indices);
+        // The table alone says of which float type the rows are.
+        let half = self.ty().dtype.half().is_some();
+        let indices = if half { indices.as_type(DType::Whole(Integer::I32)) } else { indices };
         op_node(Gather, &[self, indices])
     }
 }

@@ -4,15 +4,18 @@ use rhyton_kernels::expr::Expr;
 use rhyton_kernels::pointwise as table;
 use rhyton_kernels::pointwise::Func;
 
-use crate::graph::{IntoTensor, Kind, Tensor, Variable, node, tensor_of, with_open};
-use crate::types::{TensorType, broadcast};
+use crate::graph::{
+    IntoTensor, Kind, Tensor, Variable, joined, node, operands, rounded, tensor_of, with_open,
+};
+use crate::types::{DType, TensorType, broadcast};
 
 /// An elementwise expression over tensors that broadcast together; `shape` widens the result further.
 pub fn pointwise(expr: Expr, inputs: &[Tensor], shape: Option<&[usize]>) -> Tensor {
     pointwise_many(vec![expr], inputs, shape)
 }
 
-/// Several expressions over the same tensors at once; gives the first output, its siblings are the others.
+/// Several expressions over the same tensors at once; gives the first output, its siblings are the others. All are of the float type that the tensors
+/// join to.
 pub fn pointwise_many(exprs: Vec<Expr>, inputs: &[Tensor], shape: Option<&[usize]>) -> Tensor {
     let outputs = exprs.len();
     // Constants become part of the expression.
@@ -21,6 +24,16 @@ pub fn pointwise_many(exprs: Vec<Expr>, inputs: &[Tensor], shape: Option<&[usize
         inputs.iter().zip(&constants).filter(|(_, c)| c.is_none()).map(|(t, _)| *t).collect();
     let shapes: Vec<Vec<usize>> = inputs.iter().map(|t| t.shape()).collect();
     let exprs: Vec<Expr> = exprs.iter().map(|e| fold(e, &constants)).collect();
+    let mut values = Vec::new();
+    exprs.iter().for_each(|e| operands(e, &mut values));
+    let dtype = joined(&values.into_iter().map(|i| kept[i]).collect::<Vec<_>>());
+    let exprs: Vec<Expr> = match dtype {
+        DType::Half(half) => {
+            let types: Vec<DType> = kept.iter().map(|t| t.ty().dtype).collect();
+            exprs.into_iter().map(|e| rounded(half, e, &types)).collect()
+        }
+        _ => exprs,
+    };
     // What changes nothing is no node.
     if let ([Expr::In(0)], [same]) = (exprs.as_slice(), kept.as_slice()) {
         let ty = same.ty();
@@ -29,7 +42,7 @@ pub fn pointwise_many(exprs: Vec<Expr>, inputs: &[Tensor], shape: Option<&[usize
             .map(Vec::as_slice)
             .chain(shape)
             .any(|s| broadcast(s, &ty.shape).as_ref() != Some(&ty.shape));
-        if ty.dtype == crate::types::DType::F32 && !widens {
+        if ty.dtype == dtype && !widens {
             return *same;
         }
     }
@@ -38,7 +51,7 @@ pub fn pointwise_many(exprs: Vec<Expr>, inputs: &[Tensor], shape: Option<&[usize
         for s in &shapes {
             out = broadcast(&out, s).ok_or_else(|| format!("shapes {shapes:?} do not broadcast together"))?;
         }
-        Ok(vec![TensorType::f32(out); outputs])
+        Ok(vec![TensorType { dtype, shape: out }; outputs])
     })
 }
 
@@ -186,7 +199,11 @@ impl Tensor {
 
     /// As f32 (integers are exact up to 2^24).
     pub fn to_f32(self) -> Tensor {
-        if self.ty().dtype == crate::types::DType::F32 { self } else { pointwise(Expr::In(0), &[self], None) }
+        match self.ty().dtype {
+            DType::F32 => self,
+            DType::Half(_) => self.as_type(DType::F32),
+            _ => pointwise(Expr::In(0), &[self], None),
+        }
     }
 
     /// A tensor of one number.

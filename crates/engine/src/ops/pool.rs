@@ -130,6 +130,10 @@ fn pool<F: Real>(s: &Sizes, pooling: Pooling, lines: Range<usize>, x: &[F], out:
 impl OpDef for Pool2D {
     const NAME: &'static str = "pool2d";
 
+    fn moves(&self) -> bool {
+        self.pooling == Pooling::Max
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let s = self.sizes(&inputs[0].shape)?;
         Ok(TensorType::f32([s.batch, s.output[0], s.output[1], s.channels]))

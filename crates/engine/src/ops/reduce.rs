@@ -69,6 +69,10 @@ impl Reduce {
 impl OpDef for Reduce {
     const NAME: &'static str = "reduce";
 
+    fn moves(&self) -> bool {
+        self.kind != Reduction::Sum
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let mut shape = inputs[0].shape.clone();
         let rank = shape.len();

@@ -26,6 +26,10 @@ impl Reverse {
 impl OpDef for Reverse {
     const NAME: &'static str = "reverse";
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let shape = &inputs[0].shape;
         if self.axis >= shape.len() {

@@ -29,6 +29,10 @@ impl Slice {
 impl OpDef for Slice {
     const NAME: &'static str = "slice";
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let mut shape = inputs[0].shape.clone();
         let (has, gives) = if self.pad { (self.len, self.whole) } else { (self.whole, self.len) };

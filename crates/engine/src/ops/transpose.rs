@@ -19,6 +19,10 @@ pub struct Transpose {
 impl OpDef for Transpose {
     const NAME: &'static str = "transpose";
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let shape = &inputs[0].shape;
         let mut sorted = self.order.clone();

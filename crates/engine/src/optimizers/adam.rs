@@ -111,6 +111,8 @@ forward!(
     clipvalue: f64;
     /// Longest gradient of all parameters together.
     global_clipnorm: f64;
+    /// What the loss is multiplied by before gradients are taken, which are divided by it.
+    loss_scale_factor: f64;
     /// Its name in configs.
     name: &str;
 );

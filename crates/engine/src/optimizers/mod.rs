@@ -13,6 +13,7 @@ mod adam;
 mod adamax;
 mod ftrl;
 mod lion;
+mod loss_scale;
 mod nadam;
 mod rmsprop;
 mod sgd;
@@ -29,6 +30,7 @@ pub use adamax::Adamax;
 pub use ftrl::Ftrl;
 pub use given::{IntoOptimizer, OptimizerSpec};
 pub use lion::Lion;
+pub use loss_scale::LossScaleOptimizer;
 pub use nadam::Nadam;
 pub use rmsprop::RMSprop;
 pub(crate) use rule::make;
@@ -185,6 +187,16 @@ pub trait Optimizer: Send + Sync {
     fn usable(&self) -> Result<(), Error> {
         Ok(())
     }
+    /// Returns what the loss is multiplied by before the gradients are taken, which are divided by it: a constant, or a column of the step table.
+    fn loss_scale(&self) -> Option<Expr> {
+        None
+    }
+    /// Returns whether a step whose gradients are not all finite is skipped; each step then says by [`Optimizer::stepped`] whether they were.
+    fn skips(&self) -> bool {
+        false
+    }
+    /// Hears of the last step whether its gradients were finite.
+    fn stepped(&mut self, _finite: bool) {}
     /// Adds the nodes of a whole step: `parameters` with their gradients and slots. The default clips as configured and assigns
     /// [`Optimizer::update`] to each.
     ///
@@ -202,6 +214,8 @@ pub struct Applied {
     pub gradient: Tensor,
     /// Its slots.
     pub slots: Vec<Variable>,
+    /// A scalar that is 0 where nothing is to be changed; `None` to change it always.
+    pub when: Option<Tensor>,
     /// Says whether the squares of a gradient that is a sum over rows, as an embedding's, are the sum of the squares, as in Keras 3 on TensorFlow; else the
     /// square of the sum.
     pub by_rows: bool,

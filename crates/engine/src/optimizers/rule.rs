@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::apply::clipped;
 use super::{Applied, LearningRate, Optimizer, SlotInfo, Update};
-use crate::graph::{Expr, IntoTensor, Tensor, assign, serialized, serialized_custom};
+use crate::graph::{Expr, IntoTensor, Tensor, assign, rounded_throughout, serialized, serialized_custom};
 use crate::ops::{over_rows, pointwise_many};
 use crate::{Error, config};
 
@@ -70,8 +70,9 @@ impl Common {
         if self.use_ema {
             return unsupported("use_ema");
         }
-        if self.loss_scale_factor.is_some() {
-            return unsupported("loss_scale_factor");
+        if let Some(factor) = self.loss_scale_factor.filter(|f| !(*f > 0.0 && f.is_finite())) {
+            let what = format!("{class}: loss_scale_factor is {factor}, but must be positive");
+            return Err(Error::Argument { what });
         }
         if self.gradient_accumulation_steps.is_some() {
             return unsupported("gradient_accumulation_steps");
@@ -177,6 +178,10 @@ impl<R: Rule> Optimizer for R {
         Update { parameter: decay(&update.parameter), slots: update.slots.iter().map(decay).collect() }
     }
 
+    fn loss_scale(&self) -> Option<Expr> {
+        self.common().loss_scale_factor.map(Expr::Const)
+    }
+
     fn check(&self) -> Result<(), Error> {
         self.common().check(R::CLASS)?;
         Rule::check(self)
@@ -200,6 +205,16 @@ impl<R: Rule> Optimizer for R {
             // Clipping adds the rows up.
             if applied.by_rows && common.clipvalue.or(common.clipnorm).or(common.global_clipnorm).is_none() {
                 squares_by_rows(&mut exprs, gradient, &mut operands);
+            }
+            if let Some(when) = applied.when {
+                let condition = Expr::In(operands.len());
+                // Operand 1 is the gradient.
+                let old = |i: usize| Expr::In(if i == 0 { 0 } else { i + 1 });
+                exprs.iter_mut().enumerate().for_each(|(i, e)| *e = condition.clone().select(e.clone(), old(i)));
+                operands.push(when);
+            }
+            if let Some(half) = applied.variable.ty().and_then(|ty| ty.dtype.half()) {
+                exprs.iter_mut().for_each(|e| *e = rounded_throughout(half, e));
             }
             let first = pointwise_many(exprs, &operands, Some(applied.variable.shape()));
             let targets = std::iter::once(&applied.variable).chain(&applied.slots);
@@ -300,6 +315,12 @@ macro_rules! common_builders {
             #[must_use]
             pub fn global_clipnorm(mut self, norm: f64) -> Self {
                 self.common.global_clipnorm = Some(norm);
+                self
+            }
+            /// What the loss is multiplied by before gradients are taken, which are divided by it.
+            #[must_use]
+            pub fn loss_scale_factor(mut self, factor: f64) -> Self {
+                self.common.loss_scale_factor = Some(factor);
                 self
             }
             /// Its name in configs.

@@ -9,13 +9,13 @@ use super::compiled::{CompileSpec, Compiled, OutputLoss, OutputMetric};
 use super::given::{CompileOptions, by_output, losses_by_place, metrics_by_place, weights_by_place};
 use super::model::Model;
 use crate::Error;
-use crate::graph::{Role, TensorType, Value, Variable};
+use crate::graph::{Half, Policy, Role, TensorType, Value, Variable};
 use crate::losses::{IntoLoss, LossSpec, Losses};
 use crate::metrics::{IntoMetrics, MetricSpec, Metrics};
 use crate::models::registry;
 use crate::models::{Network, NetworkKind};
 use crate::names::free_name;
-use crate::optimizers::{IntoOptimizer, LearningRate, Optimizer, OptimizerSpec};
+use crate::optimizers::{IntoOptimizer, LearningRate, LossScaleOptimizer, Optimizer, OptimizerSpec};
 
 /// A compile whose names are known, except those like `accuracy` that depend on the shapes of the first data.
 #[derive(Clone, Debug)]
@@ -74,7 +74,17 @@ impl Model {
         options: CompileOptions,
     ) -> Result<(), Error> {
         let optimizer = registry::optimizer(optimizer.into_optimizer())?;
+        let optimizer = self.scaling(optimizer, !options.unscaled);
         self.install(optimizer, loss.into_loss(), metrics.into_metrics(), options)
+    }
+
+    /// Returns an optimizer that scales the loss where the model's policy is `mixed_float16`, as Keras makes it.
+    fn scaling(&self, optimizer: Box<dyn Optimizer>, wanted: bool) -> Box<dyn Optimizer> {
+        let mixed = self.root.policy() == Policy::Mixed(Half::F16);
+        if !mixed || !wanted || optimizer.class_name() == LossScaleOptimizer::CLASS {
+            return optimizer;
+        }
+        Box::new(LossScaleOptimizer::around(optimizer))
     }
 
     /// Compiles as a config says.
@@ -113,7 +123,7 @@ impl Model {
         let options = CompileOptions::new()
             .loss_weights_config(&by_output(loss_weights, &names))?
             .weighted_metrics(Metrics::of(&by_output(weighted, &names)));
-        let optimizer = registry::optimizer(optimizer)?;
+        let optimizer = self.scaling(registry::optimizer(optimizer)?, true);
         self.install(optimizer, losses, Metrics::of(&by_output(metrics, &names)), options)
     }
 
@@ -180,6 +190,7 @@ impl Model {
             iteration: 0,
             slots: HashMap::new(),
             sums: Default::default(),
+            finite: Variable::default(),
             waiting: Some(request),
         });
         Ok(())
@@ -220,6 +231,10 @@ impl Model {
             Variable::new("sums", TensorType::f32([size]), Role::Metric, Value::Host(Arc::new(vec![0; size])))
         });
         if let Some(compiled) = &mut self.compiled {
+            if compiled.optimizer.skips() {
+                let value = Value::Host(Arc::new(vec![0]));
+                compiled.finite = Variable::new("finite", TensorType::f32([]), Role::Metric, value);
+            }
             (compiled.losses, compiled.metrics, compiled.sums, compiled.waiting) =
                 (losses, metrics, sums, None);
         }

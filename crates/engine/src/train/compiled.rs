@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::compile::Request;
-use crate::graph::{DType, Role, TensorType, Value, Variable};
+use crate::graph::{Role, TensorType, Value, Variable};
 use crate::losses::Loss;
 use crate::metrics::{Direction, Metric};
 use crate::optimizers::Optimizer;
@@ -55,6 +55,8 @@ pub struct Compiled {
     pub slots: HashMap<u64, Vec<Variable>>,
     /// Sums of the metrics of training and of evaluation.
     pub sums: [Variable; 2],
+    /// Whether the gradients of the last step were all finite (1) or not (0), where the optimizer asks.
+    pub finite: Variable,
     /// What was given and is not resolved yet.
     pub(super) waiting: Option<Request>,
 }
@@ -81,13 +83,18 @@ impl Compiled {
             self.slots.entry(variable.id()).or_insert_with(|| {
                 let slot = |info: &crate::optimizers::SlotInfo| {
                     let (count, initial) = (variable.len(), info.initial.to_bits());
-                    let ty = TensorType { dtype: DType::F32, shape: variable.shape().to_vec() };
+                    let ty = variable.ty().unwrap_or_else(|| TensorType::f32([]));
                     let make = move || Ok(vec![initial; count]);
                     Variable::new(info.name, ty, Role::Slot, Value::Lazy(Arc::new(make)))
                 };
                 infos.iter().map(slot).collect()
             });
         }
+    }
+
+    /// Returns the variables that steps write besides weights and slots.
+    pub fn metric_variables(&self) -> Vec<Variable> {
+        self.sums.iter().chain([&self.finite]).filter(|v| v.is_built()).cloned().collect()
     }
 
     /// Number of sums: the total loss and its count, the outputs' losses where there are several, the metrics.

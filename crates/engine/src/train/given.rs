@@ -12,6 +12,8 @@ use crate::names::did_you_mean;
 pub struct CompileOptions {
     pub(super) loss_weights: LossWeights,
     pub(super) weighted: Metrics,
+    /// Says that the loss is not scaled where the policy would have it.
+    pub(super) unscaled: bool,
 }
 
 impl CompileOptions {
@@ -24,6 +26,13 @@ impl CompileOptions {
     #[must_use]
     pub fn loss_weights(mut self, weights: impl Into<LossWeights>) -> Self {
         self.loss_weights = weights.into();
+        self
+    }
+
+    /// Sets whether a model of the policy `mixed_float16` scales its loss ([`LossScaleOptimizer`](crate::optimizers::LossScaleOptimizer)). Default true.
+    #[must_use]
+    pub fn auto_scale_loss(mut self, on: bool) -> Self {
+        self.unscaled = !on;
         self
     }
 

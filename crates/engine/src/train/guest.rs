@@ -159,7 +159,11 @@ impl Recording<'_, '_> {
     /// # Errors
     /// The model is not compiled, or the buffers do not hold the batch. Nothing is recorded then.
     pub fn train_step(&mut self, x: &[BatchBuffer], y: &[BatchBuffer], batch: usize) -> Result<(), Error> {
-        self.model.compiled()?;
+        if self.model.compiled()?.optimizer.skips() {
+            return Err(Error::State {
+                what: "an optimizer that scales the loss waits for each step, so its steps cannot be recorded: compile with another one".into(),
+            });
+        }
         let types = self.model.step_types(batch, true)?;
         let trainable = self.model.trainable_variables().iter().map(Variable::id).collect();
         let key = Key { mode: Mode::Train { no_dropout: false }, types, trainable };

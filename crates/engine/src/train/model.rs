@@ -480,8 +480,7 @@ impl Model {
         session.place("parameters", &by_role(Role::Trainable))?;
         session.place("state", &by_role(Role::NonTrainable))?;
         if let Some(compiled) = &mut self.compiled {
-            let sums: Vec<Variable> = compiled.sums.iter().filter(|s| s.is_built()).cloned().collect();
-            session.place("metrics", &sums)?;
+            session.place("metrics", &compiled.metric_variables())?;
             if training {
                 let trainable: Vec<Variable> =
                     flagged.iter().filter(|(_, t)| *t).map(|(v, _)| v.clone()).collect();

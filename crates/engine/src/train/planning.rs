@@ -80,7 +80,7 @@ impl Model {
         let mut arenas = Arenas::default();
         self.model_arenas(&mut arenas, caps);
         let compiled = self.compiled()?;
-        arenas.add("metrics", &compiled.sums, caps);
+        arenas.add("metrics", &compiled.metric_variables(), caps);
         for (i, info) in compiled.optimizer.slots().iter().enumerate() {
             let slot = |v: &Variable| compiled.slots.get(&v.id()).and_then(|s| s.get(i)).cloned();
             let arena: Vec<Variable> = trainable.iter().filter_map(slot).collect();

@@ -24,7 +24,9 @@ impl Model {
     /// How many steps of this batch size one submit may hold.
     pub(super) fn steps_per_submit(&mut self, mode: Mode, feed: &Feed, batch: usize) -> Result<usize, Error> {
         let key = self.key(mode, feed, batch);
-        self.with_plan(&key, |ready, _| Ok(ready.steps))
+        let steps = self.with_plan(&key, |ready, _| Ok(ready.steps))?;
+        let waits = matches!(mode, Mode::Train { .. }) && self.compiled()?.optimizer.skips();
+        Ok(if waits { 1 } else { steps })
     }
 
     /// The plan of a key, made if need be.
@@ -91,7 +93,21 @@ impl Model {
         self.with_plan(&key, |_, _| Ok(()))?;
         let table: Vec<StepRow> = (0..steps).map(|_| self.next_row()).collect::<Result<_, _>>()?;
         feed.gather(rows, space);
-        self.with_plan(&key, |ready, device| ready.run(device, space, &table))
+        self.with_plan(&key, |ready, device| ready.run(device, space, &table))?;
+        self.hear_of_gradients()
+    }
+
+    /// Tells an optimizer that skips steps whether the gradients of the last one were finite. Keras 2 counts a step that was skipped, Keras 3 does not.
+    fn hear_of_gradients(&mut self) -> Result<(), Error> {
+        let counts = self.root.settings().keras2;
+        let compiled = self.compiled_mut()?;
+        if compiled.optimizer.skips() {
+            let words = block::wait(compiled.finite.read())?;
+            let finite = words.first().is_some_and(|w| f32::from_bits(*w) == 1.0);
+            compiled.optimizer.stepped(finite);
+            compiled.iteration -= i64::from(!finite && !counts);
+        }
+        Ok(())
     }
 
     /// Evaluates on all examples of a feed; gives the sums.

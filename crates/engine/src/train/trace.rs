@@ -4,11 +4,11 @@ use super::compiled::Compiled;
 use crate::Error;
 use crate::autograd::gradients;
 use crate::graph::{
-    CallContext, Edge, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, fail, trace,
+    CallContext, DType, Edge, Expr, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, fail, trace,
 };
 use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
-use crate::ops::{Entry, packed_sums};
+use crate::ops::{Entry, packed_sums, pointwise};
 use crate::optimizers::Applied;
 
 /// Types of the data of one step.
@@ -48,6 +48,15 @@ fn call(root: &LayerRef, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
     root.layer().call_all(xs, cx)
 }
 
+/// Returns floats of 16 bits as f32, with their mask.
+fn casted(y: Tensor, cx: &CallContext) -> Tensor {
+    let cast = y.float_as(DType::F32);
+    if cast.key() != y.key() {
+        cx.set_mask(cast, cx.mask(y));
+    }
+    cast
+}
+
 /// Adds the losses and the sums of the metrics; gives the total loss, and how many times its gradient counts.
 fn losses_and_sums(
     root: &LayerRef,
@@ -57,7 +66,9 @@ fn losses_and_sums(
     sums: &Variable,
 ) -> (Tensor, f64) {
     let (xs, ys, weights) = inputs(types);
-    let outputs = call(root, &xs, cx);
+    // Losses and metrics are of float32, whatever the layers compute in.
+    let called = call(root, &xs, cx).into_iter();
+    let outputs: Vec<Tensor> = called.map(|y| casted(y, cx)).collect();
     let batch = types.x.first().and_then(|t| t.shape.first()).copied().unwrap_or(1) as f64;
     let mut total: Option<Tensor> = None;
     let mut times = 1.0_f64;
@@ -102,7 +113,7 @@ fn losses_and_sums(
     for loss in cx.losses() {
         total = Some(total.map_or(loss, |t| t + loss));
     }
-    let total = total.unwrap_or_else(|| 0.0.into_tensor());
+    let total = total.unwrap_or_else(|| 0.0.into_tensor()).float_as(DType::F32);
     entries.push(Entry { tensor: Some(total), scale: batch });
     entries.push(Entry { tensor: None, scale: batch });
     entries.extend(per_output);
@@ -179,24 +190,42 @@ pub fn training(
         cx.no_dropout = no_dropout;
         let (total, times) = losses_and_sums(root, compiled, types, &cx, &compiled.sums[0]);
         let total = if times == 1.0 { total } else { total * times };
+        let scale = compiled.optimizer.loss_scale();
+        let scaled = |e: Expr, x: Tensor| pointwise(e, &[x], None);
+        let total = scale.clone().map_or(total, |scale| scaled(Expr::In(0) * scale, total));
         let parameters: Vec<Tensor> = trainable.iter().map(IntoTensor::into_tensor).collect();
         let found = gradients(total, &parameters)?;
         let mut layers = Vec::new();
         every_layer(root, &mut layers);
         let of_keras2 =
             |v: &Variable| layers.iter().any(|l| l.settings().keras2 && l.own_variables().contains(v));
+        let when = finite(&found, compiled);
         let mut applied = Vec::new();
         for (variable, gradient) in trainable.iter().zip(found) {
             // Keras skips variables that the loss does not depend on.
             let (Some(gradient), Some(slots)) = (gradient, compiled.slots.get(&variable.id())) else {
                 continue;
             };
+            let gradient = scale.clone().map_or(gradient, |scale| scaled(Expr::In(0) / scale, gradient));
             let by_rows = !of_keras2(variable);
-            applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone(), by_rows });
+            applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone(), when, by_rows });
         }
         compiled.optimizer.apply(&applied)
     })?;
     Ok(graph)
+}
+
+/// Returns 1 where all gradients are finite, else 0, for an optimizer that skips such steps; the variable of the compile keeps it.
+fn finite(gradients: &[Option<Tensor>], compiled: &Compiled) -> Option<Tensor> {
+    if !compiled.optimizer.skips() {
+        return None;
+    }
+    let all = |g: Tensor| (0..g.rank() as isize).collect::<Vec<_>>();
+    let largest = |g: Tensor| g.float_as(DType::F32).abs().max_keep(&all(g)).reshape([]);
+    let largest = gradients.iter().flatten().map(|g| largest(*g)).reduce(|a, b| a.maximum(b));
+    let finite = largest.unwrap_or_else(|| 0.0.into_tensor()).less_equal(f64::from(f32::MAX));
+    assign(&compiled.finite, finite);
+    Some(finite)
 }
 
 /// One evaluation step.

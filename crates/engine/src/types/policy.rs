@@ -1,22 +1,61 @@
-//! Dtype policies: what configs say of the types that a layer computes with.
+//! Dtype policies: what configs say of the types that a layer computes with and keeps its variables in.
+
+use std::cell::Cell;
 
 use serde_json::Value;
 
-use super::{DType, Integer};
+use super::{DType, Half, Integer};
 
-/// The policy of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The policy of a layer (`keras.DTypePolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// float32.
+    #[default]
     Float32,
-    /// Another float, or two of them, which are computed as float32.
-    Other(&'static str),
+    /// float64, which is computed as float32.
+    Float64,
+    /// Computes in a float type of 16 bits and keeps variables in it: `float16`, `bfloat16`.
+    Half(Half),
+    /// Computes in a float type of 16 bits and keeps variables in float32: `mixed_float16`, `mixed_bfloat16`.
+    Mixed(Half),
     /// An integer type.
     Integer(Integer),
 }
 
-/// Float policies that are computed as float32.
-const OTHERS: [&str; 5] = ["float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"];
+thread_local! {
+    static GLOBAL: Cell<Policy> = const { Cell::new(Policy::Float32) };
+}
+
+/// Sets the policy of layers and models that this thread makes from now on and that say none (`keras.config.set_dtype_policy`): `"mixed_float16"`,
+/// `"mixed_bfloat16"`, `"float16"`, `"bfloat16"` or `"float32"`, which it is at first.
+///
+/// ```
+/// use rhyton_engine::types::{dtype_policy, set_dtype_policy};
+/// set_dtype_policy("mixed_bfloat16")?;
+/// assert_eq!(dtype_policy().name(), "mixed_bfloat16");
+/// # set_dtype_policy("float32")?;
+/// # Ok::<(), rhyton_engine::Error>(())
+/// ```
+///
+/// # Errors
+/// It is no policy of floats.
+pub fn set_dtype_policy(name: &str) -> Result<(), crate::Error> {
+    match Policy::named(name) {
+        Some(policy) if policy.integer().is_none() && policy != Policy::Float64 => GLOBAL.set(policy),
+        _ => {
+            let what = format!("{name:?} is no dtype policy; there are {}", FLOATS.join(", "));
+            return Err(crate::Error::Argument { what });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the policy that [`set_dtype_policy`] set.
+pub fn dtype_policy() -> Policy {
+    GLOBAL.get()
+}
+
+const FLOATS: [&str; 5] = ["float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"];
 
 impl Policy {
     /// Reads what a config says: a name, or a serialized policy; null is the default.
@@ -32,15 +71,33 @@ impl Policy {
                 _ => return Err(format!("dtype {} is neither a name nor a policy", short(other))),
             },
         };
-        if name == "float32" {
-            return Ok(Policy::Float32);
-        }
-        if let Some(other) = OTHERS.into_iter().find(|known| *known == name) {
-            return Ok(Policy::Other(other));
-        }
-        Integer::named(name).map(Policy::Integer).ok_or_else(|| {
-            format!("dtype {name:?} is not supported; float32 is, and integer types of inputs")
+        Policy::named(name).ok_or_else(|| {
+            format!("dtype {name:?} is not supported; {} and integer types are", FLOATS.join(", "))
         })
+    }
+
+    /// Returns the policy of this name in Keras.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "float32" => Some(Policy::Float32),
+            "float64" => Some(Policy::Float64),
+            _ => {
+                let mixed = name.strip_prefix("mixed_").and_then(Half::named).map(Policy::Mixed);
+                mixed.or(Half::named(name).map(Policy::Half)).or(Integer::named(name).map(Policy::Integer))
+            }
+        }
+    }
+
+    /// Returns its name in Keras.
+    pub fn name(self) -> &'static str {
+        match self {
+            Policy::Float32 => "float32",
+            Policy::Float64 => "float64",
+            Policy::Half(half) => half.name(),
+            Policy::Mixed(Half::F16) => "mixed_float16",
+            Policy::Mixed(Half::BF16) => "mixed_bfloat16",
+            Policy::Integer(integer) => integer.name(),
+        }
     }
 
     /// Returns the integer type, if it is one.
@@ -48,14 +105,26 @@ impl Policy {
         if let Policy::Integer(integer) = self { Some(integer) } else { None }
     }
 
-    /// Returns the type that tensors of it have here.
-    pub fn dtype(self) -> DType {
-        self.integer().map_or(DType::F32, DType::Whole)
+    /// Returns the type of results (Keras' `compute_dtype`).
+    pub fn compute(self) -> DType {
+        match self {
+            Policy::Float32 | Policy::Float64 => DType::F32,
+            Policy::Half(half) | Policy::Mixed(half) => DType::Half(half),
+            Policy::Integer(integer) => DType::Whole(integer),
+        }
+    }
+
+    /// Returns the type of variables (Keras' `variable_dtype`). Layers of integers have none.
+    pub fn variable(self) -> DType {
+        match self {
+            Policy::Half(half) => DType::Half(half),
+            _ => DType::F32,
+        }
     }
 
     /// Returns its name, where it is computed as float32 instead.
     pub fn narrowed(self) -> Option<&'static str> {
-        if let Policy::Other(name) = self { Some(name) } else { None }
+        (self == Policy::Float64).then(|| self.name())
     }
 }
 

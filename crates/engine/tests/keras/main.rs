@@ -4,6 +4,7 @@ mod activations;
 mod common;
 mod compile;
 mod configs;
+mod half;
 mod integers;
 mod keys;
 mod layers;

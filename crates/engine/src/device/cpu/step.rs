@@ -131,7 +131,7 @@ fn by_definition(root: &Root, inputs: &[Part], out: &mut [f32]) {
     let converted: Vec<Option<Vec<f32>>> = views
         .iter()
         .map(|v| match v.ty.dtype {
-            DType::F32 | DType::Whole(_) => None,
+            DType::F32 | DType::Half(_) | DType::Whole(_) => None,
             DType::I32 => Some(v.i32().iter().map(|x| *x as f32).collect()),
             DType::U32 => Some(v.words.iter().map(|x| *x as f32).collect()),
         })

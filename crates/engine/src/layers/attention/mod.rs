@@ -8,11 +8,13 @@ pub use dot::{AdditiveAttention, Attention, ScoreMode};
 pub use multi_head::{MultiHeadAttention, Sizes};
 
 use crate::Error;
-use crate::graph::{CallContext, Layer, Tensor};
+use crate::graph::{CallContext, DType, Layer, Tensor};
 use crate::layers::Dropout;
 
-/// What is far below any score, so that its softmax is 0; and the same for all where nothing else is there.
-const NOTHING: f64 = -1e30;
+/// Returns a number far below any score of this type, so that its softmax is 0; and the same for all where nothing else is there.
+fn nothing(dtype: DType) -> f64 {
+    dtype.half().map_or(-1e30, |half| -half.most())
+}
 
 /// Checks the share of the weights that training sets to zero.
 fn check_share(dropout: f64) -> Result<(), Error> {
@@ -46,7 +48,7 @@ fn both(a: Option<Tensor>, b: Option<Tensor>) -> Option<Tensor> {
 ///
 /// Where a row lets nothing through all are the same, or none with `zeros`.
 fn weights(scores: Tensor, mask: Option<Tensor>, zeros: bool, dropout: f64, cx: &CallContext) -> Tensor {
-    let scores = mask.map_or(scores, |mask| mask.select(scores, NOTHING));
+    let scores = mask.map_or(scores, |mask| mask.select(scores, nothing(scores.ty().dtype)));
     let weights = scores.softmax();
     let weights = mask.filter(|_| zeros).map_or(weights, |mask| mask.select(weights, 0.0));
     if dropout > 0.0 { Dropout::new(dropout).call(weights, cx) } else { weights }

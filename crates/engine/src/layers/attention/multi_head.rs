@@ -203,7 +203,7 @@ impl Layer for MultiHeadAttention {
             ("value_dense", "value", 1, vec![heads, values], value),
             ("output_dense", "attention_output", 2, output, &inner),
         ] {
-            let layer = Projection::layer(name, contracted, &output, &shared);
+            let layer = Projection::layer(builder.inner_settings(name), contracted, &output, &shared);
             layer.build(builder.resolver(), std::slice::from_ref(input))?;
             self.projections.push((attribute.into(), layer));
         }

@@ -32,8 +32,8 @@ pub(super) struct Projection {
 }
 
 impl Projection {
-    /// A layer of this name.
-    pub fn layer(name: &str, contracted: usize, output: &[usize], shared: &Shared) -> LayerRef {
+    /// A layer with these settings.
+    pub fn layer(settings: LayerSettings, contracted: usize, output: &[usize], shared: &Shared) -> LayerRef {
         let made = Projection {
             contracted,
             output: output.to_vec(),
@@ -41,7 +41,7 @@ impl Projection {
             kernel: Variable::default(),
             bias: Variable::default(),
         };
-        LayerRef::new(Box::new(made), LayerSettings { name: name.into(), ..LayerSettings::default() })
+        LayerRef::new(Box::new(made), settings)
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::Unset;
 use super::super::inner::Inner;
 use crate::Error;
 use crate::graph::{
-    Arguments, Builder, CallContext, Cell, Configured, Layer, LayerRef, LayerSettings, Ran, Recurrent,
+    Arguments, Builder, CallContext, Cell, Configured, Layer, LayerRef, Ran, Recurrent,
     Resolver, Running, Shape, Tensor, fail,
 };
 
@@ -235,8 +235,7 @@ impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
         self.options.check()?;
         let step = step_shape(inputs, <Self as Layer>::CLASS)?;
         let name = crate::names::snake_case(<C as Layer>::CLASS);
-        let settings = LayerSettings { name, ..LayerSettings::default() };
-        let cell = LayerRef::new(Box::new(self.cell.clone()), settings);
+        let cell = LayerRef::new(Box::new(self.cell.clone()), builder.inner_settings(&name));
         cell.build(builder.resolver(), &[step])?;
         self.inner = Some(cell);
         Ok(())
@@ -272,9 +271,12 @@ fn run_inner(
     running: Running,
     cx: &CallContext,
 ) -> Ran {
-    let held = cell.map(|cell| (cell.name(), cell.layer()));
-    match held.as_ref().and_then(|(name, cell)| Some((name, cell.as_cell()?))) {
-        Some((name, cell)) => crate::graph::scoped(name, || super::run(cell, x, initial, mask, running, cx)),
+    let held = cell.map(|cell| (cell, cell.layer()));
+    match held.as_ref().and_then(|(layer, cell)| Some((layer, cell.as_cell()?))) {
+        Some((layer, cell)) => crate::graph::scoped(&layer.name(), || {
+            let xs = [&[x], initial].concat();
+            layer.casting(&xs, cx, |xs| super::run(cell, xs[0], &xs[1..], mask, running, cx))
+        }),
         None => {
             fail(Error::State { what: "a recurrent layer was called before it was built".into() });
             Ran { output: x, states: initial.to_vec() }
