@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod fitting;
 
 pub(crate) use decode::{Found, decode};
 pub(crate) use encode::{encode, nadam_product, outer_variables};

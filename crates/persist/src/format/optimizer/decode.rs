@@ -1,10 +1,13 @@
-//! From the variables of a file to a state.
+//! From the variables of a file to a state: passes over the list, each of which takes what it knows from the front or leaves it alone.
 
+use std::iter::Peekable;
 use std::path::Path;
+use std::vec::IntoIter;
 
 use serde_json::Value;
 
-use super::{ACCUMULATED, Block, Class, EMA, Kind, Layout, class, order, per_variable};
+use super::fitting::{self, Fitting};
+use super::{Block, Class, class, per_variable};
 use crate::Error;
 use crate::format::values;
 use crate::tree::{OptimizerState, Slot, StateData, Variable};
@@ -18,7 +21,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn tail(&self) -> &str {
+    pub(super) fn tail(&self) -> &str {
         let tail = self.name.rsplit('/').next().unwrap_or_default();
         tail.strip_suffix(":0").unwrap_or(tail)
     }
@@ -49,41 +52,27 @@ pub(crate) fn decode(
     if found.is_empty() {
         return Ok(None);
     }
-    let found = found.into_iter();
-    let mut state = OptimizerState { class_name: class_name.into(), ..OptimizerState::default() };
     let scaled = class_name.starts_with("LossScaleOptimizer");
-    let known = class(class_name);
-    // A scalar weight's slot looks like a learning rate; then the number of variables tells.
-    let full = |c: &Class| c.layouts.iter().any(|l| per_variable(l) * trainable.len() + 1 == found.len());
-    let scalar_slot = trainable.first().is_some_and(|t| t.shape.is_empty()) && known.is_some_and(full);
-    let mut found = found.peekable();
-    let legacy = read_counters(path, &mut found, &mut state, !scalar_slot)?;
+    let of_inner = |pointer: &str| config.and_then(|c| c.pointer(pointer));
+    let (known, config) = if scaled {
+        let name = of_inner("/inner_optimizer/class_name").and_then(Value::as_str);
+        (name.and_then(class), of_inner("/inner_optimizer/config"))
+    } else {
+        (class(class_name), config)
+    };
+    let first = (!scaled).then_some(known).flatten();
+    let unnamed_rate = !first.is_some_and(|class| has_scalar_slots(class, trainable, found.len()));
+
+    let mut state = OptimizerState { class_name: class_name.into(), ..OptimizerState::default() };
+    let mut cursor = Cursor { path, found: found.into_iter().peekable() };
+    let legacy = cursor.counters(&mut state, unnamed_rate)?;
     if scaled {
-        // Keras 3 puts the scale and then the inner optimizer's counters, tf_keras nothing.
-        for name in ["step_counter", "dynamic_scale"] {
-            // Neither is a slot: those follow a second iteration.
-            if found.peek().is_some_and(|f| f.is_scalar() && (f.name.is_empty() || f.tail() == name))
-                && let Some(next) = found.next()
-                && let Some(x) = values::scalar(&next.variable)?
-            {
-                #[allow(clippy::cast_possible_truncation)]
-                state.scalars.push((name.into(), x as f32));
-            }
-        }
-        // The outer counters of Keras 3 stand still; the inner ones count.
-        if !state.scalars.is_empty() {
-            state.learning_rate = None;
-            read_counters(path, &mut found, &mut state, true)?;
-        }
+        cursor.loss_scale(&mut state)?;
     }
-    let mut rest: Vec<Found> = found.collect();
+    let mut rest: Vec<Found> = cursor.found.collect();
     if legacy {
-        // Keras 2.1.6 and 2.2.4 add a placeholder per weight.
-        rest.retain(|f| f.variable.shape != [1] || trainable.iter().any(|t| t.shape == [1]));
+        drop_placeholders(&mut rest, trainable);
     }
-    let n = trainable.len();
-    let inner = config.and_then(|c| c.pointer("/inner_optimizer/class_name")).and_then(Value::as_str);
-    let known = if scaled { inner.and_then(class) } else { known };
     // A model that was compiled and never trained: Keras makes slots with the first step.
     if rest.is_empty() {
         return Ok(Some(state));
@@ -95,134 +84,106 @@ pub(crate) fn decode(
         };
         return Ok(Some(as_data(state, rest, why)));
     };
-    let config = if scaled { config.and_then(|c| c.pointer("/inner_optimizer/config")) } else { config };
-    let layouts = layouts(known, config, &rest);
-    // Nadam's product, last in Keras 3; in old files a cache between.
-    if class_name == "Nadam" && !layouts.iter().any(|l| rest.len() == per_variable(l) * n) {
-        let one_more = layouts.iter().any(|l| rest.len() == per_variable(l) * n + 1) || rest.len() == 1;
-        let last = rest.iter().rposition(|f| f.is_scalar() && one_more);
-        if let Some(u) = last.map(|i| rest.remove(i))
-            && let Some(x) = values::scalar(&u.variable)?
-        {
-            #[allow(clippy::cast_possible_truncation)]
-            state.scalars.push(("u_product".into(), x as f32));
-        }
+    let layouts = fitting::layouts(known, config, &rest);
+    if class_name == "Nadam" {
+        take_product(&mut rest, &layouts, trainable.len(), &mut state)?;
         if rest.is_empty() {
             return Ok(Some(state));
         }
     }
-    let mut fitting =
-        layouts.iter().filter(|l| per_variable(l) * n == rest.len()).map(|l| places(l, n, legacy));
-    let Some(first) = fitting.next() else {
-        let sizes: Vec<String> = layouts.iter().map(|l| (per_variable(l) * n).to_string()).collect();
-        let why = format!(
-            "{} slot variables in the file, {} of {class_name} for the model's {n} trainable variables",
-            rest.len(),
-            sizes.join(" or ")
-        );
-        return Ok(Some(as_data(state, rest, why)));
-    };
-    let mut all: Vec<Places> = std::iter::once(first).chain(fitting).collect();
-    let first = differences(&all[0], &rest, trainable);
-    all.retain(|places| differences(places, &rest, trainable).is_empty());
-    let (places, told) = match all.as_slice() {
-        [] => return Ok(Some(as_data(state, rest, first.join("; ")))),
-        [one] => (one, true),
-        // RMSprop with two slots: momentum, or the centered average; the config or the names tell.
-        several => {
-            let centered = config.and_then(|c| c.get("centered")).and_then(Value::as_bool);
-            let named = rest
-                .last()
-                .map(|f| f.name.as_str())
-                .filter(|n| !n.is_empty())
-                .map(|n| n.contains("average_gradient") || n.contains("mg:"));
-            let has_average =
-                |places: &Places| places.iter().any(|(kind, _)| kind.keras3 == "average_gradient");
-            let told = centered.or(named).and_then(|c| several.iter().find(|l| has_average(l) == c));
-            (told.unwrap_or(&several[0]), told.is_some())
+    let file = Fitting { class_name, config, trainable, legacy };
+    Ok(Some(match file.choose(&layouts, &rest) {
+        Ok(choice) => OptimizerState { slots: file.slots(&choice, &layouts, rest), ..state },
+        Err(why) => as_data(state, rest, why),
+    }))
+}
+
+/// What is left of a file's variables.
+struct Cursor<'a> {
+    path: &'a Path,
+    found: Peekable<IntoIter<Found>>,
+}
+
+impl Cursor<'_> {
+    /// Reads iteration and learning rate; with `unnamed_rate`, a float without a name is one. True where the names are those of an optimizer
+    /// before TensorFlow 2.11.
+    fn counters(&mut self, state: &mut OptimizerState, unnamed_rate: bool) -> Result<bool, Error> {
+        let first = self.found.next();
+        let value = first.as_ref().map(|f| values::scalar_int(&f.variable)).transpose()?.flatten();
+        let (Some(first), Some(iteration)) = (first, value) else {
+            return Err(Error::Mismatch {
+                path: self.path.into(),
+                mismatches: vec![
+                    "the optimizer's variables begin with no whole number, which would be its iteration"
+                        .into(),
+                ],
+            });
+        };
+        state.iteration = iteration;
+        let legacy = !first.name.is_empty() && first.tail() != "iteration";
+        let named = |f: &Found| f.tail() == "learning_rate" || unnamed_rate && f.name.is_empty();
+        let is_rate = |f: &Found| f.is_scalar() && f.variable.dtype.is_float() && named(f);
+        if let Some(rate) = self.found.next_if(is_rate) {
+            state.learning_rate = single(&rate)?;
         }
-    };
-    // Where nothing tells, a slot is called what all say that it is, or not at all: the model's own settings decide.
-    let sure = |place: usize, kind: &Kind| {
-        let same = |other: &Places| other.get(place).is_some_and(|(k, _)| *k == kind);
-        told || all.iter().all(same)
-    };
-    let slots = places.iter().zip(rest).enumerate().map(|(place, ((kind, of), found))| {
-        let name = if sure(place, kind) { kind.keras3 } else { "" };
-        Slot { name: name.into(), of: Some(*of), variable: Variable { name: name.into(), ..found.variable } }
-    });
-    state.slots = slots.collect();
-    if legacy {
-        let order = sorted(places, &layouts, n);
-        let place =
-            |slot: &Slot| order.iter().position(|(k, of)| k.keras3 == slot.name && Some(*of) == slot.of);
-        state.slots.sort_by_cached_key(|slot| place(slot).unwrap_or(usize::MAX));
+        Ok(legacy)
     }
-    Ok(Some(state))
-}
 
-/// Describes which slot of which variable stands at each place.
-type Places = Vec<(&'static Kind, usize)>;
-
-/// The layouts that a class may have: as the config says whether averages and sums of gradients stand before its slots; without a config as
-/// the names say it.
-fn layouts(class: &Class, config: Option<&Value>, found: &[Found]) -> Vec<Vec<Block>> {
-    let named = |block: Block| found.iter().any(|f| block.iter().any(|kind| f.name.contains(kind.keras3)));
-    let averages = match config.and_then(|c| c.get("use_ema")) {
-        Some(says) => says == &Value::Bool(true),
-        None => found.iter().any(|f| {
-            f.tail().ends_with("_average") || f.name.contains("/average/") || f.name.starts_with("average/")
-        }),
-    };
-    let sums = match config.and_then(|c| c.get("gradient_accumulation_steps")) {
-        Some(says) => !says.is_null(),
-        None => named(ACCUMULATED),
-    };
-    let before = [(averages, EMA), (sums, ACCUMULATED)];
-    let before: Vec<Block> = before.into_iter().filter(|(there, _)| *there).map(|(_, block)| block).collect();
-    // What the config leaves no choice about.
-    let told = |key: &str, slot: &str, layout: &Layout| {
-        let has = layout.iter().copied().flatten().any(|kind| kind.keras3 == slot);
-        config.and_then(|c| c.get(key)).and_then(Value::as_bool).is_none_or(|says| says == has)
-    };
-    let fits = |layout: &&Layout| {
-        told("amsgrad", "velocity_hat", layout) && told("centered", "average_gradient", layout)
-    };
-    let layouts = class.layouts.iter().filter(fits);
-    layouts.map(|layout| before.iter().chain(*layout).copied().collect()).collect()
-}
-
-/// The places of a layout in a file. Before TensorFlow 2.11 each kind of slot stood for all variables, then the next.
-fn places(layout: &[Block], n: usize, legacy: bool) -> Places {
-    if !legacy {
-        return order(layout, n).collect();
-    }
-    let kinds: Vec<&'static Kind> = layout.iter().copied().flatten().collect();
-    kinds.into_iter().flat_map(|kind| (0..n).map(move |of| (kind, of))).collect()
-}
-
-/// The same places in today's order.
-fn sorted(places: &Places, layouts: &[Vec<Block>], n: usize) -> Places {
-    let orders = layouts.iter().map(|layout| order(layout, n).collect::<Places>());
-    let same =
-        |order: &Places| order.len() == places.len() && places.iter().all(|place| order.contains(place));
-    orders.into_iter().find(same).unwrap_or_else(|| places.clone())
-}
-
-fn differences(places: &Places, found: &[Found], trainable: &[Variable]) -> Vec<String> {
-    let mut out = Vec::new();
-    for (i, ((_, of), found)) in places.iter().zip(found).enumerate() {
-        if let Some(of) = trainable.get(*of)
-            && of.shape != found.variable.shape
-        {
-            let name = if found.name.is_empty() { String::new() } else { format!(" {}", found.name) };
-            out.push(format!(
-                "the optimizer's variable {i}{name}: the file has the shape {:?}, `{}` has {:?}",
-                found.variable.shape, of.name, of.shape
-            ));
+    /// Reads what Keras 3 puts between the counters of a loss-scaling optimizer and those of the one inside: the scale and the steps since it
+    /// changed, then the inner counters, which count while the outer ones stand still. tf_keras puts nothing there.
+    fn loss_scale(&mut self, state: &mut OptimizerState) -> Result<(), Error> {
+        for name in ["step_counter", "dynamic_scale"] {
+            // Neither is a slot: those follow a second iteration.
+            let is_it = |f: &Found| f.is_scalar() && (f.name.is_empty() || f.tail() == name);
+            if let Some(next) = self.found.next_if(is_it)
+                && let Some(x) = single(&next)?
+            {
+                state.scalars.push((name.into(), x));
+            }
         }
+        if !state.scalars.is_empty() {
+            state.learning_rate = None;
+            self.counters(state, true)?;
+        }
+        Ok(())
     }
-    out
+}
+
+/// Returns whether the slot of a scalar weight stands where a learning rate could: it looks like one, so the number of variables tells.
+fn has_scalar_slots(class: &Class, trainable: &[Variable], found: usize) -> bool {
+    let fits = |layout: &&[Block]| per_variable(layout) * trainable.len() + 1 == found;
+    trainable.first().is_some_and(|t| t.shape.is_empty()) && class.layouts.iter().any(fits)
+}
+
+/// Drops the placeholders that Keras 2.1.6 and 2.2.4 add, one per weight.
+fn drop_placeholders(rest: &mut Vec<Found>, trainable: &[Variable]) {
+    rest.retain(|f| f.variable.shape != [1] || trainable.iter().any(|t| t.shape == [1]));
+}
+
+/// Takes Nadam's product out, where the slots are one more than they should be: it is last in Keras 3; in old files a cache stands between.
+fn take_product(
+    rest: &mut Vec<Found>,
+    layouts: &[Vec<Block>],
+    n: usize,
+    state: &mut OptimizerState,
+) -> Result<(), Error> {
+    let has = |count: usize| layouts.iter().any(|layout| per_variable(layout) * n == count);
+    let Some(without) = rest.len().checked_sub(1) else { return Ok(()) };
+    if has(rest.len()) || !(has(without) || without == 0) {
+        return Ok(());
+    }
+    if let Some(product) = rest.iter().rposition(Found::is_scalar).map(|at| rest.remove(at))
+        && let Some(x) = single(&product)?
+    {
+        state.scalars.push(("u_product".into(), x));
+    }
+    Ok(())
+}
+
+/// Returns the number in a scalar variable in single precision, which optimizers compute in.
+fn single(found: &Found) -> Result<Option<f32>, Error> {
+    #[allow(clippy::cast_possible_truncation)]
+    values::scalar(&found.variable).map(|x| x.map(|x| x as f32))
 }
 
 /// The state with slots of which nobody knows what they are, as they stand in the file.
@@ -239,34 +200,5 @@ fn as_data(state: OptimizerState, found: Vec<Found>, why: String) -> OptimizerSt
     }
 }
 
-/// Reads iteration and learning rate. True where the names are those of an optimizer before TensorFlow 2.11.
-fn read_counters(
-    path: &Path,
-    found: &mut std::iter::Peekable<std::vec::IntoIter<Found>>,
-    state: &mut OptimizerState,
-    unnamed_rate: bool,
-) -> Result<bool, Error> {
-    let first = found.next();
-    let value = first.as_ref().map(|f| values::scalar_int(&f.variable)).transpose()?.flatten();
-    let (Some(first), Some(iteration)) = (first, value) else {
-        return Err(Error::Mismatch {
-            path: path.into(),
-            mismatches: vec![
-                "the optimizer's variables begin with no whole number, which would be its iteration".into(),
-            ],
-        });
-    };
-    state.iteration = iteration;
-    let legacy = !first.name.is_empty() && first.tail() != "iteration";
-    let named = |f: &Found| f.tail() == "learning_rate" || unnamed_rate && f.name.is_empty();
-    let is_rate = |f: &Found| f.is_scalar() && f.variable.dtype.is_float() && named(f);
-    if let Some(rate) = found.next_if(is_rate)
-        && let Some(x) = values::scalar(&rate.variable)?
-    {
-        #[allow(clippy::cast_possible_truncation)]
-        {
-            state.learning_rate = Some(x as f32);
-        }
-    }
-    Ok(legacy)
-}
+#[cfg(test)]
+mod tests;
