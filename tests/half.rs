@@ -167,6 +167,24 @@ fn threads_do_not_matter() {
     assert_eq!(bits(&trained(3)), one);
 }
 
+/// Keras does not write that it scaled the loss where a global policy made it so: the state of the optimizer tells. tf_keras' file has no scale.
+#[test]
+fn a_file_of_a_global_policy_goes_on() {
+    for library in ["keras3", "tf_keras"] {
+        let mut model = load_model(data(&format!("global.{library}.keras"))).expect(library);
+        model.to(&cpu()).expect("moves");
+        let mut file = Npz::open(data(&format!("global.{library}.npz"))).expect("opens");
+        let x = file.array::<f32>("x").expect("numbers");
+        let got = model.predict(&x).verbose(0).run().expect("predicts");
+        close(&got, &file.array::<f32>("predictions").expect("numbers"), 2e-3, library);
+        assert_eq!(scale(&model), (library == "keras3").then_some([32_768.0, 8.0, 8.0]), "{library}");
+        assert_eq!(model.iterations(), 8, "{library}");
+        let y = file.array::<f32>("y").expect("numbers");
+        model.train_on_batch(&rows(&x, 0), &rows(&y, 0)).expect("trains");
+        assert_eq!(scale(&model), (library == "keras3").then_some([32_768.0, 9.0, 9.0]), "{library}");
+    }
+}
+
 /// A global policy is that of what says none, and scales the loss of a model that is compiled under it.
 #[test]
 fn a_global_policy_as_in_keras() {

@@ -9,6 +9,7 @@ use rhyton_engine::graph::{
 };
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
+use rhyton_engine::optimizers::LossScaleOptimizer;
 use rhyton_engine::types::Policy;
 use rhyton_persist::tree::{
     Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable,
@@ -327,6 +328,10 @@ pub(super) fn put_optimizer(
 ) -> Result<Option<String>, Error> {
     let trainable = model.trainable_variables();
     let compiled = model.compiled_mut()?;
+    // A config of Keras does not name the scale that goes with a global policy; the state has it.
+    if state.class_name == LossScaleOptimizer::CLASS {
+        compiled.scale_loss();
+    }
     compiled.build_slots(&trainable);
     let mine = compiled.ordered_slots(&trainable);
     let (mut pairs, mut beside) = (Vec::new(), None);

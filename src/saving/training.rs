@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhyton_engine::optimizers::{OptimizerSpec, Unusable};
+use rhyton_engine::optimizers::{LossScaleOptimizer, OptimizerSpec, Unusable};
 use rhyton_engine::train::{Kept, Model, Snapshot};
 use rhyton_persist::convert::{optimizer_class, optimizer_state};
 use rhyton_persist::tree::{CompileConfig, OptimizerState, SavedFile, StateData};
@@ -122,16 +122,33 @@ pub(super) enum Found {
     Others(String),
 }
 
+/// Returns the class of the optimizer inside one that scales the loss.
+fn inner_class(model: &Model) -> Option<String> {
+    let spec = model.compiled().ok()?.optimizer.spec();
+    Some(spec.pointer("/config/inner_optimizer/class_name")?.as_str()?.to_owned())
+}
+
 /// Reads the state of the optimizer that a model has, or had in its file. `others`: the file may be of a model that was compiled otherwise.
 ///
 /// # Errors
 /// The file is damaged.
 pub(super) fn state(model: &Model, file: &SavedFile, path: &Location, others: bool) -> Result<Found, Error> {
     let wanted = |compile: &CompileConfig| optimizer_class(&compile.optimizer);
-    let class = match (kept(model.kept()).as_ref().and_then(|kept| kept.compile.as_ref()), model.compiled()) {
+    let class: String = match (kept(model.kept()).as_ref().and_then(|kept| kept.compile.as_ref()), model.compiled()) {
         (Some(compile), _) => wanted(compile),
         (None, Ok(compiled)) => compiled.optimizer.class_name().into(),
         (None, Err(_)) => return Ok(Found::Nothing),
+    };
+    let theirs = file.compile.as_ref().map(wanted);
+    let class = match inner_class(model) {
+        Some(inner) if class == LossScaleOptimizer::CLASS => match &theirs {
+            // The state itself tells whether it has a scale.
+            None => inner,
+            // A config of Keras does not name the scale that goes with a policy; its optimizer is the one inside.
+            Some(theirs) if !others || *theirs == inner => theirs.clone(),
+            Some(_) => class,
+        },
+        _ => class,
     };
     let read = |class: &str| match optimizer_state(file, class, &from_tree::trainable(model)) {
         Ok(None) => Ok(Found::Nothing),
@@ -140,7 +157,7 @@ pub(super) fn state(model: &Model, file: &SavedFile, path: &Location, others: bo
         Err(other) => Err(Error::from(other)),
     };
     // Weights of a model that was trained otherwise: its optimizer is none of this one's business.
-    match file.compile.as_ref().map(wanted).filter(|theirs| others && *theirs != class) {
+    match theirs.filter(|theirs| others && *theirs != class) {
         None => read(&class),
         Some(theirs) => Ok(match read(&theirs)? {
             Found::Nothing => Found::Nothing,

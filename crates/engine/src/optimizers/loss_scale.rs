@@ -44,7 +44,12 @@ impl LossScaleOptimizer {
         Self::around(Box::new(inner))
     }
 
-    pub(crate) fn around(inner: Box<dyn Optimizer>) -> Self {
+    /// Returns an optimizer that scales the loss: this one, if it does already.
+    pub(crate) fn scaling(optimizer: Box<dyn Optimizer>) -> Box<dyn Optimizer> {
+        if optimizer.class_name() == Self::CLASS { optimizer } else { Box::new(Self::around(optimizer)) }
+    }
+
+    fn around(inner: Box<dyn Optimizer>) -> Self {
         LossScaleOptimizer {
             inner,
             name: "loss_scale_optimizer".into(),

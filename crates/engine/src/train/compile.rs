@@ -15,7 +15,9 @@ use crate::metrics::{IntoMetrics, MetricSpec, Metrics};
 use crate::models::registry;
 use crate::models::{Network, NetworkKind};
 use crate::names::free_name;
-use crate::optimizers::{IntoOptimizer, LearningRate, LossScaleOptimizer, Optimizer, OptimizerSpec};
+use crate::optimizers::{
+    IntoOptimizer, LearningRate, LossScaleOptimizer, Optimizer, OptimizerSpec, Unusable,
+};
 
 /// A compile whose names are known, except those like `accuracy` that depend on the shapes of the first data.
 #[derive(Clone, Debug)]
@@ -81,10 +83,7 @@ impl Model {
     /// Returns an optimizer that scales the loss where the model's policy is `mixed_float16`, as Keras makes it.
     fn scaling(&self, optimizer: Box<dyn Optimizer>, wanted: bool) -> Box<dyn Optimizer> {
         let mixed = self.root.policy() == Policy::Mixed(Half::F16);
-        if !mixed || !wanted || optimizer.class_name() == LossScaleOptimizer::CLASS {
-            return optimizer;
-        }
-        Box::new(LossScaleOptimizer::around(optimizer))
+        if mixed && wanted { LossScaleOptimizer::scaling(optimizer) } else { optimizer }
     }
 
     /// Compiles as a config says.
@@ -231,18 +230,33 @@ impl Model {
             Variable::new("sums", TensorType::f32([size]), Role::Metric, Value::Host(Arc::new(vec![0; size])))
         });
         if let Some(compiled) = &mut self.compiled {
-            if compiled.optimizer.skips() {
-                let value = Value::Host(Arc::new(vec![0]));
-                compiled.finite = Variable::new("finite", TensorType::f32([]), Role::Metric, value);
-            }
             (compiled.losses, compiled.metrics, compiled.sums, compiled.waiting) =
                 (losses, metrics, sums, None);
+            compiled.watch_gradients();
         }
         Ok(())
     }
 }
 
 impl Compiled {
+    /// Makes the variable that says whether gradients are finite, where the optimizer asks.
+    fn watch_gradients(&mut self) {
+        if self.optimizer.skips() && !self.finite.is_built() {
+            let value = Value::Host(Arc::new(vec![0]));
+            self.finite = Variable::new("finite", TensorType::f32([]), Role::Metric, value);
+        }
+    }
+
+    /// Makes the optimizer one that scales the loss, if it is none yet: for a file whose config does not say so, but whose state has a scale.
+    pub fn scale_loss(&mut self) {
+        let nothing = Unusable::new(Json::Null, Error::State { what: "no optimizer".into() });
+        let optimizer = std::mem::replace(&mut self.optimizer, Box::new(nothing));
+        self.optimizer = LossScaleOptimizer::scaling(optimizer);
+        if self.sums[0].is_built() {
+            self.watch_gradients();
+        }
+    }
+
     /// Sets a constant learning rate, where there is no schedule.
     pub fn set_constant_learning_rate(&mut self, rate: f32) {
         if let LearningRate::Constant(_) = self.optimizer.learning_rate() {

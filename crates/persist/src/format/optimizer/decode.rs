@@ -53,6 +53,8 @@ pub(crate) fn decode(
         return Ok(None);
     }
     let scaled = class_name.starts_with("LossScaleOptimizer");
+    // Keras leaves the scale that goes with a global policy out of the config.
+    let unsaid = !scaled && has_scale(&found);
     let of_inner = |pointer: &str| config.and_then(|c| c.pointer(pointer));
     let (known, config) = if scaled {
         let name = of_inner("/inner_optimizer/class_name").and_then(Value::as_str);
@@ -66,7 +68,10 @@ pub(crate) fn decode(
     let mut state = OptimizerState { class_name: class_name.into(), ..OptimizerState::default() };
     let mut cursor = Cursor { path, found: found.into_iter().peekable() };
     let legacy = cursor.counters(&mut state, unnamed_rate)?;
-    if scaled {
+    if unsaid {
+        state.class_name = "LossScaleOptimizer".into();
+    }
+    if scaled || unsaid {
         cursor.loss_scale(&mut state)?;
     }
     let mut rest: Vec<Found> = cursor.found.collect();
@@ -96,6 +101,17 @@ pub(crate) fn decode(
         Ok(choice) => OptimizerState { slots: file.slots(&choice, &layouts, rest), ..state },
         Err(why) => as_data(state, rest, why),
     }))
+}
+
+/// Returns whether a variable counts steps.
+fn is_count(found: &Found) -> bool {
+    found.is_scalar() && !found.variable.dtype.is_float()
+}
+
+/// Returns whether variables of Keras 3 are those of an optimizer that scales the loss: it counts its own steps, those since the scale changed, and those
+/// of the optimizer inside.
+fn has_scale(found: &[Found]) -> bool {
+    found.iter().filter(|f| is_count(f)).count() == 3
 }
 
 /// What is left of a file's variables.
@@ -132,7 +148,9 @@ impl Cursor<'_> {
     /// Reads what Keras 3 puts between the counters of a loss-scaling optimizer and those of the one inside: the scale and the steps since it
     /// changed, then the inner counters, which count while the outer ones stand still. tf_keras puts nothing there.
     fn loss_scale(&mut self, state: &mut OptimizerState) -> Result<(), Error> {
-        for name in ["step_counter", "dynamic_scale"] {
+        // One that took no step has none yet, and the inner counters alone follow.
+        let has_scale = self.found.len() > 2;
+        for name in ["step_counter", "dynamic_scale"].into_iter().filter(|_| has_scale) {
             // Neither is a slot: those follow a second iteration.
             let is_it = |f: &Found| f.is_scalar() && (f.name.is_empty() || f.tail() == name);
             if let Some(next) = self.found.next_if(is_it)
@@ -141,7 +159,7 @@ impl Cursor<'_> {
                 state.scalars.push((name.into(), x));
             }
         }
-        if !state.scalars.is_empty() {
+        if self.found.peek().is_some_and(is_count) {
             state.learning_rate = None;
             self.counters(state, true)?;
         }
