@@ -60,7 +60,12 @@ fn follow(name: &str, library: &str, device: &Device) {
     for step in 0..losses.len() {
         let logs = model.train_on_batch(&rows(&x, step), &rows(&y, step)).expect("trains");
         let loss = ArrayD::from_elem(vec![], logs.loss() as f32);
-        close(&loss, &ArrayD::from_elem(vec![], losses[[step]]), 2.0 * tolerance, &format!("loss {step} of {what}"));
+        close(
+            &loss,
+            &ArrayD::from_elem(vec![], losses[[step]]),
+            2.0 * tolerance,
+            &format!("loss {step} of {what}"),
+        );
         for (i, got) in model.get_weights().expect("reads").iter().enumerate() {
             let want = array(&format!("s{step}w{i}"));
             close(got, &want, 2.0 * tolerance, &format!("weight {i} after step {step} of {what}"));
@@ -79,6 +84,25 @@ fn steps_equal_those_of_the_libraries() {
             for name in ["dense", "image", "sequence", "bfloat", "narrow"] {
                 follow(name, library, &device);
             }
+        }
+    }
+}
+
+/// Under float16 tf_keras keeps what BatchNormalization has in float32, Keras 3 all in float16; a file that is written has the same types.
+#[test]
+fn variables_are_of_the_types_of_each_library() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (library, normalized) in [("keras3", "float16"), ("tf_keras", "float32")] {
+        let model = load_model(data(&format!("narrow.{library}.keras"))).expect(library);
+        let types = |model: &Model| -> Vec<&str> {
+            model.as_layer().variables().iter().map(|(v, _)| v.ty().expect("built").dtype.name()).collect()
+        };
+        let dense = ["float16"; 2];
+        assert_eq!(types(&model), [&dense[..], &[normalized; 4], &dense].concat(), "{library}");
+        for file in ["m.keras", "m.h5", "folder"] {
+            let path = folder.path().join(file);
+            model.save(&path).expect(file);
+            assert_eq!(types(&load_model(&path).expect(file)), types(&model), "{library} {file}");
         }
     }
 }
@@ -102,7 +126,9 @@ fn model(policy: &str) -> Model {
         Activation::new("softmax").dtype("float32"),
     );
     let mut model = Sequential::new(layers).expect("fits");
-    model.compile(LossScaleOptimizer::new(Adam::new()).initial_scale(4096.0), "mse", ["mae"]).expect("compiles");
+    model
+        .compile(LossScaleOptimizer::new(Adam::new()).initial_scale(4096.0), "mse", ["mae"])
+        .expect("compiles");
     model
 }
 
@@ -142,7 +168,8 @@ fn training_goes_on_from_every_format() {
             };
             assert_eq!(kernel, wanted, "{policy} {file}");
         }
-        let (mut a, mut b) = (load_model(folder.path().join(format!("{policy}_m.keras"))).expect("loads"), straight);
+        let (mut a, mut b) =
+            (load_model(folder.path().join(format!("{policy}_m.keras"))).expect("loads"), straight);
         a.to(&cpu()).expect("moves");
         for model in [&mut a, &mut b] {
             model.fit(&x, &y).batch_size(8).epochs(2).initial_epoch(1).verbose(0).run().expect("trains");
@@ -190,7 +217,8 @@ fn a_file_of_a_global_policy_goes_on() {
 fn a_global_policy_as_in_keras() {
     assert!(set_dtype_policy("int8").is_err());
     set_dtype_policy("mixed_float16").expect("a policy");
-    let made = || Sequential::new((Dense::new(2).input_shape([3]), Activation::new("linear").dtype("float32")));
+    let made =
+        || Sequential::new((Dense::new(2).input_shape([3]), Activation::new("linear").dtype("float32")));
     let mut model = made().expect("fits");
     let mut plain = made().expect("fits");
     set_dtype_policy("float32").expect("a policy");

@@ -26,7 +26,8 @@ fn cases() -> Vec<Case> {
         let text = std::fs::read_to_string(folder.join("case.json")).expect("a case");
         Case { folder, info: serde_json::from_str(&text).expect("JSON") }
     };
-    let names = ["conv", "two_branch", "opt_sgdm", "opt_adamw", "rnn", "attention", "float16", "mixed_float16"];
+    let names =
+        ["conv", "two_branch", "opt_sgdm", "opt_adamw", "rnn", "attention", "float16", "mixed_float16"];
     names.iter().flat_map(|n| [case(n, "keras3"), case(n, "tf_keras")]).collect()
 }
 
@@ -113,7 +114,10 @@ impl Case {
         // Keras 3 counts the loss scale among the optimizer's variables.
         let scale = |name: &str| {
             let state = model.compiled().expect("compiled").optimizer.host_state();
-            state.into_iter().find(|(known, _)| known == name).map(|(_, value)| ndarray::arr0(value).into_dyn())
+            state
+                .into_iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| ndarray::arr0(value).into_dyn())
         };
         let names = self.info["optimizer"]["variables"].as_array().expect("a list").iter();
         let scales = names.filter_map(|v| v["name"].as_str()?.strip_prefix("loss_scale_optimizer/"));

@@ -8,8 +8,8 @@ use rhyton_engine::graph::{
     Argument, Arguments, LayerRef, LayerSettings, Value as Place, Variable as EngineVariable,
 };
 use rhyton_engine::models::{Network, Symbol, registry};
-use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
 use rhyton_engine::optimizers::LossScaleOptimizer;
+use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
 use rhyton_engine::types::Policy;
 use rhyton_persist::tree::{
     Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable,
@@ -18,10 +18,10 @@ use serde_json::Value;
 
 use super::Error;
 
-/// The network of a whole model's config. One error names every class that nobody registered.
-pub(super) fn model(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
+/// The network of a whole model's config, whose layers do as those of Keras 2 or 3. One error names every class that nobody registered.
+pub(super) fn model(config: &ModelConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
     check_classes(config)?;
-    network(config, path)
+    network(config, path, keras2)
 }
 
 /// Looks for the classes of all layers.
@@ -86,8 +86,9 @@ fn made(config: &LayerConfig) -> Result<LayerRef, Error> {
 }
 
 /// The network that a config describes, as a layer.
-fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
-    let layers: Vec<LayerRef> = config.layers.iter().map(|l| layer(l, path)).collect::<Result<_, _>>()?;
+fn network(config: &ModelConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
+    let layers: Vec<LayerRef> =
+        config.layers.iter().map(|l| layer(l, path, keras2)).collect::<Result<_, _>>()?;
     let network = match config.kind {
         ModelKind::Sequential => sequential(layers)?,
         ModelKind::Functional => functional(config, &layers, path)?,
@@ -104,14 +105,16 @@ fn network(config: &ModelConfig, path: &Path) -> Result<LayerRef, Error> {
     Ok(root)
 }
 
-pub(super) fn layer(config: &LayerConfig, path: &Path) -> Result<LayerRef, Error> {
+pub(super) fn layer(config: &LayerConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
     if let Some(model) = &config.model {
-        let made = network(model, path)?;
+        let made = network(model, path, keras2)?;
         made.configure(|s| s.name = config.name.clone());
         return Ok(made);
     }
     let made = made(config)?;
     made.configure(|s| s.name = config.name.clone());
+    // Before it is built: that decides the types of variables, too.
+    made.set_keras2(keras2);
     Ok(made)
 }
 

@@ -363,7 +363,7 @@ fn load(path: &Location, compile: bool) -> Result<(Model, Option<Dialect>), Erro
         let advice = "make the model and call load_weights";
         return Err(usage(path, &format!("this {} file holds weights only", file.format), advice));
     };
-    let mut model = Model::of(from_tree::model(config, path.as_path())?);
+    let mut model = Model::of(from_tree::model(config, path.as_path(), resume::keras2(&file))?);
     warnings::of_policies(config).iter().for_each(|text| warnings::warn(text));
     model.as_layer().set_keras2(resume::keras2(&file));
     resume::complete(&mut file);
@@ -391,7 +391,14 @@ pub fn convert(
     let mut unserved = None;
     let finish = |format: &Format, tree: &mut Tree| {
         if let ("saved-model", Some(config)) = (format.name, &mut tree.model) {
-            let network = from_tree::model(config, from.as_path());
+            // The types of variables tell, where the libraries differ in them.
+            let network = from_tree::model(config, from.as_path(), false);
+            let network = match network {
+                Ok(network) if !serving::fits(&network, &tree.root) => {
+                    from_tree::model(config, from.as_path(), true)
+                }
+                other => other,
+            };
             if let Ok(network) = &network {
                 to_tree::add_shapes(config, network);
             }
@@ -408,7 +415,7 @@ pub fn convert(
 
 /// The layer that a config describes, for who looks at its shapes.
 pub(crate) fn layer_of(config: &LayerConfig) -> Result<LayerRef, Error> {
-    from_tree::layer(config, Path::new(""))
+    from_tree::layer(config, Path::new(""), false)
 }
 
 /// Puts a file's arrays into a model. All mismatches of weights are found before anything is changed; an optimizer's state that is none of

@@ -28,7 +28,7 @@ pub(super) fn of_tree(
     let known = network.map_err(|e| e.to_string()).and_then(|network| {
         let built =
             network.layer().as_any().downcast_ref::<models::Network>().is_some_and(models::Network::is_built);
-        match (built, same_types(&object(&network, None), root)) {
+        match (built, fits(&network, root)) {
             (false, _) => Err("its input shape is not known".into()),
             // The graph reads them as the layers have them.
             (true, false) => Err("its variables are of other types than its layers have".into()),
@@ -36,6 +36,11 @@ pub(super) fn of_tree(
         }
     });
     known.map_err(|why| without(&config.name, &why)).and_then(|network| serving(&network))
+}
+
+/// Returns whether the variables of a model's arrays are of the types that its layers have.
+pub(super) fn fits(network: &LayerRef, root: &Object) -> bool {
+    same_types(&object(network, None), root)
 }
 
 /// Returns whether the variables of an object, and of those inside, are of the types that the layers have.

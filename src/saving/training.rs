@@ -134,11 +134,12 @@ fn inner_class(model: &Model) -> Option<String> {
 /// The file is damaged.
 pub(super) fn state(model: &Model, file: &SavedFile, path: &Location, others: bool) -> Result<Found, Error> {
     let wanted = |compile: &CompileConfig| optimizer_class(&compile.optimizer);
-    let class: String = match (kept(model.kept()).as_ref().and_then(|kept| kept.compile.as_ref()), model.compiled()) {
-        (Some(compile), _) => wanted(compile),
-        (None, Ok(compiled)) => compiled.optimizer.class_name().into(),
-        (None, Err(_)) => return Ok(Found::Nothing),
-    };
+    let class: String =
+        match (kept(model.kept()).as_ref().and_then(|kept| kept.compile.as_ref()), model.compiled()) {
+            (Some(compile), _) => wanted(compile),
+            (None, Ok(compiled)) => compiled.optimizer.class_name().into(),
+            (None, Err(_)) => return Ok(Found::Nothing),
+        };
     let theirs = file.compile.as_ref().map(wanted);
     let class = match inner_class(model) {
         Some(inner) if class == LossScaleOptimizer::CLASS => match &theirs {

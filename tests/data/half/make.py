@@ -32,6 +32,10 @@ def sequence(L, kw):
     return [L.Bidirectional(L.LSTM(4, return_sequences=True, **kw), **kw), L.GRU(5, **kw), L.Dense(3, dtype="float32")]
 
 
+def narrow(L, kw):
+    return [L.Dense(12, activation="relu", **kw), L.BatchNormalization(**kw), L.Dense(3, **kw), L.Activation("linear", dtype="float32")]
+
+
 SHAPES = {"dense": (6,), "image": (6, 6, 2), "sequence": (5, 3), "overflow": (6,), "global": (6,), "bfloat": (6,), "narrow": (6,)}
 
 
@@ -40,7 +44,7 @@ def policy(name):
 
 
 def model(K, name):
-    layers = {"image": image, "sequence": sequence}.get(name, dense)
+    layers = {"image": image, "sequence": sequence, "narrow": narrow}.get(name, dense)
     if name == "global":
         made = K.Sequential([K.Input(SHAPES[name]), K.layers.Dense(12, activation="relu"), K.layers.Dense(3), K.layers.Activation("linear", dtype="float32")])
         made.compile("adam", "mse")

@@ -153,6 +153,14 @@ impl LayerRef {
                 let what = format!("the call argument `{argument}` is not supported");
                 fail(Error::Shape { layer: String::new(), what });
             }
+            let beyond = arguments.positional.iter().skip(parameters.len());
+            if let Some(Argument::Value(value)) = beyond.clone().find(|a| **a != Argument::Value(Json::Null)) {
+                let what = format!(
+                    "the positional argument {value} is not supported: a call takes {}",
+                    parameters.join(", ")
+                );
+                fail(Error::Shape { layer: String::new(), what });
+            }
             let casts = Casts::of(layer.precision(), policy);
             let given: Vec<Tensor> = xs.iter().map(|x| casts.input(*x, cx)).collect();
             let xs = given.as_slice();
@@ -241,7 +249,12 @@ impl Casts {
             }
             Precision::Policy => {
                 let casts = compute != variable || autocast_type().is_some();
-                Casts { inputs: Some(compute), inside: compute, variables: casts.then_some(compute), outputs: None }
+                Casts {
+                    inputs: Some(compute),
+                    inside: compute,
+                    variables: casts.then_some(compute),
+                    outputs: None,
+                }
             }
         }
     }

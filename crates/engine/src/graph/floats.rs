@@ -118,7 +118,8 @@ fn is_exact(half: Half, expr: &Expr, types: &[DType]) -> bool {
             let chooses = ["neg", "abs", "max", "min", "relu", "sign", "stop_gradient", "select"];
             func.tensorflow.narrow == Some(half)
                 || func.tensorflow.truth == Truth::Result
-                || chooses.contains(&func.name) && value_arguments(func, args).iter().all(|a| is_exact(half, a, types))
+                || chooses.contains(&func.name)
+                    && value_arguments(func, args).iter().all(|a| is_exact(half, a, types))
         }
     }
 }

@@ -14,7 +14,7 @@ use super::objects::{Initializer, Named, Regularizer, Resolver};
 use super::{Arguments, CallContext, Cell, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
 use crate::Error;
 use crate::random::next_seed;
-use crate::types::{Policy, Shape, TensorType, dtype_policy};
+use crate::types::{DType, Policy, Shape, TensorType, dtype_policy};
 
 /// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
 ///
@@ -250,8 +250,10 @@ fn policy_of(dtype: Option<&Json>) -> Policy {
 /// What `build` makes variables with.
 pub struct Builder<'a> {
     resolver: &'a dyn Resolver,
-    /// The layer's dtype policy, as its config has it.
-    dtype: Option<Json>,
+    /// The layer's own settings.
+    settings: LayerSettings,
+    /// Type of the variables.
+    variable_type: DType,
     variables: Vec<Variable>,
     regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
 }
@@ -259,12 +261,17 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// For one layer, whose variables are of f32.
     pub fn new(resolver: &'a dyn Resolver) -> Self {
-        Self::with_policy(resolver, None)
+        Self::of(resolver, LayerSettings::default(), Precision::Policy)
     }
 
-    /// For one layer with this dtype policy.
-    fn with_policy(resolver: &'a dyn Resolver, dtype: Option<Json>) -> Self {
-        Builder { resolver, dtype, variables: Vec::new(), regularized: Vec::new() }
+    /// For one layer with these settings.
+    fn of(resolver: &'a dyn Resolver, settings: LayerSettings, precision: Precision) -> Self {
+        let variable_type = match precision {
+            // tf_keras keeps what normalizes over a batch in float32.
+            Precision::Wide if settings.keras2 => DType::F32,
+            _ => policy_of(settings.dtype.as_ref()).variable(),
+        };
+        Builder { resolver, settings, variable_type, variables: Vec::new(), regularized: Vec::new() }
     }
 
     /// A weight; its value is made when it is first needed.
@@ -285,7 +292,7 @@ impl<'a> Builder<'a> {
                 what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
             });
         };
-        let ty = TensorType { dtype: policy_of(self.dtype.as_ref()).variable(), shape: shape.into() }
+        let ty = TensorType { dtype: self.variable_type, shape: shape.into() }
             .addressable()
             .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
         let (seed, shape) = (next_seed(), ty.shape.clone());
@@ -315,7 +322,8 @@ impl<'a> Builder<'a> {
 
     /// Returns the settings of a layer inside that has this name and the layer's own dtype policy.
     pub fn inner_settings(&self, name: &str) -> LayerSettings {
-        LayerSettings { name: name.into(), dtype: self.dtype.clone(), ..LayerSettings::default() }
+        let LayerSettings { dtype, keras2, .. } = self.settings.clone();
+        LayerSettings { name: name.into(), dtype, keras2, ..LayerSettings::default() }
     }
 
     /// The registry.
@@ -497,10 +505,11 @@ impl LayerRef {
         if lock(&self.0.built).inputs.is_some() {
             return Ok(());
         }
-        let mut builder = Builder::with_policy(resolver, lock(&self.0.settings).dtype.clone());
+        let settings = lock(&self.0.settings).clone();
+        let mut builder = Builder::of(resolver, settings, self.layer().precision());
         {
             let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
-            let policy = builder.dtype.as_ref().map_or(Ok(Policy::Float32), Policy::of);
+            let policy = builder.settings.dtype.as_ref().map_or(Ok(Policy::Float32), Policy::of);
             policy
                 .map(drop)
                 .map_err(|what| Error::Argument { what })

@@ -216,7 +216,9 @@ impl<T: OpDef> DynOp for T {
             ));
         }
         // Floats of 16 bits are held as f32, and what is computed of them is.
-        let held = |ty: &TensorType| if ty.dtype.half().is_some() { TensorType::f32(ty.shape.clone()) } else { ty.clone() };
+        let held = |ty: &TensorType| {
+            if ty.dtype.half().is_some() { TensorType::f32(ty.shape.clone()) } else { ty.clone() }
+        };
         let held: Vec<TensorType> = inputs.iter().map(held).collect();
         OpDef::infer(self, &held)
     }

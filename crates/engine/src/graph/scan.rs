@@ -212,7 +212,8 @@ pub fn scan(
     };
     // A constant first state is of the type of what is cut into slices.
     let dtype = joined(&[carried, scanned].concat());
-    let cast: Vec<Tensor> = carried.iter().map(|t| if dtype.half().is_some() { t.float_as(dtype) } else { *t }).collect();
+    let cast: Vec<Tensor> =
+        carried.iter().map(|t| if dtype.half().is_some() { t.float_as(dtype) } else { *t }).collect();
     let carried = cast.as_slice();
     let mut types: Vec<TensorType> = carried.iter().map(|t| t.ty()).collect();
     let words = |t: &&Tensor| !t.ty().dtype.is_float();

@@ -111,7 +111,8 @@ pub(crate) fn node(
 pub(crate) fn op_node(op: impl OpDef, inputs: &[Tensor]) -> Tensor {
     let dtype = joined(inputs);
     let op: Arc<dyn DynOp> = Arc::new(op);
-    let moved = |ty: TensorType| if op.moves() && ty.dtype == DType::F32 { TensorType { dtype, ..ty } } else { ty };
+    let moved =
+        |ty: TensorType| if op.moves() && ty.dtype == DType::F32 { TensorType { dtype, ..ty } } else { ty };
     let made = node(Kind::Op(op.clone()), inputs, |types| op.infer(types).map(|ty| vec![moved(ty)]));
     made.float_as(dtype)
 }

@@ -109,7 +109,9 @@ impl LossScaleOptimizer {
             match key.as_str() {
                 "inner_optimizer" => {}
                 "name" => made.name = value.as_str().unwrap_or(&made.name).into(),
-                "dynamic" => made.dynamic = value.as_bool().ok_or_else(|| wrong(key, value, "true or false"))?,
+                "dynamic" => {
+                    made.dynamic = value.as_bool().ok_or_else(|| wrong(key, value, "true or false"))?
+                }
                 "initial_scale" if value.is_null() => {}
                 "initial_scale" => {
                     let scale = value.as_f64().ok_or_else(|| wrong(key, value, "a number"))?;
@@ -122,9 +124,16 @@ impl LossScaleOptimizer {
                 // What Keras 3.0 wrote and does not use.
                 "ema_momentum" => {}
                 "learning_rate" if value == &json!(0.0) || value.is_null() => {}
-                "weight_decay" | "clipnorm" | "global_clipnorm" | "clipvalue" | "use_ema"
-                | "ema_overwrite_frequency" | "loss_scale_factor" | "gradient_accumulation_steps"
-                | "is_legacy_optimizer" | "jit_compile"
+                "weight_decay"
+                | "clipnorm"
+                | "global_clipnorm"
+                | "clipvalue"
+                | "use_ema"
+                | "ema_overwrite_frequency"
+                | "loss_scale_factor"
+                | "gradient_accumulation_steps"
+                | "is_legacy_optimizer"
+                | "jit_compile"
                     if unset => {}
                 _ => return Err(wrong(key, value, "no such key: set it on the inner optimizer")),
             }
@@ -204,7 +213,10 @@ impl Optimizer for LossScaleOptimizer {
             return wrong(format!("initial_scale is {}, but must be positive", self.initial_scale));
         }
         if self.dynamic_growth_steps < 1 {
-            return wrong(format!("dynamic_growth_steps is {}, but must be positive", self.dynamic_growth_steps));
+            return wrong(format!(
+                "dynamic_growth_steps is {}, but must be positive",
+                self.dynamic_growth_steps
+            ));
         }
         self.inner.check()
     }

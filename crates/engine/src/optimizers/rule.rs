@@ -210,7 +210,10 @@ impl<R: Rule> Optimizer for R {
                 let condition = Expr::In(operands.len());
                 // Operand 1 is the gradient.
                 let old = |i: usize| Expr::In(if i == 0 { 0 } else { i + 1 });
-                exprs.iter_mut().enumerate().for_each(|(i, e)| *e = condition.clone().select(e.clone(), old(i)));
+                exprs
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(i, e)| *e = condition.clone().select(e.clone(), old(i)));
                 operands.push(when);
             }
             if let Some(half) = applied.variable.ty().and_then(|ty| ty.dtype.half()) {

@@ -4,7 +4,8 @@ use super::compiled::Compiled;
 use crate::Error;
 use crate::autograd::gradients;
 use crate::graph::{
-    CallContext, DType, Edge, Expr, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, fail, trace,
+    CallContext, DType, Edge, Expr, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, fail,
+    trace,
 };
 use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
@@ -208,7 +209,13 @@ pub fn training(
             };
             let gradient = scale.clone().map_or(gradient, |scale| scaled(Expr::In(0) / scale, gradient));
             let by_rows = !of_keras2(variable);
-            applied.push(Applied { variable: variable.clone(), gradient, slots: slots.clone(), when, by_rows });
+            applied.push(Applied {
+                variable: variable.clone(),
+                gradient,
+                slots: slots.clone(),
+                when,
+                by_rows,
+            });
         }
         compiled.optimizer.apply(&applied)
     })?;

@@ -52,7 +52,8 @@ fn equal_keras() {
                 variable: variable.clone(),
                 gradient: Tensor::input(i, TensorType::f32(shapes[i])),
                 slots: slots.clone(),
-                by_rows: true, when: None,
+                by_rows: true,
+                when: None,
             };
             optimizer.apply(&parameters.iter().enumerate().map(applied).collect::<Vec<_>>())
         })
@@ -132,7 +133,8 @@ fn one_node_per_parameter() {
                 variable: w.clone(),
                 gradient,
                 slots: slots.clone(),
-                by_rows: true, when: None,
+                by_rows: true,
+                when: None,
             }])?;
             Ok(expected)
         })
@@ -197,7 +199,13 @@ fn two_steps(config: Value) -> Vec<f64> {
     let slots: Vec<Variable> = infos.iter().map(|s| variable(s.name, &[3], Role::Slot)).collect();
     let (graph, ()) = trace(|| {
         let gradient = Tensor::input(0, TensorType::f32([3]));
-        optimizer.apply(&[Applied { variable: w.clone(), gradient, slots: slots.clone(), by_rows: true, when: None }])
+        optimizer.apply(&[Applied {
+            variable: w.clone(),
+            gradient,
+            slots: slots.clone(),
+            by_rows: true,
+            when: None,
+        }])
     })
     .expect("a step");
     let mut values: HashMap<u64, Vec<f64>> = HashMap::from([(w.id(), vec![1.0; 3])]);

@@ -8,8 +8,8 @@ use super::super::Unset;
 use super::super::inner::Inner;
 use crate::Error;
 use crate::graph::{
-    Arguments, Builder, CallContext, Cell, Configured, Layer, LayerRef, Ran, Recurrent,
-    Resolver, Running, Shape, Tensor, fail,
+    Arguments, Builder, CallContext, Cell, Configured, Layer, LayerRef, Ran, Recurrent, Resolver, Running,
+    Shape, Tensor, fail,
 };
 
 /// Holds what all recurrent layers have in their config.
