@@ -154,7 +154,8 @@ impl LayerRef {
                 fail(Error::Shape { layer: String::new(), what });
             }
             let beyond = arguments.positional.iter().skip(parameters.len());
-            if let Some(Argument::Value(value)) = beyond.clone().find(|a| **a != Argument::Value(Json::Null)) {
+            if let Some(Argument::Value(value)) = beyond.clone().find(|a| **a != Argument::Value(Json::Null))
+            {
                 let what = format!(
                     "the positional argument {value} is not supported: a call takes {}",
                     parameters.join(", ")

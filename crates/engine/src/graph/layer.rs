@@ -10,11 +10,10 @@ use serde_json::{Map, Value as Json};
 
 use super::floats::Precision;
 use super::integers::Integers;
-use super::objects::{Initializer, Named, Regularizer, Resolver};
-use super::{Arguments, CallContext, Cell, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
+use super::objects::{Regularizer, Resolver};
+use super::{Arguments, Builder, CallContext, Cell, Recurrent, Role, Tensor, Variable, fail, scoped};
 use crate::Error;
-use crate::random::next_seed;
-use crate::types::{DType, Policy, Shape, TensorType, dtype_policy};
+use crate::types::{Policy, Shape, dtype_policy};
 
 /// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
 ///
@@ -243,93 +242,8 @@ impl<L: Layer> DynLayer for L {
 }
 
 /// Returns the policy that a config says; the default where it says none. What is no policy was refused when the config was read.
-fn policy_of(dtype: Option<&Json>) -> Policy {
+pub(super) fn policy_of(dtype: Option<&Json>) -> Policy {
     dtype.and_then(|d| Policy::of(d).ok()).unwrap_or_default()
-}
-
-/// What `build` makes variables with.
-pub struct Builder<'a> {
-    resolver: &'a dyn Resolver,
-    /// The layer's own settings.
-    settings: LayerSettings,
-    /// Type of the variables.
-    variable_type: DType,
-    variables: Vec<Variable>,
-    regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
-}
-
-impl<'a> Builder<'a> {
-    /// For one layer, whose variables are of f32.
-    pub fn new(resolver: &'a dyn Resolver) -> Self {
-        Self::of(resolver, LayerSettings::default(), Precision::Policy)
-    }
-
-    /// For one layer with these settings.
-    fn of(resolver: &'a dyn Resolver, settings: LayerSettings, precision: Precision) -> Self {
-        let variable_type = match precision {
-            // tf_keras keeps what normalizes over a batch in float32.
-            Precision::Wide if settings.keras2 => DType::F32,
-            _ => policy_of(settings.dtype.as_ref()).variable(),
-        };
-        Builder { resolver, settings, variable_type, variables: Vec::new(), regularized: Vec::new() }
-    }
-
-    /// A weight; its value is made when it is first needed.
-    ///
-    /// # Errors
-    /// Nobody registered the initializer.
-    pub fn add_weight(
-        &mut self,
-        name: &str,
-        shape: impl Into<Vec<usize>>,
-        initializer: impl Into<Named<dyn Initializer>>,
-        trainable: bool,
-    ) -> Result<Variable, Error> {
-        let mut initializer = initializer.into();
-        initializer.bind(self.resolver)?;
-        let Some(initializer) = initializer.get().cloned() else {
-            return Err(Error::Argument {
-                what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
-            });
-        };
-        let ty = TensorType { dtype: self.variable_type, shape: shape.into() }
-            .addressable()
-            .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
-        let (seed, shape) = (next_seed(), ty.shape.clone());
-        let make = move || Ok(initializer.init(&shape, seed)?.into_iter().map(f32::to_bits).collect());
-        let role = if trainable { Role::Trainable } else { Role::NonTrainable };
-        let variable = Variable::new(name, ty, role, Value::Lazy(Arc::new(make)));
-        self.variables.push(variable.clone());
-        Ok(variable)
-    }
-
-    /// Adds a penalty on a weight to the loss of every call.
-    ///
-    /// # Errors
-    /// Nobody registered the regularizer.
-    pub fn regularize(
-        &mut self,
-        weight: &Variable,
-        regularizer: &Named<dyn Regularizer>,
-    ) -> Result<(), Error> {
-        let mut regularizer = regularizer.clone();
-        regularizer.bind(self.resolver)?;
-        if let Some(regularizer) = regularizer.get() {
-            self.regularized.push((weight.clone(), regularizer.clone()));
-        }
-        Ok(())
-    }
-
-    /// Returns the settings of a layer inside that has this name and the layer's own dtype policy.
-    pub fn inner_settings(&self, name: &str) -> LayerSettings {
-        let LayerSettings { dtype, keras2, .. } = self.settings.clone();
-        LayerSettings { name: name.into(), dtype, keras2, ..LayerSettings::default() }
-    }
-
-    /// The registry.
-    pub fn resolver(&self) -> &dyn Resolver {
-        self.resolver
-    }
 }
 
 /// What every layer has besides its class' own config.
@@ -492,6 +406,33 @@ impl LayerRef {
         own.chain(inner.iter().flat_map(|(_, l)| l.variables()).map(|(v, t)| (v, t && here))).collect()
     }
 
+    /// Returns the states that it carries from one batch to the next itself (those of a stateful recurrent layer), in their order.
+    pub fn own_states(&self) -> Vec<Variable> {
+        let built = lock(&self.0.built);
+        built.variables.iter().filter(|v| v.role() == Role::State).cloned().collect()
+    }
+
+    /// Returns its own states and those of the layers inside, in order of the layers. They are no weights: Keras lists and saves them with none.
+    pub fn states(&self) -> Vec<Variable> {
+        let inner = self.layer().inner();
+        let of_inner = inner.iter().flat_map(|(_, layer)| layer.states());
+        self.own_states().into_iter().chain(of_inner).collect()
+    }
+
+    /// Sets its states to zero, and those of the layers inside: the next batch begins anew.
+    ///
+    /// # Errors
+    /// It has none, or the device is gone.
+    pub fn reset_state(&self) -> Result<(), Error> {
+        let states = self.states();
+        if states.is_empty() {
+            return Err(Error::State {
+                what: format!("layer {} carries no states: make it stateful, and build it", self.name()),
+            });
+        }
+        states.iter().try_for_each(|state| state.set(vec![0; state.len()]))
+    }
+
     /// Shapes that it was built for.
     pub fn built_for(&self) -> Option<Vec<Shape>> {
         lock(&self.0.built).inputs.clone()
@@ -509,7 +450,8 @@ impl LayerRef {
         let mut builder = Builder::of(resolver, settings, self.layer().precision());
         {
             let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
-            let policy = builder.settings.dtype.as_ref().map_or(Ok(Policy::Float32), Policy::of);
+            let dtype = lock(&self.0.settings).dtype.clone();
+            let policy = dtype.as_ref().map_or(Ok(Policy::Float32), Policy::of);
             policy
                 .map(drop)
                 .map_err(|what| Error::Argument { what })
@@ -543,5 +485,3 @@ impl LayerRef {
         });
     }
 }
-
-debug!(Builder<'_>, |b| variables: b.variables);

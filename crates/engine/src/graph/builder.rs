@@ -1,0 +1,113 @@
+//! [`Builder`]: what a layer makes its variables with.
+
+use std::sync::Arc;
+
+use super::floats::Precision;
+use super::layer::policy_of;
+use super::objects::{Initializer, Named, Regularizer, Resolver};
+use super::{LayerSettings, Role, Value, Variable};
+use crate::Error;
+use crate::random::next_seed;
+use crate::types::{DType, TensorType};
+
+/// What `build` makes variables with.
+pub struct Builder<'a> {
+    resolver: &'a dyn Resolver,
+    /// The layer's own settings.
+    settings: LayerSettings,
+    /// Type of the variables.
+    variable_type: DType,
+    pub(super) variables: Vec<Variable>,
+    pub(super) regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
+}
+
+impl<'a> Builder<'a> {
+    /// For one layer, whose variables are of f32.
+    pub fn new(resolver: &'a dyn Resolver) -> Self {
+        Self::of(resolver, LayerSettings::default(), Precision::Policy)
+    }
+
+    /// For one layer with these settings.
+    pub(super) fn of(resolver: &'a dyn Resolver, settings: LayerSettings, precision: Precision) -> Self {
+        let variable_type = match precision {
+            // tf_keras keeps what normalizes over a batch in float32.
+            Precision::Wide if settings.keras2 => DType::F32,
+            _ => policy_of(settings.dtype.as_ref()).variable(),
+        };
+        Builder { resolver, settings, variable_type, variables: Vec::new(), regularized: Vec::new() }
+    }
+
+    /// A weight; its value is made when it is first needed.
+    ///
+    /// # Errors
+    /// Nobody registered the initializer.
+    pub fn add_weight(
+        &mut self,
+        name: &str,
+        shape: impl Into<Vec<usize>>,
+        initializer: impl Into<Named<dyn Initializer>>,
+        trainable: bool,
+    ) -> Result<Variable, Error> {
+        let mut initializer = initializer.into();
+        initializer.bind(self.resolver)?;
+        let Some(initializer) = initializer.get().cloned() else {
+            return Err(Error::Argument {
+                what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
+            });
+        };
+        let ty = TensorType { dtype: self.variable_type, shape: shape.into() }
+            .addressable()
+            .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
+        let (seed, shape) = (next_seed(), ty.shape.clone());
+        let make = move || Ok(initializer.init(&shape, seed)?.into_iter().map(f32::to_bits).collect());
+        let role = if trainable { Role::Trainable } else { Role::NonTrainable };
+        let variable = Variable::new(name, ty, role, Value::Lazy(Arc::new(make)));
+        self.variables.push(variable.clone());
+        Ok(variable)
+    }
+
+    /// A state that the layer carries from one batch to the next: zeros at first. It is no weight: see [`LayerRef::states`].
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn add_state(&mut self, name: &str, shape: impl Into<Vec<usize>>) -> Result<Variable, Error> {
+        let ty = TensorType { dtype: self.variable_type, shape: shape.into() }
+            .addressable()
+            .map_err(|what| Error::Argument { what: format!("state {name}: {what}") })?;
+        let words = ty.len();
+        let variable =
+            Variable::new(name, ty, Role::State, Value::Lazy(Arc::new(move || Ok(vec![0; words]))));
+        self.variables.push(variable.clone());
+        Ok(variable)
+    }
+
+    /// Adds a penalty on a weight to the loss of every call.
+    ///
+    /// # Errors
+    /// Nobody registered the regularizer.
+    pub fn regularize(
+        &mut self,
+        weight: &Variable,
+        regularizer: &Named<dyn Regularizer>,
+    ) -> Result<(), Error> {
+        let mut regularizer = regularizer.clone();
+        regularizer.bind(self.resolver)?;
+        if let Some(regularizer) = regularizer.get() {
+            self.regularized.push((weight.clone(), regularizer.clone()));
+        }
+        Ok(())
+    }
+
+    /// Returns the settings of a layer inside that has this name, and the layer's own dtype policy.
+    pub fn inner_settings(&self, name: &str) -> LayerSettings {
+        let LayerSettings { dtype, keras2, .. } = self.settings.clone();
+        LayerSettings { name: name.into(), dtype, keras2, ..LayerSettings::default() }
+    }
+
+    /// The registry.
+    pub fn resolver(&self) -> &dyn Resolver {
+        self.resolver
+    }
+}
+
+debug!(Builder<'_>, |b| variables: b.variables);
