@@ -237,6 +237,35 @@ fn cases() -> Vec<Case> {
         true,
         sequential(&[9, 8, 3], vec![Conv2D::new(4, 3).into(), GlobalMaxPooling2D::new().into()]),
     );
+    // Rounded to 16 bits: TOLERANCES of check_serving.py allow for it.
+    add(
+        "half_dense",
+        true,
+        sequential(
+            &[6],
+            vec![
+                Dense::new(6).activation("tanh").dtype("mixed_float16").into(),
+                LayerNormalization::new().dtype("mixed_float16").into(),
+                Dense::new(4).dtype("float16").into(),
+                Dense::new(3).dtype("mixed_float16").into(),
+            ],
+        ),
+    );
+    add(
+        "half_images",
+        true,
+        sequential(
+            &[9, 8, 3],
+            vec![
+                Conv2D::new(4, 3).activation("relu").dtype("mixed_float16").into(),
+                BatchNormalization::new().dtype("mixed_float16").into(),
+                MaxPooling2D::new(2).dtype("mixed_float16").into(),
+                Flatten::new().dtype("mixed_float16").into(),
+                Dense::new(2).dtype("mixed_bfloat16").into(),
+                Activation::new("softmax").dtype("float32").into(),
+            ],
+        ),
+    );
     add("no_weights", true, sequential(&[5], vec![ReLU::new().into()]));
     add("graph", true, graph());
     add("nested", true, nested());

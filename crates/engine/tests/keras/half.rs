@@ -31,7 +31,9 @@ fn far(got: &[f64], want: &[f64], step: f64, times: f64) -> Option<String> {
     assert_eq!(got.len(), want.len(), "number of elements");
     let largest = want.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     let limit = |w: f64| times * step * (2.0 + 6.0 * (w.abs() + 0.5 * largest));
-    let (g, w) = got.iter().zip(want).find(|(g, w)| !((*g - *w).abs() <= limit(**w)))?;
+    // NaN is near nothing.
+    let near = |g: f64, w: f64| (g - w).abs() <= limit(w);
+    let (g, w) = got.iter().zip(want).find(|(g, w)| !near(**g, **w))?;
     Some(format!("{g} is not {w} ({:.1} roundings)", (g - w).abs() / step))
 }
 
