@@ -270,7 +270,9 @@ impl Reader<'_> {
 
 /// Puts the values of a filled skeleton into the variables of a layer, lazily.
 pub(super) fn put(layer: &LayerRef, object: &Object) -> Result<(), Error> {
-    for (variable, filled) in layer.own_variables().iter().zip(&object.variables) {
+    let (weights, states) = (layer.own_variables(), layer.own_states());
+    let pairs = weights.iter().zip(&object.variables).chain(states.iter().zip(&object.states));
+    for (variable, filled) in pairs {
         if filled.value.is_some() {
             place(variable, filled)?;
         }

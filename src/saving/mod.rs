@@ -422,7 +422,7 @@ fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> R
     let record = resume::record(file);
     let left_out = training::restore(model, state, record.as_ref().and_then(|r| r.optimizer), path)?;
     if let Some(record) = record {
-        record.apply(model);
+        record.apply(model)?;
     }
     Ok(left_out)
 }

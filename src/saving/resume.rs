@@ -1,5 +1,7 @@
 //! What Rhyton needs to go on exactly and Keras' formats have no place for.
 
+use std::fmt::Write as _;
+
 use rhyton_engine::train::{Model, Snapshot};
 use rhyton_persist::tree::{Dialect, SavedFile};
 use serde_json::{Map, Value, json};
@@ -23,6 +25,9 @@ pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option
         "epochs": snapshot.epochs,
         "keras2": snapshot.root.settings().keras2,
     });
+    if !snapshot.states.is_empty() {
+        record["states"] = snapshot.states.iter().map(|s| state(s.variable.shape(), &s.words)).collect();
+    }
     let optimizer = match kept {
         Some(kept) => kept.exactly.clone(),
         None => snapshot.optimizer.as_ref().map(|optimizer| {
@@ -40,6 +45,29 @@ pub(super) fn to_json(snapshot: &Snapshot, include_optimizer: bool, kept: Option
         record["optimizer"] = optimizer;
     }
     record
+}
+
+/// A state of a stateful layer: its shape, and its words as hexadecimal digits.
+fn state(shape: &[usize], words: &[u32]) -> Value {
+    let digits = words.iter().fold(String::with_capacity(8 * words.len()), |mut text, word| {
+        let _ = write!(text, "{word:08x}");
+        text
+    });
+    json!({"shape": shape, "words": digits})
+}
+
+/// The words of a state of this shape; `None` where they are none.
+fn state_words(state: &Value, shape: &[usize]) -> Option<Vec<u32>> {
+    let digits = state.get("words")?.as_str()?.as_bytes();
+    let words = digits.as_chunks::<8>();
+    let word = |chunk: &[u8; 8]| u32::from_str_radix(std::str::from_utf8(chunk).ok()?, 16).ok();
+    let fits = state.get("shape") == Some(&json!(shape)) && words.1.is_empty();
+    words
+        .0
+        .iter()
+        .map(word)
+        .collect::<Option<Vec<u32>>>()
+        .filter(|w| fits && w.len() == shape.iter().product::<usize>())
 }
 
 /// Whether a model from this file trains as in Keras 2: as it did before Rhyton wrote the file, else as the library that wrote it.
@@ -65,7 +93,14 @@ pub(super) fn record(file: &SavedFile) -> Option<Record<'_>> {
     let (VERSION, seed, steps) = (number("version")?, number("seed")?, number("steps")?) else { return None };
     // Older files have no number of epochs.
     let epochs = usize::try_from(number("epochs").unwrap_or(0)).ok()?;
-    Some(Record { seed, steps: u32::try_from(steps).ok()?, epochs, optimizer: record.get("optimizer") })
+    let states = record.get("states").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    Some(Record {
+        seed,
+        steps: u32::try_from(steps).ok()?,
+        epochs,
+        states,
+        optimizer: record.get("optimizer"),
+    })
 }
 
 /// Describes a record of a file.
@@ -73,15 +108,28 @@ pub(super) struct Record<'a> {
     seed: u64,
     steps: u32,
     epochs: usize,
+    /// The states of stateful layers, in the model's order.
+    states: &'a [Value],
     /// The part of the optimizer.
     pub(super) optimizer: Option<&'a Value>,
 }
 
 impl Record<'_> {
     /// Puts a record into a model, all but the part of the optimizer.
-    pub(super) fn apply(&self, model: &mut Model) {
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub(super) fn apply(&self, model: &mut Model) -> Result<(), Error> {
         model.set_random_state(self.seed, self.steps);
         model.set_finished_epochs(self.epochs);
+        let states = model.states();
+        let pairs = states.iter().zip(self.states);
+        let words: Option<Vec<_>> = pairs.map(|(state, saved)| state_words(saved, state.shape())).collect();
+        // Those of another model are left alone: all fit, or none does.
+        if let Some(words) = words.filter(|_| states.len() == self.states.len()) {
+            states.iter().zip(words).try_for_each(|(state, words)| state.set(words))?;
+        }
+        Ok(())
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) type Values = HashMap<u64, Arc<Vec<u32>>>;
 
 /// Everything that a save writes.
 pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
-    let values: Values = snapshot.weights.iter().map(|s| (s.variable.id(), s.words.clone())).collect();
+    let values: Values =
+        snapshot.weights.iter().chain(&snapshot.states).map(|s| (s.variable.id(), s.words.clone())).collect();
     let compile = match (&snapshot.compile, &snapshot.optimizer) {
         (Some(spec), Some(optimizer)) => Some(CompileConfig {
             optimizer: optimizer.spec.clone(),
@@ -109,6 +110,7 @@ pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
         class_name: layer.class_name().into(),
         is_model: with_network(layer, |_| ()).is_some(),
         variables: layer.own_variables().iter().map(|v| variable(v, values)).collect(),
+        states: layer.own_states().iter().map(|v| variable(v, values)).collect(),
         children: children(layer).into_iter().map(|(edge, l)| (edge, object(&l, values))).collect(),
     }
 }

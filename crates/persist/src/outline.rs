@@ -23,6 +23,7 @@ fn of_model(name: &str, model: &ModelConfig) -> Object {
         class_name: if sequential { "Sequential" } else { "Functional" }.into(),
         is_model: true,
         variables: Vec::new(),
+        states: Vec::new(),
         children: layers.map(|l| (l.name.clone(), of_layer(l))).collect(),
     }
 }

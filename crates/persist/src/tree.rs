@@ -149,6 +149,9 @@ pub struct Object {
     pub is_model: bool,
     /// Its own variables in Keras' order: trainable, then non-trainable.
     pub variables: Vec<Variable>,
+    /// States that it carries from one batch to the next (a stateful recurrent layer's), in order. Of Keras' formats a SavedModel alone may have them: there is no value
+    /// where a file has none.
+    pub states: Vec<Variable>,
     /// Inner objects with the attribute that leads to them (`cell`, `forward_layer`, `query_dense`; for models the
     /// attribute is not used).
     pub children: Vec<(String, Object)>,

@@ -9,11 +9,10 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::integers::Integers;
-use super::objects::{Initializer, Named, Regularizer, Resolver};
-use super::{Arguments, CallContext, Cell, Recurrent, Role, Tensor, Value, Variable, fail, scoped};
+use super::objects::{Regularizer, Resolver};
+use super::{Arguments, Builder, CallContext, Cell, Recurrent, Role, Tensor, Variable, fail, scoped};
 use crate::Error;
-use crate::random::next_seed;
-use crate::types::{Shape, TensorType};
+use crate::types::Shape;
 
 /// A layer: a serde struct of its config, whose variables are `#[serde(skip)]` fields.
 ///
@@ -230,71 +229,6 @@ impl<L: Layer> DynLayer for L {
     }
 }
 
-/// What `build` makes variables with.
-pub struct Builder<'a> {
-    resolver: &'a dyn Resolver,
-    variables: Vec<Variable>,
-    regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
-}
-
-impl<'a> Builder<'a> {
-    /// For one layer.
-    pub fn new(resolver: &'a dyn Resolver) -> Self {
-        Builder { resolver, variables: Vec::new(), regularized: Vec::new() }
-    }
-
-    /// A weight; its value is made when it is first needed.
-    ///
-    /// # Errors
-    /// Nobody registered the initializer.
-    pub fn add_weight(
-        &mut self,
-        name: &str,
-        shape: impl Into<Vec<usize>>,
-        initializer: impl Into<Named<dyn Initializer>>,
-        trainable: bool,
-    ) -> Result<Variable, Error> {
-        let mut initializer = initializer.into();
-        initializer.bind(self.resolver)?;
-        let Some(initializer) = initializer.get().cloned() else {
-            return Err(Error::Argument {
-                what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
-            });
-        };
-        let ty = TensorType::f32(shape)
-            .addressable()
-            .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
-        let (seed, shape) = (next_seed(), ty.shape.clone());
-        let make = move || Ok(initializer.init(&shape, seed)?.into_iter().map(f32::to_bits).collect());
-        let role = if trainable { Role::Trainable } else { Role::NonTrainable };
-        let variable = Variable::new(name, ty, role, Value::Lazy(Arc::new(make)));
-        self.variables.push(variable.clone());
-        Ok(variable)
-    }
-
-    /// Adds a penalty on a weight to the loss of every call.
-    ///
-    /// # Errors
-    /// Nobody registered the regularizer.
-    pub fn regularize(
-        &mut self,
-        weight: &Variable,
-        regularizer: &Named<dyn Regularizer>,
-    ) -> Result<(), Error> {
-        let mut regularizer = regularizer.clone();
-        regularizer.bind(self.resolver)?;
-        if let Some(regularizer) = regularizer.get() {
-            self.regularized.push((weight.clone(), regularizer.clone()));
-        }
-        Ok(())
-    }
-
-    /// The registry.
-    pub fn resolver(&self) -> &dyn Resolver {
-        self.resolver
-    }
-}
-
 /// What every layer has besides its class' own config.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerSettings {
@@ -444,6 +378,33 @@ impl LayerRef {
         own.chain(inner.iter().flat_map(|(_, l)| l.variables()).map(|(v, t)| (v, t && here))).collect()
     }
 
+    /// Returns the states that it carries from one batch to the next itself (those of a stateful recurrent layer), in their order.
+    pub fn own_states(&self) -> Vec<Variable> {
+        let built = lock(&self.0.built);
+        built.variables.iter().filter(|v| v.role() == Role::State).cloned().collect()
+    }
+
+    /// Returns its own states and those of the layers inside, in order of the layers. They are no weights: Keras lists and saves them with none.
+    pub fn states(&self) -> Vec<Variable> {
+        let inner = self.layer().inner();
+        let of_inner = inner.iter().flat_map(|(_, layer)| layer.states());
+        self.own_states().into_iter().chain(of_inner).collect()
+    }
+
+    /// Sets its states to zero, and those of the layers inside: the next batch begins anew.
+    ///
+    /// # Errors
+    /// It has none, or the device is gone.
+    pub fn reset_state(&self) -> Result<(), Error> {
+        let states = self.states();
+        if states.is_empty() {
+            return Err(Error::State {
+                what: format!("layer {} carries no states: make it stateful, and build it", self.name()),
+            });
+        }
+        states.iter().try_for_each(|state| state.set(vec![0; state.len()]))
+    }
+
     /// Shapes that it was built for.
     pub fn built_for(&self) -> Option<Vec<Shape>> {
         lock(&self.0.built).inputs.clone()
@@ -491,5 +452,3 @@ impl LayerRef {
         });
     }
 }
-
-debug!(Builder<'_>, |b| variables: b.variables);

@@ -5,6 +5,7 @@
 //! an error that says so.
 
 mod arguments;
+mod builder;
 mod call;
 mod configured;
 mod integers;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use arguments::{Argument, Arguments};
+pub use builder::Builder;
 pub use call::CallContext;
 pub use configured::{Configured, LayerExt};
 pub use integers::Integers;
 pub(crate) use integers::MAKE_FLOATS;
-pub use layer::{Builder, DynLayer, Layer, LayerRef, LayerSettings};
+pub use layer::{DynLayer, Layer, LayerRef, LayerSettings};
 pub use memory::{Reading, Resident};
 pub use objects::{
     Activation, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
@@ -254,4 +256,9 @@ pub fn assign(variable: &Variable, value: Tensor) {
 pub fn assigned(variable: &Variable) -> Tensor {
     let edge = with_open(|g| g.assigns.iter().find(|(v, _)| v == variable).map(|(_, e)| *e)).flatten();
     edge.map_or_else(|| variable.into_tensor(), tensor_of)
+}
+
+/// Returns whether a variable was assigned in this step.
+pub(crate) fn is_assigned(variable: &Variable) -> bool {
+    with_open(|g| g.assigns.iter().any(|(v, _)| v == variable)) == Some(true)
 }

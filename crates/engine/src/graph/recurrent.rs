@@ -1,6 +1,6 @@
 //! What recurrent layers are made of: [`Cell`], one step; [`Recurrent`], a layer that runs one over a sequence.
 
-use super::{CallContext, Tensor};
+use super::{CallContext, Tensor, Variable};
 
 /// Holds what a cell draws once for all steps: factors of its dropout.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +67,11 @@ pub struct Running {
 pub trait Recurrent: Send + Sync {
     /// Returns how it runs.
     fn running(&self) -> Running;
+
+    /// Returns the variables of its states, where it is stateful and built: `[batch, length]` each.
+    fn states(&self) -> &[Variable] {
+        &[]
+    }
 
     /// Runs over `[batch, steps, features]`, as `running` says, which may be another way than its own.
     fn run(

@@ -51,6 +51,21 @@ impl Tensor {
         self.shape().len()
     }
 
+    /// Returns whether it is computed of another tensor of the open graph.
+    pub(crate) fn depends_on(self, other: Tensor) -> bool {
+        let (Some(from), Some(to)) = (self.edge(), other.edge()) else { return false };
+        with_open(|g| {
+            let mut needed = vec![false; from.node + 1];
+            needed[from.node] = true;
+            for i in (0..=from.node).rev() {
+                if needed[i] {
+                    g.nodes[i].inputs.iter().for_each(|edge| needed[edge.node] = true);
+                }
+            }
+            needed.get(to.node) == Some(&true)
+        }) == Some(true)
+    }
+
     /// The data of the step with this number.
     pub fn input(index: usize, ty: TensorType) -> Tensor {
         node(Kind::Input(index), &[], |_| Ok(vec![ty]))

@@ -15,6 +15,8 @@ pub enum Role {
     Trainable,
     /// A weight that training does not change by gradients: moving statistics.
     NonTrainable,
+    /// A state that a layer carries from one batch to the next: no weight, and in none of Keras' lists of variables.
+    State,
     /// A slot of an optimizer.
     Slot,
     /// Sums of metrics.

@@ -38,6 +38,11 @@ impl InputLayer {
         Self::with_batch(Shape(batch_shape), dtype)
     }
 
+    /// Of this shape, the batch axis first: for layers that must know how many examples a batch has.
+    pub fn batch_shape<D: Into<Option<usize>>>(shape: impl IntoIterator<Item = D>) -> Self {
+        Self::with_batch(Shape(shape.into_iter().map(Into::into).collect()), DType::F32)
+    }
+
     /// Of this shape, with the batch axis, and type.
     pub fn with_batch(shape: Shape, dtype: DType) -> Self {
         let dtype = match dtype {

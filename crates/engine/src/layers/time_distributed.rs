@@ -42,7 +42,14 @@ impl Layer for TimeDistributed {
             return Err(Error::Shape { layer: String::new(), what });
         };
         let step = Shape([&[*batch], rest].concat());
-        self.layer.get().map_or(Ok(()), |layer| layer.build(builder.resolver(), &[step]))
+        let Some(layer) = self.layer.get() else { return Ok(()) };
+        layer.build(builder.resolver(), &[step])?;
+        if layer.states().is_empty() {
+            return Ok(());
+        }
+        let what =
+            format!("layer: {} is stateful, which is not supported inside TimeDistributed", layer.name());
+        Err(Error::Argument { what })
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {

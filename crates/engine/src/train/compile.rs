@@ -167,7 +167,7 @@ impl Model {
         #[cfg(feature = "gpu")]
         self.settle();
         // Slots and sums of the old compile have no use any more, and would be part of every later plan.
-        let variables = self.variables();
+        let variables = [self.variables(), self.states()].concat();
         if let Some(session) = &mut self.session {
             session.keep_only(&variables);
         }

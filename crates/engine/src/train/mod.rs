@@ -21,6 +21,7 @@ mod recompile;
 mod run;
 mod session;
 mod snapshot;
+mod states;
 mod summary;
 mod trace;
 

@@ -332,26 +332,7 @@ impl Model {
     /// # Errors
     /// Their number or a shape differs.
     pub fn set_weights(&mut self, weights: &[ArrayD<f32>]) -> Result<(), Error> {
-        let variables = self.variables();
-        if variables.len() != weights.len() {
-            let what = format!("the model has {} weights, but was given {}", variables.len(), weights.len());
-            return Err(Error::Argument { what });
-        }
-        for (i, (variable, weight)) in variables.iter().zip(weights).enumerate() {
-            if variable.shape() != weight.shape() {
-                let what = format!(
-                    "weight {i} ({}) has shape {:?}, but was given {:?}",
-                    variable.name(),
-                    variable.shape(),
-                    weight.shape()
-                );
-                return Err(Error::Argument { what });
-            }
-        }
-        for (variable, weight) in variables.iter().zip(weights) {
-            variable.set(weight.iter().map(|v| v.to_bits()).collect())?;
-        }
-        Ok(())
+        put("weight", &self.variables(), weights)
     }
 
     /// Number of parameters.
@@ -473,12 +454,13 @@ impl Model {
         self.settle();
         let device = self.device()?;
         self.check_sizes(&device)?;
-        let flagged = self.flagged();
+        let (flagged, states) = (self.flagged(), self.states());
         let session = self.session.get_or_insert_with(|| Session::new(device));
         let by_role =
             |role| flagged.iter().map(|(v, _)| v.clone()).filter(|v| v.role() == role).collect::<Vec<_>>();
         session.place("parameters", &by_role(Role::Trainable))?;
         session.place("state", &by_role(Role::NonTrainable))?;
+        session.place("carried", &states)?;
         if let Some(compiled) = &mut self.compiled {
             let sums: Vec<Variable> = compiled.sums.iter().filter(|s| s.is_built()).cloned().collect();
             session.place("metrics", &sums)?;
@@ -499,6 +481,27 @@ impl Model {
         }
         Ok(session)
     }
+}
+
+/// Puts arrays into variables: all of them, or none where one does not fit.
+pub(super) fn put(what: &str, variables: &[Variable], arrays: &[ArrayD<f32>]) -> Result<(), Error> {
+    if variables.len() != arrays.len() {
+        let what = format!("the model has {} {what}s, but was given {}", variables.len(), arrays.len());
+        return Err(Error::Argument { what });
+    }
+    for (i, (variable, array)) in variables.iter().zip(arrays).enumerate() {
+        if variable.shape() != array.shape() {
+            let what = format!(
+                "{what} {i} ({}) has shape {:?}, but was given {:?}",
+                variable.name(),
+                variable.shape(),
+                array.shape()
+            );
+            return Err(Error::Argument { what });
+        }
+    }
+    let words = |array: &ArrayD<f32>| array.iter().map(|v| v.to_bits()).collect();
+    variables.iter().zip(arrays).try_for_each(|(variable, array)| variable.set(words(array)))
 }
 
 fn not_compiled() -> Error {

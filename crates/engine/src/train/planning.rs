@@ -74,6 +74,10 @@ impl Model {
                 arenas.add(name, &of_role, caps);
             }
         }
+        let states = self.states();
+        if !states.is_empty() {
+            arenas.add("carried", &states, caps);
+        }
     }
 
     fn arenas(&self, trainable: &[Variable], caps: &Caps) -> Result<Arenas, Error> {

@@ -82,17 +82,25 @@ impl Predict<'_, '_> {
         let feed = Feed::new(model, x, vec![], vec![], false)?;
         let (started, steps) = (std::time::Instant::now(), feed.examples.div_ceil(batch));
         let words = model.predict_feed(&feed, batch)?;
-        let shapes = model.output_types(&feed)?;
+        let shapes = model.output_types(&feed, batch)?;
         let logs = Logs::default();
         Display::new(verbose, 0, steps).end(&Epoch { done: steps, elapsed: started.elapsed(), logs: &logs });
-        words.into_iter().zip(shapes).map(|(w, t)| to_array(&t.shape, w)).collect()
+        let whole = |(words, TensorType { mut shape, .. }): (Vec<u32>, TensorType)| {
+            if let Some((first, rest)) = shape.split_first_mut() {
+                let stride = rest.iter().product::<usize>();
+                *first = words.len().checked_div(stride).unwrap_or(feed.examples);
+            }
+            to_array(&shape, words)
+        };
+        words.into_iter().zip(shapes).map(whole).collect()
     }
 }
 
 impl Model {
-    /// Shapes of the outputs for all examples of a feed.
-    fn output_types(&self, feed: &Feed) -> Result<Vec<TensorType>, Error> {
-        let (graph, edges) = super::trace::prediction(&self.root, &feed.types(feed.examples))?;
+    /// Shapes of the outputs for a batch of a feed: a layer may take no other number of examples.
+    fn output_types(&self, feed: &Feed, batch: usize) -> Result<Vec<TensorType>, Error> {
+        let batch = batch.min(feed.examples);
+        let (graph, edges) = super::trace::prediction(&self.root, &feed.types(batch))?;
         Ok(edges.iter().map(|e| graph.edge_type(*e).clone()).collect())
     }
 }

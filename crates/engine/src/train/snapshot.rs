@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub root: LayerRef,
     /// Every variable once, in the order of `get_weights`.
     pub weights: Vec<Saved>,
+    /// The states that layers carry from one batch to the next, in order of the layers.
+    pub states: Vec<Saved>,
     /// Variables that training changes, in order.
     pub trainable: Vec<Variable>,
     /// How it was compiled.
@@ -82,15 +84,16 @@ impl Model {
     /// The device is gone, or a lazy value cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let trainable = self.trainable_variables();
-        let variables = self.variables();
+        let (variables, states) = (self.variables(), self.states());
         let slots = self.compiled.as_ref().map(|c| c.ordered_slots(&trainable)).unwrap_or_default();
-        let reads: Vec<_> =
-            variables.iter().chain(slots.iter().map(|(_, _, v)| v)).map(|v| (v.clone(), v.read())).collect();
+        let all = variables.iter().chain(&states).chain(slots.iter().map(|(_, _, v)| v));
+        let reads: Vec<_> = all.map(|v| (v.clone(), v.read())).collect();
         let mut saved = Vec::with_capacity(reads.len());
         for (variable, read) in reads {
             saved.push(Saved { variable, words: Arc::new(block::wait(read)?) });
         }
-        let slot_values = saved.split_off(variables.len());
+        let slot_values = saved.split_off(variables.len() + states.len());
+        let states = saved.split_off(variables.len());
         let optimizer = self.compiled.as_ref().map(|c| OptimizerSnapshot {
             class_name: c.optimizer.class_name(),
             spec: c.optimizer.spec(),
@@ -109,7 +112,18 @@ impl Model {
         let compile = self.compiled.as_ref().map(|c| c.config.clone());
         let (seed, steps) = self.random_state();
         let (root, kept, epochs) = (self.root.clone(), self.kept.clone(), self.epochs);
-        Ok(Snapshot { root, weights: saved, trainable, compile, optimizer, kept, seed, steps, epochs })
+        Ok(Snapshot {
+            root,
+            weights: saved,
+            states,
+            trainable,
+            compile,
+            optimizer,
+            kept,
+            seed,
+            steps,
+            epochs,
+        })
     }
 
     /// The optimizer's host state, without recorded steps that were never submitted.

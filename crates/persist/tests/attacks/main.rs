@@ -119,6 +119,7 @@ fn dense() -> Object {
         class_name: "Sequential".into(),
         is_model: true,
         variables: Vec::new(),
+        states: Vec::new(),
         children: vec![("dense".into(), layer)],
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::inner::Inner;
-use super::layer::{PARAMETERS, mask_of};
+use super::layer::{PARAMETERS, mask_of, run_on};
 use crate::Error;
 use crate::graph::{
     Arguments, Builder, CallContext, Configured, Layer, LayerRef, Ran, Resolver, Running, Shape, Tensor,
@@ -159,8 +159,11 @@ impl Layer for Bidirectional {
         if there.go_backwards == back.go_backwards {
             return wrong("go_backwards is the same in both layers, but must differ".into());
         }
-        if (there.return_sequences, there.return_state) != (back.return_sequences, back.return_state) {
-            return wrong("return_sequences and return_state must be the same in both layers".into());
+        let common = |running: Running| (running.return_sequences, running.return_state, running.stateful);
+        if common(there) != common(back) {
+            return wrong(
+                "return_sequences, return_state and stateful must be the same in both layers".into(),
+            );
         }
         // Its config has both layers, as Keras writes them.
         (self.layer, self.backward_layer) = (self.forward.clone(), self.backward.clone());
@@ -193,7 +196,7 @@ impl Layer for Bidirectional {
                 let own = recurrent.running();
                 // As Keras forces it: steps that are masked give zeros where all are given.
                 let running = Running { zero_output_for_mask: own.return_sequences, ..own };
-                Some(scoped(&layer.name(), || recurrent.run(x, states, mask, running, cx)))
+                Some(scoped(&layer.name(), || run_on(recurrent, x, states, mask, running, cx)))
             })
             .collect();
         let [there, back] = ran.as_slice() else {

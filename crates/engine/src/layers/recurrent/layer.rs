@@ -9,7 +9,7 @@ use super::super::inner::Inner;
 use crate::Error;
 use crate::graph::{
     Arguments, Builder, CallContext, Cell, Configured, Layer, LayerRef, LayerSettings, Ran, Recurrent,
-    Resolver, Running, Shape, Tensor, fail,
+    Resolver, Running, Shape, Tensor, Variable, assign, assigned, fail, is_assigned,
 };
 
 /// Holds what all recurrent layers have in their config.
@@ -44,12 +44,31 @@ impl Options {
     }
 
     fn check(&self) -> Result<(), Error> {
-        for (key, given) in [("stateful", self.stateful), ("time_major", self.time_major)] {
-            if given {
-                return Err(Error::Argument { what: format!("{key} = true is not supported yet") });
-            }
+        if self.time_major {
+            return Err(Error::Argument { what: "time_major = true is not supported yet".into() });
         }
         Ok(())
+    }
+
+    /// Makes the states of a stateful layer that runs this cell over such sequences.
+    fn build_states(
+        &self,
+        builder: &mut Builder,
+        inputs: &[Shape],
+        cell: Option<&LayerRef>,
+    ) -> Result<Vec<Variable>, Error> {
+        let (true, Some(cell), Some(sequences)) = (self.stateful, cell, inputs.first()) else {
+            return Ok(Vec::new());
+        };
+        let Some(batch) = sequences.0.first().copied().flatten() else {
+            let what = format!(
+                "stateful = true needs a batch size that is known, but the inputs have shape {sequences}: begin the model with an input \
+                 that says it, such as InputLayer::batch_shape([32, 10, 8])"
+            );
+            return Err(Error::Shape { layer: String::new(), what });
+        };
+        let sizes = cell.layer().as_cell().map(Cell::state_sizes).unwrap_or_default();
+        sizes.into_iter().map(|size| builder.add_state("rnn_state", [batch, size])).collect()
     }
 }
 
@@ -91,11 +110,12 @@ pub struct Recurring<C> {
     options: Options,
     /// The cell as a layer, once it is built.
     inner: Option<LayerRef>,
+    states: Vec<Variable>,
 }
 
 impl<C> Recurring<C> {
     pub(in crate::layers) fn of(cell: C) -> Self {
-        Recurring { cell, options: Options::default(), inner: None }
+        Recurring { cell, options: Options::default(), inner: None, states: Vec::new() }
     }
 
     pub(in crate::layers) fn with_cell(self, change: impl FnOnce(C) -> C) -> Self {
@@ -138,7 +158,8 @@ impl<'de, C: DeserializeOwned> Deserialize<'de> for Recurring<C> {
         let all = Value::deserialize(deserializer)?;
         let odd = serde::de::Error::custom::<serde_json::Error>;
         let options = Options::deserialize(&all).map_err(odd)?;
-        Ok(Recurring { cell: serde_json::from_value(all).map_err(odd)?, options, inner: None })
+        let cell = serde_json::from_value(all).map_err(odd)?;
+        Ok(Recurring { options, ..Recurring::of(cell) })
     }
 }
 
@@ -179,11 +200,54 @@ pub(super) const PARAMETERS: &[&str] = &["sequences", "initial_state", "mask", "
 fn call(layer: &dyn Recurrent, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
     let running = layer.running();
     let initial = cx.argument("initial_state").unwrap_or_default();
-    let Ran { mut output, states } = layer.run(xs[0], &initial, cx.input_mask(0), running, cx);
+    let Ran { mut output, states } = run_on(layer, xs[0], &initial, cx.input_mask(0), running, cx);
     if running.go_backwards && running.return_sequences {
         output = output.reverse(1);
     }
     if running.return_state { [vec![output], states].concat() } else { vec![output] }
+}
+
+/// Runs a layer. A stateful one begins with the states of the batch before, and keeps its last ones for the next.
+pub(super) fn run_on(
+    layer: &dyn Recurrent,
+    x: Tensor,
+    initial: &[Tensor],
+    mask: Option<Tensor>,
+    running: Running,
+    cx: &CallContext,
+) -> Ran {
+    let states = layer.states();
+    let Some(batch) = states.first().and_then(|state| state.shape().first().copied()) else {
+        return layer.run(x, initial, mask, running, cx);
+    };
+    if x.shape().first() != Some(&batch) {
+        let what = format!("a stateful layer was built for batches of {batch}, but got {:?}", x.shape());
+        fail(Error::Shape { layer: String::new(), what });
+        return Ran { output: x, states: initial.to_vec() };
+    }
+    let mut before: Vec<Tensor> = states.iter().map(assigned).collect();
+    if is_assigned(&states[0]) {
+        if !x.depends_on(before[0]) {
+            let what = "a stateful layer is called twice, and neither call follows from the other: which comes first nobody says";
+            fail(Error::Shape { layer: String::new(), what: what.into() });
+        }
+        // What a variable holds is a number: no gradient goes through it to the call before.
+        before = before.into_iter().map(Tensor::stop_gradient).collect();
+    }
+    let begun = match initial {
+        [] => before,
+        // Keras 2 heeds what is given only where there is nothing to go on from.
+        given if cx.layer_is_keras2() => {
+            let counts = before.iter().map(|state| (1.0 - state.equal(0.0)).sum(&[]));
+            let begins = counts.reduce(|a, b| a + b).map(|count| count.equal(0.0));
+            let pairs = before.iter().zip(given);
+            begins.map_or(vec![], |begins| pairs.map(|(old, new)| begins.select(*new, *old)).collect())
+        }
+        given => given.to_vec(),
+    };
+    let ran = layer.run(x, &begun, mask, running, cx);
+    states.iter().zip(&ran.states).for_each(|(state, last)| assign(state, *last));
+    ran
 }
 
 /// The mask of a recurrent layer's output.
@@ -238,6 +302,7 @@ impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
         let settings = LayerSettings { name, ..LayerSettings::default() };
         let cell = LayerRef::new(Box::new(self.cell.clone()), settings);
         cell.build(builder.resolver(), &[step])?;
+        self.states = self.options.build_states(builder, inputs, Some(&cell))?;
         self.inner = Some(cell);
         Ok(())
     }
@@ -250,6 +315,10 @@ impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
 impl<C: Cell> Recurrent for Recurring<C> {
     fn running(&self) -> Running {
         self.options.running()
+    }
+
+    fn states(&self) -> &[Variable] {
+        &self.states
     }
 
     fn run(
@@ -288,12 +357,14 @@ pub struct RNN {
     #[serde(flatten)]
     options: Options,
     cell: Inner,
+    #[serde(skip)]
+    states: Vec<Variable>,
 }
 
 impl RNN {
     /// Runs this cell.
     pub fn new(cell: impl Into<LayerRef>) -> Self {
-        RNN { cell: Inner::of(cell.into()), options: Options::default() }
+        RNN { cell: Inner::of(cell.into()), options: Options::default(), states: Vec::new() }
     }
 }
 
@@ -314,7 +385,9 @@ impl Layer for RNN {
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         self.options.check()?;
         let step = step_shape(inputs, Self::CLASS)?;
-        self.cell.get().map_or(Ok(()), |cell| cell.build(builder.resolver(), &[step]))
+        self.cell.get().map_or(Ok(()), |cell| cell.build(builder.resolver(), &[step]))?;
+        self.states = self.options.build_states(builder, inputs, self.cell.get())?;
+        Ok(())
     }
 
     fn inner(&self) -> Vec<(String, LayerRef)> {
@@ -325,6 +398,10 @@ impl Layer for RNN {
 impl Recurrent for RNN {
     fn running(&self) -> Running {
         self.options.running()
+    }
+
+    fn states(&self) -> &[Variable] {
+        &self.states
     }
 
     fn run(

@@ -69,13 +69,9 @@ pub const REFUSED: &[Line] = &[
     ("layers", "LSTM", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
     ("layers", "GRU", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
     ("layers", "Embedding", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "SimpleRNN", "stateful", "true"),
     ("layers", "SimpleRNN", "time_major", "true"),
-    ("layers", "LSTM", "stateful", "true"),
     ("layers", "LSTM", "time_major", "true"),
-    ("layers", "GRU", "stateful", "true"),
     ("layers", "GRU", "time_major", "true"),
-    ("layers", "RNN", "stateful", "true"),
     ("layers", "RNN", "time_major", "true"),
     ("layers", "Embedding", "embeddings_constraint", CONSTRAINT),
     ("layers", "Embedding", "lora_rank", "2"),
@@ -114,6 +110,10 @@ const CONSTRAINT: &str =
 
 /// Keys that are tested elsewhere, or that no number depends on.
 pub const ELSEWHERE: &[Line] = &[
+    ("layers", "SimpleRNN", "stateful", "tests/stateful.rs"),
+    ("layers", "LSTM", "stateful", "tests/stateful.rs"),
+    ("layers", "GRU", "stateful", "tests/stateful.rs"),
+    ("layers", "RNN", "stateful", "tests/stateful.rs"),
     ("layers", "InputLayer", "", "every model of this table begins with one"),
     ("layers", "InputLayer", "shape", "an argument; files have batch_shape"),
     ("layers", "InputLayer", "input_shape", "an argument; files have batch_shape"),

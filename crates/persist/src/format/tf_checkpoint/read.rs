@@ -240,6 +240,7 @@ impl Filler<'_> {
                 None => self.mismatches.push(format!("{place}: the file has no such variable")),
             }
         }
+        self.states(object, id, path)?;
         let mut with_weights = 0;
         for (index, (attribute, child)) in object.children.iter_mut().enumerate() {
             let weights = layers::has_weights(child);
@@ -253,6 +254,28 @@ impl Filler<'_> {
             with_weights += usize::from(weights);
             let place = join(path, if child.name.is_empty() { attribute } else { &child.name });
             self.object(child, found, &place, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Fills the states of a stateful layer, which SavedModels alone keep, in lists inside each other.
+    fn states(&mut self, object: &mut Object, id: Option<Id>, path: &str) -> Result<(), Error> {
+        let Some(list) = id.and_then(|id| self.graph.at(id, "keras_api/states")) else { return Ok(()) };
+        let leaves = leaves_of(self.graph, list);
+        self.used.extend(&leaves);
+        if object.states.is_empty() {
+            return Ok(());
+        }
+        if leaves.len() != object.states.len() {
+            let (found, wanted) = (leaves.len(), object.states.len());
+            self.mismatches.push(format!("{path}: the file has {found} states of it, the model {wanted}"));
+            return Ok(());
+        }
+        for (state, node) in object.states.iter_mut().zip(leaves) {
+            let Some(stored) = self.graph.variable(node) else { continue };
+            let found = self.source.variable(&state.name, stored)?;
+            let place = join(path, &state.name);
+            self.mismatches.extend(values::assign(state, found, &place).err());
         }
         Ok(())
     }
@@ -305,6 +328,21 @@ impl Filler<'_> {
             next.extend(edges.map(|(edge, id)| (*id, join(&path, edge), false)));
         }
     }
+}
+
+/// Returns the variables of a list, whose items are variables or such lists, in order and each once.
+fn leaves_of(graph: &Graph, list: Id) -> Vec<Id> {
+    let (mut leaves, mut seen, mut next) = (Vec::new(), BTreeSet::new(), vec![list]);
+    while let Some(id) = next.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match graph.variable(id) {
+            Some(_) => leaves.push(id),
+            None => next.extend(graph.list(id).into_iter().rev()),
+        }
+    }
+    leaves
 }
 
 /// Objects of the random generators of a model's layers.

@@ -1,0 +1,91 @@
+//! [`Builder`]: what a layer makes its variables with.
+
+use std::sync::Arc;
+
+use super::objects::{Initializer, Named, Regularizer, Resolver};
+use super::{Role, Value, Variable};
+use crate::Error;
+use crate::random::next_seed;
+use crate::types::TensorType;
+
+/// What `build` makes variables with.
+pub struct Builder<'a> {
+    resolver: &'a dyn Resolver,
+    pub(super) variables: Vec<Variable>,
+    pub(super) regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
+}
+
+impl<'a> Builder<'a> {
+    /// For one layer.
+    pub fn new(resolver: &'a dyn Resolver) -> Self {
+        Builder { resolver, variables: Vec::new(), regularized: Vec::new() }
+    }
+
+    /// A weight; its value is made when it is first needed.
+    ///
+    /// # Errors
+    /// Nobody registered the initializer.
+    pub fn add_weight(
+        &mut self,
+        name: &str,
+        shape: impl Into<Vec<usize>>,
+        initializer: impl Into<Named<dyn Initializer>>,
+        trainable: bool,
+    ) -> Result<Variable, Error> {
+        let mut initializer = initializer.into();
+        initializer.bind(self.resolver)?;
+        let Some(initializer) = initializer.get().cloned() else {
+            return Err(Error::Argument {
+                what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
+            });
+        };
+        let ty = TensorType::f32(shape)
+            .addressable()
+            .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
+        let (seed, shape) = (next_seed(), ty.shape.clone());
+        let make = move || Ok(initializer.init(&shape, seed)?.into_iter().map(f32::to_bits).collect());
+        let role = if trainable { Role::Trainable } else { Role::NonTrainable };
+        let variable = Variable::new(name, ty, role, Value::Lazy(Arc::new(make)));
+        self.variables.push(variable.clone());
+        Ok(variable)
+    }
+
+    /// A state that the layer carries from one batch to the next: zeros at first. It is no weight: see [`LayerRef::states`].
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn add_state(&mut self, name: &str, shape: impl Into<Vec<usize>>) -> Result<Variable, Error> {
+        let ty = TensorType::f32(shape)
+            .addressable()
+            .map_err(|what| Error::Argument { what: format!("state {name}: {what}") })?;
+        let words = ty.len();
+        let variable =
+            Variable::new(name, ty, Role::State, Value::Lazy(Arc::new(move || Ok(vec![0; words]))));
+        self.variables.push(variable.clone());
+        Ok(variable)
+    }
+
+    /// Adds a penalty on a weight to the loss of every call.
+    ///
+    /// # Errors
+    /// Nobody registered the regularizer.
+    pub fn regularize(
+        &mut self,
+        weight: &Variable,
+        regularizer: &Named<dyn Regularizer>,
+    ) -> Result<(), Error> {
+        let mut regularizer = regularizer.clone();
+        regularizer.bind(self.resolver)?;
+        if let Some(regularizer) = regularizer.get() {
+            self.regularized.push((weight.clone(), regularizer.clone()));
+        }
+        Ok(())
+    }
+
+    /// The registry.
+    pub fn resolver(&self) -> &dyn Resolver {
+        self.resolver
+    }
+}
+
+debug!(Builder<'_>, |b| variables: b.variables);
