@@ -119,7 +119,7 @@ pub fn inspect(path: impl Into<Location>) -> Result<Inspection, Error> {
 
 /// Shapes of the variables that training changes; `None` where nobody knows which they are.
 fn trained(whole: &convert::Whole) -> Option<Vec<Vec<usize>>> {
-    let all = whole.tree.trainable();
+    let all = whole.trainable();
     let of = |name: &str| all.iter().any(|(path, _)| path.split('/').any(|part| part == name));
     let unsure = whole.gaps.iter().any(|(layer, gap)| *gap == Gap::Trained && of(layer));
     (!unsure).then(|| all.into_iter().map(|(_, variable)| variable.shape.clone()).collect())

@@ -62,8 +62,13 @@ pub use rhyton_engine::{
     regularizers, train, types, words,
 };
 pub use rhyton_persist as persist;
-pub use rhyton_persist::{Location, storage};
-pub use saving::{latest_checkpoint, load_model, load_model_with};
+pub use rhyton_persist::Location;
+/// Files and folders, on this machine or behind a URL: listed, read, copied.
+pub mod storage {
+    pub use rhyton_persist::storage::{Entry, date, list, read};
+    pub use rhyton_persist::{Location, ReadAt, copy};
+}
+pub use saving::{latest_checkpoint, load_model, load_model_bytes, load_model_bytes_with, load_model_with};
 
 #[cfg(doctest)]
 mod pages {

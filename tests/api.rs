@@ -56,8 +56,8 @@ mod every_name {
         Reshape, SGD, SaveLoad, SaveOptions, Sequential, SimpleRNN, SimpleRNNCell, Softmax,
         SparseCategoricalAccuracy, SparseCategoricalCrossentropy, StackedRNNCells, StopWhen, Subtract,
         Tensor, TensorShape, TimeDistributed, UnitNormalization, Variable, callbacks, custom_object_scope,
-        datasets, input, latest_checkpoint, layers, load_model, load_model_with, losses, metrics,
-        register_layer, schedules, set_random_seed,
+        datasets, input, latest_checkpoint, layers, load_model, load_model_bytes, load_model_with, losses,
+        metrics, register_layer, schedules, set_random_seed,
     };
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with a data set.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rhyton_persist::shown::{brief, line};
 
@@ -96,5 +97,11 @@ impl DatasetError {
             found: found.into(),
             expected: expected.into(),
         }
+    }
+}
+
+impl From<DatasetError> for crate::Error {
+    fn from(error: DatasetError) -> Self {
+        Self::Dataset(Arc::new(error))
     }
 }

@@ -1,14 +1,15 @@
 //! The state file `checkpoint` of a folder of TensorFlow checkpoints: which one is the newest, and which ones are kept.
+//!
+//! [`latest_checkpoint`](crate::latest_checkpoint) also knows folders without one.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path};
 
 use crate::container::bundle::{self, Bundle};
-use crate::container::window::Window;
+use crate::error::is_absent;
 use crate::tree::ByteSource as _;
 use crate::{Error, Location, commit, limits, storage};
 
-mod newest;
 mod text;
 
 /// Name of the state file.
@@ -65,7 +66,7 @@ impl CheckpointState {
 /// [`Error::Io`], or [`Error::Format`] for a file that is none.
 pub fn read(folder: impl Into<Location>) -> Result<Option<CheckpointState>, Error> {
     let location = folder.into().join(FILE_NAME);
-    let file = match Window::open(&location) {
+    let file = match storage::open(&location) {
         Ok(file) => file,
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
         Err(other) => return Err(other),
@@ -92,37 +93,11 @@ pub fn write(folder: impl Into<Location>, state: &CheckpointState) -> Result<(),
     })
 }
 
-/// The newest checkpoint of a folder, of any format: what `load_weights` takes. `None` where there is none.
-///
-/// The state file `checkpoint` says it. Where there is none, or the files of the checkpoint that it names are gone, the names do: they must differ
-/// in their numbers alone, as those of a template do (`cp-0001.keras`, `cp-0002.keras`), and the newest has the largest whole number in every
-/// place where they differ. Numbers with a decimal point (`{val_loss:.2f}`) are not looked at, nor are the times of the files.
-///
-/// # Errors
-/// A state file that cannot be read, or that leads out of the folder: see [`latest_checkpoint_anywhere`]. Checkpoints whose names do not say
-/// which one is the newest; the error lists them.
-pub fn latest_checkpoint(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
-    latest(&folder.into(), false)
-}
-
-/// As [`latest_checkpoint`], but follows a path that leads out of the folder. For state files that are trusted: one from a stranger
-/// could name any checkpoint on this machine.
-///
-/// # Errors
-/// A state file that cannot be read.
-pub fn latest_checkpoint_anywhere(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
-    latest(&folder.into(), true)
-}
-
-fn latest(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
-    match named(folder, anywhere)? {
-        Some(prefix) => Ok(Some(prefix)),
-        None => newest::by_names(folder),
-    }
-}
-
 /// The checkpoint that the state file names, where its files are there.
-fn named(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
+///
+/// # Errors
+/// A state file that cannot be read, or, unless `anywhere`, that leads out of the folder.
+pub(crate) fn named(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
     let Some(state) = read(folder)? else { return Ok(None) };
     if state.model_checkpoint_path.is_empty() {
         return Ok(None);
@@ -137,7 +112,7 @@ fn named(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
     };
     let prefix = prefix.session();
     match Bundle::open(&prefix) {
-        Err(Error::Io { source, .. }) if storage::is_absent(&source) => Ok(None),
+        Err(Error::Io { source, .. }) if is_absent(&source) => Ok(None),
         // Whether it is there, nobody knows then.
         Err(error @ Error::Io { .. }) if folder.is_remote() => Err(error),
         // Damage is for whoever loads it to report.

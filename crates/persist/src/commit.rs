@@ -32,7 +32,8 @@ pub use folder::{unsaved, write_folder};
 pub use group::Group;
 use staged::Staged;
 
-use crate::{Error, Location};
+use crate::place::folder_of;
+use crate::{Error, Location, storage};
 
 /// Saves one file: `write` puts the bytes into an empty file, which then takes the place of `path` at once.
 ///
@@ -68,7 +69,7 @@ pub(crate) fn send_file(location: &Location, file: &File) -> Result<(), Error> {
 /// [`Error::Io`].
 pub fn create_folder(location: impl Into<Location>) -> Result<(), Error> {
     let location = location.into();
-    match location.store() {
+    match storage::store(&location) {
         Some(store) => {
             store?.create_folder(&location.url()).map_err(|e| location.failed("create the folder", e))
         }
@@ -95,7 +96,7 @@ fn create_local_folder(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Io`].
 pub(crate) fn remove_file(location: &Location) -> Result<(), Error> {
-    let removed = match location.store() {
+    let removed = match storage::store(location) {
         Some(store) => store?.remove(&location.url()),
         None => disk::remove(location.as_path()),
     };
@@ -108,14 +109,6 @@ pub(crate) fn remove_file(location: &Location) -> Result<(), Error> {
 /// Whether a name is one of a file or folder on its way.
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(staged::ENDING)
-}
-
-/// The folder of a file, `.` for a bare name.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// Follows a link, so that a rename replaces what it points to and not the link.

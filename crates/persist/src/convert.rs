@@ -1,7 +1,7 @@
 //! From one format to another, with layers as data: nothing here needs to know what a layer does.
 
 use crate::format::{optimizer, saved_model, skeleton};
-use crate::formats::{self, FORMATS, Format};
+use crate::formats::{self, Arrays, FORMATS, Format, Layout};
 use crate::tree::{
     Gap, LayerConfig, ModelConfig, Object, OptimizerState, SavedFile, Tree, Variable, WriteOptions,
 };
@@ -28,6 +28,14 @@ pub struct Whole {
     pub gaps: Vec<(String, Gap)>,
     /// Says why there is no state of the optimizer, though the file has one.
     pub optimizer: Option<String>,
+}
+
+impl Whole {
+    /// The variables that training changes, in Keras' order, with their paths.
+    #[must_use]
+    pub fn trainable(&self) -> Vec<(String, &Variable)> {
+        skeleton::trainable(&self.tree.root, self.tree.model.as_ref())
+    }
 }
 
 /// Describes what was written.
@@ -74,22 +82,19 @@ pub fn convert_with(
     let described = file.model.is_some() || model.is_some();
     let target = match options.format.as_deref() {
         // A name without an ending: where only weights were, only weights are.
-        None if file.model.is_none() && formats::by_ending(to, true)?.name == "saved-model" => {
+        None if file.model.is_none() && formats::by_ending(to, true)?.layout == Layout::Directory => {
             formats::by_ending(to, false)?
         }
         name => formats::for_writing(to, name, described)?,
     };
-    if !described && target.name == "safetensors" {
+    if !described && target.needs.is_empty() {
         return arrays_alone(&file, to, target);
     }
     let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
     let mut tree = whole.tree;
     check_gaps(from, file.format, target, &whole.gaps)?;
-    if let Some((layer, why)) = file
-        .model
-        .as_ref()
-        .filter(|_| !(target.name == file.format && target.name == "keras"))
-        .and_then(doubled)
+    if let Some((layer, why)) =
+        file.model.as_ref().filter(|_| !(target.name == file.format && target.assets)).and_then(doubled)
     {
         return Err(Error::Usage {
             what: format!("{from}: the layer `{layer}` {why}, which each format keeps in another way"),
@@ -105,7 +110,7 @@ pub fn convert_with(
     }
     notes.extend(formats::leave_out(to, target, &mut tree, &options.write));
     finish(target, &mut tree);
-    if let ("saved-model", Some(config)) = (target.name, &tree.model)
+    if let (true, Some(config)) = (target.serving, &tree.model)
         && let Some(layer) = without_shape(config)
     {
         return Err(Error::Usage {
@@ -116,7 +121,7 @@ pub fn convert_with(
             advice: "convert from a `.keras` file of this model".into(),
         });
     }
-    if let ("saved-model", Some(layer)) = (target.name, tree.model.as_ref().and_then(around_model)) {
+    if let (true, Some(layer)) = (target.serving, tree.model.as_ref().and_then(around_model)) {
         return Err(Error::Usage {
             what: format!(
                 "{from}: the layer `{layer}` has a model inside, which is not written to a SavedModel"
@@ -202,11 +207,11 @@ pub fn iterations(file: &SavedFile) -> Result<Option<i64>, Error> {
 
 /// Returns whether a layer says itself what it saves in a format.
 fn is_own_form(format: &str) -> bool {
-    matches!(format, "keras" | "weights-h5")
+    formats::by_name(format).is_some_and(|format| format.arrays == Arrays::Walked)
 }
 
 fn check_gaps(from: &Location, source: &str, target: &Format, gaps: &[(String, Gap)]) -> Result<(), Error> {
-    let other_form = is_own_form(source) != is_own_form(target.name) && target.name != "safetensors";
+    let other_form = is_own_form(source) != is_own_form(target.name) && !target.needs.is_empty();
     let needs = |gap: &Gap| target.needs.contains(gap) || other_form && *gap == Gap::Form;
     let Some((layer, gap)) = gaps.iter().find(|(_, gap)| needs(gap)) else { return Ok(()) };
     let (what, advice) = match gap {

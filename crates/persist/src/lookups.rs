@@ -3,16 +3,16 @@
 use serde_json::{Number, Value};
 
 use crate::format::naming::Counter;
+use crate::format::weights_h5::IDF;
+use crate::formats::{self, Format};
 use crate::tree::{
     Asset, DType, Dialect, ModelConfig, ModelKind, Object, SavedFile, Stored, Tree, WriteOptions,
 };
-use crate::{Error, Location, formats::Format, limits};
+use crate::{Error, Location, limits};
 
 /// Classes that have a vocabulary.
 const LOOKUPS: &[&str] = &["StringLookup", "IntegerLookup", "TextVectorization"];
 const VOCABULARY: &str = "vocabulary.txt";
-/// The one array with a name of its own: weights of the words in `tf_idf`.
-pub(crate) const IDF: &str = "idf_weights";
 
 /// Describes what is found for the layers, and which of it was used.
 struct Files<'a> {
@@ -34,15 +34,15 @@ pub(crate) fn settle(
 ) -> Result<(), Error> {
     let Some(model) = tree.model.as_mut().filter(|_| target.whole_model) else { return Ok(()) };
     let mut arrays = Vec::new();
-    if file.format == "keras" {
+    if has_assets(file) {
         arrays = file.weights.stored()?;
         arrays.retain(|stored| stored.path.ends_with(&format!("/{IDF}")));
     }
     let mut files = Files { assets: &tree.assets, arrays, used: Vec::new() };
-    if target.name == "keras" {
-        return if file.format == "keras" { Ok(()) } else { check(from, model, "", &files) };
+    if target.assets {
+        return if has_assets(file) { Ok(()) } else { check(from, model, "", &files) };
     }
-    if file.format == "keras" {
+    if has_assets(file) {
         check(from, model, "", &files)?;
     }
     inline(from, model, "", &mut files)?;
@@ -90,7 +90,12 @@ fn without_weights(object: &mut Object) {
 /// It does not, and names the layer.
 pub(crate) fn check_source(from: &Location, file: &SavedFile, model: &ModelConfig) -> Result<(), Error> {
     let files = Files { assets: &file.assets, arrays: Vec::new(), used: Vec::new() };
-    if file.format == "keras" { Ok(()) } else { check(from, model, "", &files) }
+    if has_assets(file) { Ok(()) } else { check(from, model, "", &files) }
+}
+
+/// Returns whether layers have files of their own in a file of its format.
+fn has_assets(file: &SavedFile) -> bool {
+    formats::by_name(file.format).is_some_and(|format| format.assets)
 }
 
 /// Layers of a model with their paths in `.keras`.

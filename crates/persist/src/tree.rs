@@ -12,16 +12,17 @@
 
 mod asset;
 mod found;
+mod module;
 mod serving;
-
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::Error;
+pub use crate::bytes::{ByteSource, Bytes};
 pub use asset::Asset;
 pub(crate) use found::AsRead;
 pub use found::Found;
+pub(crate) use module::{is_op, part as part_of_keras};
 pub use serving::{Attribute, Place, Port, Serving, ServingNode, Source};
 
 /// Which library's habits a file follows.
@@ -90,34 +91,6 @@ impl DType {
         matches!(self, Self::F16 | Self::BF16 | Self::F32 | Self::F64)
     }
 }
-
-/// Bytes that are read when asked for: little-endian, row-major, without padding.
-pub trait ByteSource: Send + Sync {
-    /// Number of bytes.
-    fn len(&self) -> u64;
-    /// True where there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-    /// Reads all of them.
-    ///
-    /// # Errors
-    /// The file cannot be read, has changed, or its checksum differs.
-    fn read(&self) -> Result<Vec<u8>, Error>;
-}
-
-/// Bytes in memory.
-impl ByteSource for Vec<u8> {
-    fn len(&self) -> u64 {
-        Vec::len(self) as u64
-    }
-    fn read(&self) -> Result<Vec<u8>, Error> {
-        Ok(self.clone())
-    }
-}
-
-/// A value of a variable: lazy bytes behind an `Arc`.
-pub type Bytes = Arc<dyn ByteSource>;
 
 /// Shape of a skeleton's variable of which nobody knows shape and type: [`WeightSource::fill`] takes both from the file.
 pub const ANY_SHAPE: &[usize] = &[usize::MAX];
@@ -215,7 +188,7 @@ impl LayerConfig {
     /// `ops.reshape`.
     #[must_use]
     pub fn is_op(&self) -> bool {
-        crate::format::config::is_op(self.module.as_deref())
+        is_op(self.module.as_deref())
     }
 }
 
@@ -325,14 +298,6 @@ pub struct Tree {
     pub serving: Option<Serving>,
     /// Files of layers.
     pub assets: Vec<Asset>,
-}
-
-impl Tree {
-    /// The variables that training changes, in Keras' order, with their paths.
-    #[must_use]
-    pub fn trainable(&self) -> Vec<(String, &Variable)> {
-        crate::format::skeleton::trainable(&self.root, self.model.as_ref())
-    }
 }
 
 /// What a file says of one stored array, for listings.

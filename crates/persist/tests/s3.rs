@@ -13,7 +13,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 use proxy::{Proxy, ToClient, ToServer};
-use rhyton_persist::storage::{copy, list};
+use rhyton_persist::copy;
+use rhyton_persist::storage::list;
 use rhyton_persist::tree::{Object, Tree, WriteOptions};
 use rhyton_persist::{Error, Location, latest_checkpoint, open, write};
 

@@ -352,7 +352,10 @@ fn the_newest_checkpoint() {
     write(elsewhere.path().join("cp"), None, &tree, &tf()).unwrap();
     let outside = elsewhere.path().join("cp");
     assert!(matches!(told(outside.to_str().unwrap()), Err(Error::Format { .. })));
-    assert_eq!(checkpoint_state::latest_checkpoint_anywhere(dir).unwrap(), Some(Location::from(&outside)));
+    assert_eq!(
+        rhyton_persist::formats::latest_checkpoint_anywhere(dir).unwrap(),
+        Some(Location::from(&outside))
+    );
     assert!(matches!(told("../x/cp"), Err(Error::Format { .. })));
     assert!(matches!(told("a/../../x/cp"), Err(Error::Format { .. })));
 

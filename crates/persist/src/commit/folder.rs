@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::staged::ENDING;
-use super::{disk, folder_of, resolve, sync_folder};
-use crate::{Error, Location};
+use super::{disk, resolve, sync_folder};
+use crate::place::folder_of;
+use crate::{Error, Location, storage};
 
 /// Between the name and the number of a folder that was set aside.
 const OLD: &str = "old";
@@ -42,7 +43,7 @@ fn write_remote_folder(
     own: fn(&str) -> bool,
     fill: impl FnOnce(&Location) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let Some(store) = target.store() else { return Ok(()) };
+    let Some(store) = storage::store(target) else { return Ok(()) };
     let store = store?;
     if !store.moves_folders() {
         return fill(target);

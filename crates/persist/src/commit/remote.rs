@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 
-use crate::{Error, Location};
+use crate::{Error, Location, storage};
 
 /// A file of a [`Group`](super::Group) that is to go to a server.
 pub(super) struct Staged {
@@ -37,7 +37,7 @@ impl Staged {
         match self.bytes {
             Bytes::Here(file) => put(&self.target, &file),
             Bytes::There(existing) => {
-                let Some(store) = self.target.store() else { return Ok(()) };
+                let Some(store) = storage::store(&self.target) else { return Ok(()) };
                 let copied = store?.copy(&existing.url(), &self.target.url());
                 copied.map_err(|e| self.target.failed("copy to", e))
             }
@@ -64,7 +64,7 @@ pub(super) fn send_file(target: &Location, file: &File) -> Result<(), Error> {
 
 /// Removes what broken saves of the files `ours` left in a folder. It is tidying, and may fail.
 pub(super) fn sweep(folder: &Location, ours: &dyn Fn(&str) -> bool) {
-    if let Some(Ok(store)) = folder.store() {
+    if let Some(Ok(store)) = storage::store(folder) {
         drop(store.sweep(&folder.url(), ours));
     }
 }
@@ -80,7 +80,7 @@ fn written(write: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<File, E
 }
 
 fn put(target: &Location, file: &File) -> Result<(), Error> {
-    let Some(store) = target.store() else { return Ok(()) };
+    let Some(store) = storage::store(target) else { return Ok(()) };
     let size = file.metadata().map_err(|e| target.failed("write", e))?.len();
     store?.replace(&target.url(), file, size).map_err(|e| target.failed("write", e))
 }

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::{disk, folder_of};
+use super::disk;
 use crate::Error;
+use crate::place::folder_of;
 
 /// End of every temporary name. The beginning is a dot and the final name.
 pub(super) const ENDING: &str = ".rhyton-tmp";

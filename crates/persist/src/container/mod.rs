@@ -8,5 +8,4 @@ pub(crate) mod protobuf;
 pub(crate) mod safetensors;
 pub(crate) mod sstable;
 pub(crate) mod varint;
-pub(crate) mod window;
 pub(crate) mod zip;

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-use super::window::Window;
+use crate::bytes::Window;
 use crate::tree::{DType, Variable};
-use crate::{Error, Location, limits};
+use crate::{Error, limits};
 
 /// A tensor of a file.
 pub(crate) struct Tensor {
@@ -103,11 +103,10 @@ impl<'de> Deserialize<'de> for Header {
 }
 
 /// Whether a file begins as one: a plausible length, and the brace of the header.
-pub(crate) fn holds(location: &Location) -> bool {
+pub(crate) fn holds(file: &Window) -> bool {
     let mut length = [0; 8];
     let mut brace = [0];
-    let found = Window::open(location)
-        .is_ok_and(|file| file.read_at(0, &mut length).is_ok() && file.read_at(8, &mut brace).is_ok());
+    let found = file.read_at(0, &mut length).is_ok() && file.read_at(8, &mut brace).is_ok();
     found && brace == *b"{" && u64::from_le_bytes(length) <= limits::SAFETENSORS_HEADER_BYTES
 }
 

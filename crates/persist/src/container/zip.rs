@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::json;
-use super::window::Window;
+use crate::bytes::Window;
 use crate::tree::ByteSource as _;
 use crate::{Error, limits};
 
@@ -162,7 +162,7 @@ impl Archive {
             let outside = || format_error(&path, name, "a member outside the file", "one inside");
             let part = part.ok_or_else(outside)?;
             if part.is_at_hand() {
-                let found = part.crc32().map_err(|source| part.failed(source))?;
+                let found = part.crc32()?;
                 if found != member.crc32 {
                     let expected = format!("{:08x}, as the archive says; the file is damaged", member.crc32);
                     let found = format!("bytes whose CRC-32 is {found:08x}");

@@ -12,13 +12,13 @@ use serde_json::Value;
 use super::config::{self, Context, Form};
 use super::skeleton::{self, Frozen};
 use super::{complete, optimizer, resume, taken, values};
+use crate::Error;
+use crate::bytes::{Sink, Window};
 use crate::container::hdf5::{Attribute, Hdf5, Node};
-use crate::container::window::Window;
 use crate::tree::{
     DType, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree, Variable,
     WeightSource, WriteOptions,
 };
-use crate::{Error, Location, commit};
 
 /// Name of the whole-model format.
 pub(crate) const NAME: &str = "h5";
@@ -26,16 +26,16 @@ pub(crate) const NAME: &str = "h5";
 pub(crate) const WEIGHTS_NAME: &str = "h5-weights";
 
 /// Whether a file is of the whole-model kind, or of the weights-only one.
-pub(crate) fn holds(location: &Location, whole_model: bool) -> bool {
+pub(crate) fn holds(file: &Window, whole_model: bool) -> bool {
     let attribute = if whole_model { "model_config" } else { "layer_names" };
-    let found = || Hdf5::open(Window::open(location)?)?.list("", attribute);
+    let found = || Hdf5::open(file.clone())?.list("", attribute);
     matches!(found(), Ok(Some(_)))
 }
 
 /// Opens either kind: the file says which it is.
-pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
-    let path = location.as_path();
-    let file = Hdf5::open(Window::open(location)?)?;
+pub(crate) fn read(file: Window) -> Result<SavedFile, Error> {
+    let path = &*file.path().clone();
+    let file = Hdf5::open(file)?;
     let resume = resume::read(&file)?;
     let Some(model_config) = file.text("", "model_config")? else {
         let version = config::check_version(path, "the root", file.text("", "keras_version")?)?;
@@ -141,17 +141,23 @@ pub(crate) fn check_weights(path: &Path, tree: &Tree, options: &WriteOptions) ->
 }
 
 /// Writes a whole model.
-pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = location.as_path();
-    let root = root(path, tree, options)?;
-    commit::write_file(location, |file| root.write(path, file))
+pub(crate) fn write(
+    path: &Path,
+    tree: &Tree,
+    options: &WriteOptions,
+    file: &mut dyn Sink,
+) -> Result<(), Error> {
+    root(path, tree, options)?.write(path, file)
 }
 
 /// Writes weights only.
-pub(crate) fn write_weights(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = location.as_path();
-    let root = weights_root(path, tree, options)?;
-    commit::write_file(location, |file| root.write(path, file))
+pub(crate) fn write_weights(
+    path: &Path,
+    tree: &Tree,
+    options: &WriteOptions,
+    file: &mut dyn Sink,
+) -> Result<(), Error> {
+    weights_root(path, tree, options)?.write(path, file)
 }
 
 fn weights_node(path: &Path, group: &mut Node, tree: &Tree, dialect: Dialect) -> Result<(), Error> {

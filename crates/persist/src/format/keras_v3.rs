@@ -10,15 +10,15 @@ use serde_json::{Map, Value, json};
 
 use super::config::{self, Context, Form};
 use super::{resume, weights_h5};
+use crate::bytes::{Sink, Window};
 use crate::container::hdf5::{Hdf5, Node};
 use crate::container::json;
-use crate::container::window::Window;
 use crate::container::zip::{Archive, Writer};
 use crate::tree::{
     Asset, ByteSource as _, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored, Tree,
     Variable, WeightSource, WriteOptions,
 };
-use crate::{Error, Location, commit, limits};
+use crate::{Error, Location, limits, storage};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "keras";
@@ -29,14 +29,11 @@ const WEIGHTS: &str = "model.weights.h5";
 const ASSETS: &str = "assets/";
 
 /// Opens a `.keras`.
-pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
-    if is_folder(location) {
-        return read_folder(location);
-    }
-    let path = location.as_path();
-    let mut archive = Archive::open(Window::open(location)?)?;
+pub(crate) fn read(file: Window) -> Result<SavedFile, Error> {
+    let path = file.path().clone();
+    let mut archive = Archive::open(file)?;
     let error = |place: &str, found: &str, expected: &str| Error::Format {
-        path: path.into(),
+        path: path.to_path_buf(),
         place: place.into(),
         found: found.into(),
         expected: expected.into(),
@@ -51,7 +48,7 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
             assets.push(Asset { path: path.into(), bytes: Arc::new(bytes) });
         }
     }
-    of_parts(path, &metadata, &json, weights, assets)
+    of_parts(&path, &metadata, &json, weights, assets)
 }
 
 /// Returns whether a path is a folder that `save(.., zipped=False)` made: the members of a `.keras` as files.
@@ -61,10 +58,10 @@ pub(crate) fn is_folder(location: &Location) -> bool {
 }
 
 /// Opens such a folder.
-fn read_folder(location: &Location) -> Result<SavedFile, Error> {
+pub(crate) fn read_folder(location: &Location) -> Result<SavedFile, Error> {
     let parsed = |name: &str| -> Result<Value, Error> {
         let member = location.join(name);
-        let file = Window::open(&member)?;
+        let file = storage::open(&member)?;
         if file.size() > limits::JSON_BYTES {
             return Err(Error::Format {
                 path: member.as_path().into(),
@@ -75,10 +72,10 @@ fn read_folder(location: &Location) -> Result<SavedFile, Error> {
         }
         json::parse(member.as_path(), "the whole", &file.read()?)
     };
-    let metadata = if location.join(METADATA).is_file() { parsed(METADATA)? } else { Value::Null };
+    let metadata = if storage::is_file(&location.join(METADATA)) { parsed(METADATA)? } else { Value::Null };
     let mut assets = Vec::new();
     files_below(&location.join(ASSETS.trim_end_matches('/')), "", &mut assets)?;
-    let weights = Window::open(&location.join(WEIGHTS))?;
+    let weights = storage::open(&location.join(WEIGHTS))?;
     of_parts(location.as_path(), &metadata, &parsed(CONFIG)?, weights, assets)
 }
 
@@ -122,7 +119,7 @@ fn files_below(folder: &Location, path: &str, found: &mut Vec<Asset>) -> Result<
         if is_folder {
             files_below(&location, &format!("{path}/"), found)?;
         } else {
-            found.push(Asset { path, bytes: Arc::new(Window::open(&location)?) });
+            found.push(Asset { path, bytes: Arc::new(storage::open(&location)?) });
         }
     }
     Ok(())
@@ -209,7 +206,7 @@ fn members(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<Members, 
         }
     }
     let metadata = metadata.unwrap_or_else(
-        || json!({"keras_version": config::version(dialect), "date_saved": super::date::now()}),
+        || json!({"keras_version": config::version(dialect), "date_saved": crate::date::now()}),
     );
     Ok(Members { metadata, config, weights: weights_h5::node(path, tree, dialect)? })
 }
@@ -220,26 +217,28 @@ pub(crate) fn check(path: &Path, tree: &Tree, options: &WriteOptions) -> Result<
 }
 
 /// Writes a `.keras`.
-pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = location.as_path();
+pub(crate) fn write(
+    path: &Path,
+    tree: &Tree,
+    options: &WriteOptions,
+    file: &mut dyn Sink,
+) -> Result<(), Error> {
     let Members { metadata, config: json, weights } = members(path, tree, options)?;
-    commit::write_file(location, |file| {
-        let error = |source| Error::Io { action: "write", path: path.into(), source };
-        let mut zip = Writer::new(path, file);
-        for (name, json) in [(METADATA, &metadata), (CONFIG, &json)] {
-            let text = config::to_json(json);
-            zip.member(name, text.len() as u64, |out| out.write_all(text.as_bytes()).map_err(error))?;
-        }
-        // The bytes of the arrays, and a generous kilobyte for all that is around each.
-        let size = weights.size().saturating_add(1 << 20);
-        zip.member(WEIGHTS, size, |out| weights.write(path, out))?;
-        for asset in &tree.assets {
-            let bytes = asset.bytes.read()?;
-            let name = format!("{ASSETS}{}", asset.path);
-            zip.member(&name, bytes.len() as u64, |out| out.write_all(&bytes).map_err(error))?;
-        }
-        zip.finish()
-    })
+    let error = |source| Error::Io { action: "write", path: path.into(), source };
+    let mut zip = Writer::new(path, file);
+    for (name, json) in [(METADATA, &metadata), (CONFIG, &json)] {
+        let text = config::to_json(json);
+        zip.member(name, text.len() as u64, |out| out.write_all(text.as_bytes()).map_err(error))?;
+    }
+    // The bytes of the arrays, and a generous kilobyte for all that is around each.
+    let size = weights.size().saturating_add(1 << 20);
+    zip.member(WEIGHTS, size, |out| weights.write(path, out))?;
+    for asset in &tree.assets {
+        let bytes = asset.bytes.read()?;
+        let name = format!("{ASSETS}{}", asset.path);
+        zip.member(&name, bytes.len() as u64, |out| out.write_all(&bytes).map_err(error))?;
+    }
+    zip.finish()
 }
 
 /// The arrays inside, and the learning rate that tf_keras keeps in the config alone.

@@ -2,7 +2,6 @@
 
 pub(crate) mod complete;
 pub(crate) mod config;
-pub(crate) mod date;
 pub(crate) mod keras_h5;
 pub(crate) mod keras_v3;
 pub(crate) mod naming;

@@ -3,15 +3,16 @@
 //! The order of the tensors means nothing: other programs sort them as they like.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{skeleton, values};
+use crate::Error;
+use crate::bytes::{Sink, Window};
 use crate::container::safetensors::{self, Tensor};
-use crate::container::window::Window;
 use crate::tree::{
     Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource, WriteOptions,
 };
-use crate::{Error, Location, commit};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "safetensors";
@@ -19,8 +20,7 @@ pub(crate) const NAME: &str = "safetensors";
 pub(crate) use crate::container::safetensors::holds;
 
 /// Opens a file.
-pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
-    let file = Window::open(location)?;
+pub(crate) fn read(file: Window) -> Result<SavedFile, Error> {
     let tensors = safetensors::read(&file)?;
     Ok(SavedFile {
         format: NAME,
@@ -36,10 +36,15 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
 }
 
 /// Writes the weights of a tree.
-pub(crate) fn write(location: &Location, tree: &Tree, _options: &WriteOptions) -> Result<(), Error> {
+pub(crate) fn write(
+    path: &Path,
+    tree: &Tree,
+    _options: &WriteOptions,
+    file: &mut dyn Sink,
+) -> Result<(), Error> {
     let mut tensors = Vec::new();
     collect("", &tree.root, &mut tensors);
-    commit::write_file(location, |file| safetensors::write(location.as_path(), tensors, file))
+    safetensors::write(path, tensors, file)
 }
 
 fn join(path: &str, name: &str) -> String {

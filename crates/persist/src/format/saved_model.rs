@@ -18,7 +18,6 @@ use serde_json::Value;
 use self::objects::Objects;
 use super::config::{self, Context, Form};
 use super::tf_checkpoint::{self, Checkpoint};
-use crate::container::window::Window;
 use crate::tree::{
     ByteSource as _, CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored,
     Variable, WeightSource,
@@ -41,7 +40,7 @@ fn variables(folder: &Location) -> Location {
 
 /// Whether the path is such a directory.
 pub(crate) fn holds(folder: &Location) -> bool {
-    folder.join(GRAPH).is_file()
+    storage::is_file(&folder.join(GRAPH))
 }
 
 /// Opens a directory.
@@ -99,7 +98,7 @@ fn describe(folder: &Location) -> Result<Description, Error> {
 
 /// A file of the directory, of so many bytes at most; `None` where it is not there.
 fn bytes(location: &Location, most: u64) -> Result<Option<Vec<u8>>, Error> {
-    let file = match Window::open(location) {
+    let file = match storage::open(location) {
         Ok(file) => file,
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
         Err(other) => return Err(other),

@@ -22,10 +22,9 @@ use serde_json::Value;
 use crate::container::bundle::{self, Bundle, data_type};
 use crate::container::json;
 use crate::container::sstable;
-use crate::container::window::Window;
 use crate::tree::{DType, Dialect, SavedFile, Tree, WriteOptions};
-use crate::{Error, Location, checkpoint_state, commit, limits};
-pub(super) use draft::{Draft, Object as DraftObject};
+use crate::{Error, Location, checkpoint_state, commit, limits, storage};
+pub(super) use draft::{Draft, Numbered, Object as DraftObject};
 use graph::Graph;
 pub(super) use read::Checkpoint;
 pub(super) use write::{child_of, layer_edge, model_draft, variable_of};
@@ -43,7 +42,7 @@ const RESUME: &str = "rhyton/.ATTRIBUTES/RESUME";
 
 /// Whether there is a checkpoint of that prefix, or the path is that of its index.
 pub(crate) fn holds(location: &Location) -> bool {
-    let Ok(index) = Window::open(&bundle::index_path(&prefix_of(location))) else { return false };
+    let Ok(index) = storage::open(&bundle::index_path(&prefix_of(location))) else { return false };
     let mut ending = [0; sstable::MAGIC.len()];
     let at = index.size().checked_sub(ending.len() as u64);
     at.is_some_and(|at| index.read_at(at, &mut ending).is_ok()) && ending == sstable::MAGIC
@@ -51,7 +50,10 @@ pub(crate) fn holds(location: &Location) -> bool {
 
 /// The prefix: the path itself, or without `.index` where the path is that of an index.
 fn prefix_of(location: &Location) -> Location {
-    location.without_suffix(".index").filter(|_| location.is_file()).unwrap_or_else(|| location.clone())
+    location
+        .without_suffix(".index")
+        .filter(|_| storage::is_file(location))
+        .unwrap_or_else(|| location.clone())
 }
 
 /// Opens a checkpoint.

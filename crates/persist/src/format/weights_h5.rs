@@ -10,28 +10,30 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{config, optimizer, resume, skeleton, values};
+use crate::bytes::{Sink, Window};
 use crate::container::hdf5::{Array, Attribute, Hdf5, Node};
-use crate::container::window::Window;
-use crate::lookups::IDF;
 use crate::tree::{
     DType, Dialect, Gap, Object, OptimizerState, SavedFile, Stored, Tree, Variable, WeightSource,
     WriteOptions,
 };
-use crate::{Error, Location, commit, limits};
+use crate::{Error, limits};
 
 /// Name of the format.
 pub(crate) const NAME: &str = "weights-h5";
+/// The one array with a name of its own: weights of the words in `tf_idf`.
+pub(crate) const IDF: &str = "idf_weights";
 
 /// Opens a `.weights.h5`.
-pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
-    let file = Hdf5::open(Window::open(location)?)?;
+pub(crate) fn read(file: Window) -> Result<SavedFile, Error> {
+    let path = file.path().clone();
+    let file = Hdf5::open(file)?;
     // A whole model in the other layout, which lost what says so.
     if file.text("", "model_config")?.is_none()
         && file.has_group("model_weights")?
         && !file.has_group("layers")?
     {
         return Err(Error::Format {
-            path: location.as_path().into(),
+            path: path.to_path_buf(),
             place: "the root".into(),
             found: "a group model_weights without an attribute model_config".into(),
             expected: "the architecture in that attribute".into(),
@@ -53,10 +55,13 @@ pub(crate) fn read(location: &Location) -> Result<SavedFile, Error> {
 }
 
 /// Writes a `.weights.h5`.
-pub(crate) fn write(location: &Location, tree: &Tree, options: &WriteOptions) -> Result<(), Error> {
-    let path = location.as_path();
-    let node = node(path, tree, options.dialect.unwrap_or(Dialect::Keras3))?;
-    commit::write_file(location, |file| node.write(path, file))
+pub(crate) fn write(
+    path: &Path,
+    tree: &Tree,
+    options: &WriteOptions,
+    file: &mut dyn Sink,
+) -> Result<(), Error> {
+    node(path, tree, options.dialect.unwrap_or(Dialect::Keras3))?.write(path, file)
 }
 
 /// Checks whether a tree can be written, without writing it.

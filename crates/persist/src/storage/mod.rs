@@ -4,13 +4,9 @@
 //! URL is a `Store`: WebDAV and plain HTTP (`http`), S3 (`s3`). A new kind of storage is one file with its `Store` and a line in
 //! `open_store`.
 
-mod location;
-mod parse;
+mod local;
 mod progress;
 mod remote_file;
-mod session;
-pub(crate) mod store;
-mod transfer;
 
 #[cfg(feature = "remote")]
 mod http;
@@ -18,18 +14,76 @@ mod http;
 mod s3;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use location::Location;
-use location::{Remote, Scheme};
-pub(crate) use remote_file::RemoteFile;
-pub(crate) use session::Session;
-pub use store::Entry;
-use store::Store;
-pub use transfer::{copy, list, read};
+use remote_file::RemoteFile;
 
-use crate::Error;
+use crate::bytes::{ByteSource as _, Window};
+pub use crate::place::Location;
+pub use crate::place::store::Entry;
+use crate::place::store::Store;
+use crate::place::{Remote, Scheme};
+use crate::{Error, date as calendar};
+
+/// Opens a file; in a session, what was opened before.
+pub(crate) fn open(location: &Location) -> Result<Window, Error> {
+    let failed = |source| location.failed("open", source);
+    let Some(store) = store(location) else { return local::open(location.as_path()).map_err(failed) };
+    let store = store?;
+    let retries = location.remote().map_or(0, |remote| remote.options.retries);
+    let open = || {
+        let file = RemoteFile::open(store, &location.url(), retries)?;
+        Window::over(Arc::new(Mutex::new(file)), location.as_path().into())
+    };
+    match location.opened() {
+        Some(session) => session.window(location, open),
+        None => open(),
+    }
+    .map_err(failed)
+}
+
+/// Returns whether there is a file that can be opened.
+pub(crate) fn is_file(location: &Location) -> bool {
+    match location.local() {
+        Some(path) => path.is_file(),
+        None => open(location).is_ok(),
+    }
+}
+
+/// All bytes of a file of `most` bytes at most.
+///
+/// # Errors
+/// [`Error::Io`]: it has more, or it cannot be read.
+pub fn read(file: impl Into<Location>, most: u64) -> Result<Vec<u8>, Error> {
+    let file = open(&file.into())?;
+    if file.size() > most {
+        return Err(file.failed(io::Error::other(format!("it has {} bytes, more than {most}", file.size()))));
+    }
+    file.fetch().map_err(|source| file.failed(source))?;
+    file.read()
+}
+
+/// What is in a folder, by name.
+///
+/// # Errors
+/// [`Error::Io`]: there is no such folder, or the server refuses.
+pub fn list(folder: impl Into<Location>) -> Result<Vec<Entry>, Error> {
+    let folder = folder.into();
+    let found = match store(&folder) {
+        Some(store) => store?.list(&folder.url()),
+        None => local::list(folder.as_path()),
+    };
+    let mut entries = found.map_err(|source| folder.failed("list", source))?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// What reaches a place, where it is not of this machine.
+pub(crate) fn store(location: &Location) -> Option<Result<Arc<dyn Store>, Error>> {
+    let remote = location.remote()?;
+    Some(remote.store(|| open_store(location, remote)))
+}
 
 /// The store of a URL.
 fn open_store(location: &Location, remote: &Remote) -> Result<Arc<dyn Store>, Error> {
@@ -56,18 +110,10 @@ fn open_store(location: &Location, remote: &Remote) -> Result<Arc<dyn Store>, Er
 
 /// A time in seconds since 1970 for people, in UTC: `2026-01-31 12:34:56`.
 pub fn date(seconds: u64) -> String {
-    crate::format::date::format(seconds).replace('@', " ")
+    calendar::format(seconds).replace('@', " ")
 }
 
 /// Waits before trying again what failed `tries` times before.
 pub(crate) fn wait(tries: u32) {
     std::thread::sleep(Duration::from_millis(500).saturating_mul(1 << tries.min(6)));
-}
-
-/// Whether an error says that there is nothing of that name.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory
-    )
 }

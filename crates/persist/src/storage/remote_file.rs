@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::progress::{Meter, name_of};
-use super::store::{Part, Store, Tag};
+use crate::bytes::ReadAt;
+use crate::place::store::{Part, Store, Tag};
 
 /// What one look fetches at least: files lie in pieces of some kilobytes, and a request costs as much time as 100 KB.
 const LOOK: u64 = 64 << 10;
@@ -163,6 +164,37 @@ impl RemoteFile {
     }
 }
 
+/// One reader at a time: what one fetches, the next finds.
+impl ReadAt for Mutex<RemoteFile> {
+    fn size(&self) -> io::Result<u64> {
+        Ok(lock(self).size())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        lock(self).read_at(offset, buffer)
+    }
+
+    fn is_here(&self, offset: u64, len: u64) -> bool {
+        lock(self).has(offset, len)
+    }
+
+    fn fetch(&self, offset: u64, len: u64) -> io::Result<()> {
+        lock(self).ensure(offset, len)
+    }
+
+    fn fetch_all(&self) -> io::Result<()> {
+        lock(self).fetch_all()
+    }
+
+    fn fetch_into(&self, target: &File) -> io::Result<bool> {
+        lock(self).fetch_into(target).map(|()| true)
+    }
+}
+
+fn lock(file: &Mutex<RemoteFile>) -> MutexGuard<'_, RemoteFile> {
+    file.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Counts a try that failed; gives the error back where it was the last.
 fn try_again(tries: &mut u32, retries: u32, error: io::Error) -> io::Result<()> {
     if *tries >= retries || error.kind() == ErrorKind::StorageFull {
@@ -230,7 +262,7 @@ impl Ranges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::store::Entry;
+    use crate::place::store::Entry;
     use std::path::Path;
     use std::sync::Mutex;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use fake_dav::{Fault, Habits};
-use rhyton_persist::storage::{self, copy};
+use rhyton_persist::{copy, storage};
 
 /// Rows of the old model and of the new one.
 const ROWS: (usize, usize) = (5, 6);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::*;
 use fake_dav::{Fault, Habits};
-use rhyton_persist::storage::{copy, list};
+use rhyton_persist::copy;
+use rhyton_persist::storage::list;
 
 /// Far longer than it should take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,7 +2,8 @@
 
 use super::*;
 use fake_dav::{Fault, Habits};
-use rhyton_persist::storage::{copy, list};
+use rhyton_persist::copy;
+use rhyton_persist::storage::list;
 
 /// Saves of each kind, each twice.
 fn all_is_well(server: &FakeDav, retries: u32) {

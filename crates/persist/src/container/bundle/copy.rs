@@ -9,8 +9,7 @@ use super::read::read_index;
 use super::write::{MOST_SHARDS, number};
 use crate::container::protobuf::BundleHeaderProto;
 use crate::container::sstable;
-use crate::container::window::Window;
-use crate::{Error, Location};
+use crate::{Error, Location, storage};
 
 /// Copies a checkpoint over what has its new prefix, whole or not at all. Its files are byte by byte the same.
 ///
@@ -47,7 +46,7 @@ struct Copied<'a> {
 
 impl Parts for Copied<'_> {
     fn data(&mut self, shard: usize, file: &mut File) -> Result<(), Error> {
-        let part = Window::open(&super::data_path(&self.from, shard, self.shards))?;
+        let part = storage::open(&super::data_path(&self.from, shard, self.shards))?;
         part.copy_into(file, self.to.as_path())
     }
 

@@ -10,7 +10,7 @@ use super::source::{Shard, Sliced, Stored};
 use super::{data_path, data_type, index_path, slices, strings};
 use crate::container::protobuf::{BundleEntryProto, BundleHeaderProto, TensorShapeProto};
 use crate::container::sstable;
-use crate::container::window::Window;
+use crate::error::is_absent;
 use crate::tree::{ByteSource as _, Bytes};
 use crate::{Error, Location, limits, storage};
 
@@ -145,7 +145,7 @@ impl Bundle {
 pub fn shards_in_force(prefix: &Location) -> Result<Option<usize>, Error> {
     let bytes = match read_index(prefix) {
         Ok(bytes) => bytes,
-        Err(Error::Io { source, .. }) if !storage::is_absent(&source) => {
+        Err(Error::Io { source, .. }) if !is_absent(&source) => {
             return Err(index_path(prefix).failed("read", source));
         }
         Err(_) => return Ok(None),
@@ -159,7 +159,7 @@ pub fn shards_in_force(prefix: &Location) -> Result<Option<usize>, Error> {
 }
 
 pub(super) fn read_index(prefix: &Location) -> Result<Vec<u8>, Error> {
-    let index = Window::open(&index_path(prefix))?;
+    let index = storage::open(&index_path(prefix))?;
     if index.size() > limits::BUNDLE_INDEX_BYTES {
         return Err(Error::Unsupported {
             path: index.path().to_path_buf(),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::slices::{Place, place};
+use crate::bytes::Window;
 use crate::container::crc;
-use crate::container::window::Window;
 use crate::tree::{ByteSource, Bytes};
-use crate::{Error, Location};
+use crate::{Error, Location, storage};
 
 /// A data file.
 pub(super) struct Shard {
@@ -21,7 +21,7 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn open(location: &Location, keep: bool) -> Result<Self, Error> {
-        let file = Window::open(location)?;
+        let file = storage::open(location)?;
         Ok(Self {
             path: location.as_path().into(),
             len: file.size(),
@@ -34,7 +34,7 @@ impl Shard {
     fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, Error> {
         let opened = match &self.file {
             Some(_) => None,
-            None => Some(Window::open(&self.location)?),
+            None => Some(storage::open(&self.location)?),
         };
         let part = self.file.as_ref().or(opened.as_ref()).and_then(|file| file.slice(offset, len));
         // The file may have shrunk since.

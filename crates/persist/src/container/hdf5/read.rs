@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hdf5_pure::{AttrValue, Dataset, File, FormatError, Group, Layout, Source};
 
 use super::element;
-use crate::container::window::Window;
+use crate::bytes::Window;
 use crate::tree::{ByteSource, Bytes, DType};
 use crate::{Error, limits};
 

@@ -4,12 +4,7 @@ use serde_json::{Map, Value};
 
 use super::objects::Role;
 use crate::format::optimizer;
-
-/// Packages in whose modules Keras lives, or has lived.
-const PACKAGES: [&str; 4] = ["keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras"];
-
-/// Segments of modules that only say where the source of a version lies.
-const LAYOUT: [&str; 6] = ["src", "api", "_v1", "_v2", "python", "keras"];
+pub(super) use crate::tree::part_of_keras as part;
 
 /// A class or function in a config.
 pub(super) struct Identity {
@@ -17,21 +12,6 @@ pub(super) struct Identity {
     pub(super) class: String,
     /// Name under which a class that is not Keras' own is looked for; `None`: Keras' own.
     pub(super) registered: Option<String>,
-}
-
-/// Returns which part of Keras a module is: `layers` of `keras.src.layers.core.dense`, empty for `keras` itself. `None`: it is not
-/// Keras'.
-pub(super) fn part(module: &str) -> Option<&str> {
-    let within = |package: &&str| {
-        module.strip_prefix(*package).filter(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let rest = PACKAGES.iter().find_map(within)?;
-    Some(rest.split('.').find(|part| !part.is_empty() && !LAYOUT.contains(part)).unwrap_or(""))
-}
-
-/// Returns whether a module is one of Keras' operations, of which several are called as layers are: `keras.src.ops.numpy`.
-pub(crate) fn is_op(module: Option<&str>) -> bool {
-    module.and_then(part) == Some("ops")
 }
 
 /// Returns whether Keras has, or had, classes of a role in a part of it.
@@ -203,8 +183,5 @@ mod tests {
         assert_eq!(registered(Role::Layer, json!("keras.layers"), pack).as_deref(), Some("Other>Dense"));
         assert_eq!(of(Role::Layer, "Custom>Dense", &Map::new()).registered.as_deref(), Some("Custom>Dense"));
         assert_eq!(of(Role::Optimizer, "Custom>Adam", &Map::new()).registered, None);
-        assert!(
-            is_op(Some("keras.src.ops.numpy")) && is_op(Some("keras.ops")) && !is_op(Some("keras.layers"))
-        );
     }
 }

@@ -31,7 +31,6 @@ use crate::tree::{CompileConfig, Dialect, ModelConfig};
 
 pub(crate) use compile::{check_compile, optimizer_config, rate, read_compile, write_compile};
 pub(crate) use dialects::{builds_itself, takes_training};
-pub(crate) use identity::is_op;
 pub(crate) use model::{is_subclassed, read_model, write_model};
 
 /// How much is written around each class.

@@ -13,10 +13,9 @@ use crate::container::protobuf::{
     SavedUserObject, SavedVariable, VersionDef, meta_graph_def::MetaInfoDef, saved_object::Kind,
     trackable_object_graph::trackable_object::ObjectReference,
 };
-use crate::container::window::Window;
-use crate::format::tf_checkpoint::{self, Draft, DraftObject, child_of, number_of, variable_of};
+use crate::format::tf_checkpoint::{self, Draft, DraftObject, Numbered, child_of, number_of, variable_of};
 use crate::tree::{ByteSource as _, ModelConfig, ModelKind, Object, Place, Serving, Tree, WriteOptions};
-use crate::{Error, Location};
+use crate::{Error, Location, storage};
 
 const FINGERPRINT: &str = "fingerprint.pb";
 /// Folders of the format.
@@ -93,7 +92,7 @@ fn fill(
         })
     };
     put(METADATA, metadata).map_err(commit::unsaved)?;
-    let index = Window::open(&bundle::index_path(&prefix))?.read()?;
+    let index = storage::open(&bundle::index_path(&prefix))?.read()?;
     put(FINGERPRINT, &fingerprint(&[saved, metadata, &index])).map_err(commit::unsaved)?;
     put(GRAPH, saved)
 }
@@ -160,20 +159,6 @@ fn saved_model(
     identifiers: &describe::Identifiers,
 ) -> Result<Vec<u8>, Error> {
     let numbered = draft.numbered();
-    let mut objects = Vec::new();
-    for object in &numbered {
-        let edge = |(name, id): &(&str, i32)| ObjectReference { node_id: *id, local_name: (*name).into() };
-        let kind = match &object.variable {
-            Some((name, _, variable)) => Kind::Variable(SavedVariable {
-                dtype: number_of(variable.dtype),
-                shape: Some(graph::shape_of(&variable.shape)),
-                trainable: variable.trainable,
-                name: (*name).into(),
-            }),
-            None => user_object(identifiers.get(&object.object).unwrap_or(&"trackable_list_wrapper")),
-        };
-        objects.push(SavedObject { children: object.edges.iter().map(edge).collect(), kind: Some(kind) });
-    }
     let mut meta = MetaGraphDef {
         meta_info_def: Some(MetaInfoDef {
             tags: vec!["serve".into()],
@@ -183,52 +168,78 @@ fn saved_model(
         ..MetaGraphDef::default()
     };
     let mut object_graph = SavedObjectGraph::default();
-    let signatures = match &tree.serving {
-        Some(serving) => {
-            let wrong = || Error::Usage {
-                what: format!("{}: the serving graph is not that of the model", path.display()),
-                advice: "make it of the model that is saved, or leave it out".into(),
-            };
-            let mut reads = Vec::new();
-            for place in &serving.variables {
-                let object = place_of(draft, &tree.root, place).ok_or_else(wrong)?;
-                let found = numbered.iter().position(|n| n.object == object).ok_or_else(wrong)?;
-                let variable = numbered.get(found).and_then(|n| n.variable.as_ref());
-                let (name, key, variable) = variable.ok_or_else(wrong)?;
-                let object = i32::try_from(found).map_err(|_| wrong())?;
-                reads.push(graph::Read { name, key: key.clone(), variable, object });
-            }
-            let written = graph::write(serving, &reads).ok_or_else(wrong)?;
-            meta.graph_def = Some(written.graph);
-            meta.saver_def = Some(written.saver);
-            meta.signature_def.insert(graph::SIGNATURE.into(), written.signature);
-            object_graph.concrete_functions.insert(graph::FUNCTION.into(), written.function);
-            Some(written.inputs)
-        }
-        None => None,
+    let mut argument_keywords = None;
+    if let Some(serving) = &tree.serving {
+        let reads = reads(draft, &numbered, &tree.root, serving);
+        let written = reads.and_then(|reads| graph::write(serving, &reads)).ok_or_else(|| Error::Usage {
+            what: format!("{}: the serving graph is not that of the model", path.display()),
+            advice: "make it of the model that is saved, or leave it out".into(),
+        })?;
+        meta.graph_def = Some(written.graph);
+        meta.saver_def = Some(written.saver);
+        meta.signature_def.insert(graph::SIGNATURE.into(), written.signature);
+        object_graph.concrete_functions.insert(graph::FUNCTION.into(), written.function);
+        argument_keywords = Some(written.inputs);
+    }
+    object_graph.nodes = objects(&numbered, identifiers);
+    add_signatures(&mut object_graph.nodes, argument_keywords);
+    meta.object_graph_def = Some(object_graph);
+    Ok(SavedModel { saved_model_schema_version: 1, meta_graphs: vec![meta] }.encode_to_vec())
+}
+
+/// The variables that the serving graph reads; `None` where one is not there.
+fn reads<'a>(
+    draft: &Draft,
+    numbered: &'a [Numbered<'a>],
+    root: &Object,
+    serving: &Serving,
+) -> Option<Vec<graph::Read<'a>>> {
+    let read = |place: &Place| {
+        let object = place_of(draft, root, place)?;
+        let found = numbered.iter().position(|n| n.object == object)?;
+        let (name, key, variable) = numbered.get(found)?.variable.as_ref()?;
+        Some(graph::Read { name, key: key.clone(), variable, object: i32::try_from(found).ok()? })
     };
-    // The map of signatures is there even where there is none, as in TensorFlow's own.
+    serving.variables.iter().map(read).collect()
+}
+
+/// The objects of the model, as loaders make them again.
+fn objects(numbered: &[Numbered<'_>], identifiers: &describe::Identifiers) -> Vec<SavedObject> {
+    let edge = |(name, id): &(&str, i32)| ObjectReference { node_id: *id, local_name: (*name).into() };
+    let object = |object: &Numbered<'_>| {
+        let kind = match &object.variable {
+            Some((name, _, variable)) => Kind::Variable(SavedVariable {
+                dtype: number_of(variable.dtype),
+                shape: Some(graph::shape_of(&variable.shape)),
+                trainable: variable.trainable,
+                name: (*name).into(),
+            }),
+            None => user_object(identifiers.get(&object.object).unwrap_or(&"trackable_list_wrapper")),
+        };
+        SavedObject { children: object.edges.iter().map(edge).collect(), kind: Some(kind) }
+    };
+    numbered.iter().map(object).collect()
+}
+
+/// Adds the map of signatures, which is there even where there is none, as in TensorFlow's own; and the function that it leads to, by the names of
+/// its arguments.
+fn add_signatures(objects: &mut Vec<SavedObject>, argument_keywords: Option<Vec<String>>) {
     let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let map = number(objects.len());
+    let (map, function) = (number(objects.len()), number(objects.len().saturating_add(1)));
     if let Some(root) = objects.first_mut() {
         root.children.push(ObjectReference { node_id: map, local_name: "signatures".into() });
     }
-    let mut children = Vec::new();
-    if signatures.is_some() {
-        children.push(ObjectReference { node_id: map + 1, local_name: graph::SIGNATURE.into() });
-    }
+    let to_function = ObjectReference { node_id: function, local_name: graph::SIGNATURE.into() };
+    let children = argument_keywords.iter().map(|_| to_function.clone()).collect();
     objects.push(SavedObject { children, kind: Some(user_object("signature_map")) });
-    if let Some(argument_keywords) = signatures {
+    objects.extend(argument_keywords.map(|argument_keywords| {
         let kind = Kind::BareConcreteFunction(SavedBareConcreteFunction {
             concrete_function_name: graph::FUNCTION.into(),
             argument_keywords,
             allowed_positional_arguments: 0,
         });
-        objects.push(SavedObject { children: Vec::new(), kind: Some(kind) });
-    }
-    object_graph.nodes = objects;
-    meta.object_graph_def = Some(object_graph);
-    Ok(SavedModel { saved_model_schema_version: 1, meta_graphs: vec![meta] }.encode_to_vec())
+        SavedObject { children: Vec::new(), kind: Some(kind) }
+    }));
 }
 
 /// The draft's object of a variable of the tree.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek};
 use std::time::Duration;
 
+use ureq::http::request::Builder;
 use ureq::http::{self, HeaderMap, Uri, header};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::DefaultResolver;
@@ -16,7 +17,7 @@ use super::failure::{Failure, advice, failure, refused, secrets_of};
 use super::redirect;
 use super::temporary;
 use super::veil::{Veil, reveal};
-use crate::storage::location::Options;
+use crate::place::{Options, User};
 use crate::storage::progress::{Meter, name_of, notice};
 use crate::{limits, storage};
 
@@ -31,6 +32,9 @@ const LONGEST_WAIT: u64 = 30;
 /// Bodies of so many bytes are sent when the server has said that it wants them.
 const ASK_FIRST: u64 = 64 << 10;
 const MOST_REDIRECTS: usize = 10;
+
+/// Placeholders, and what they stand for.
+type Secrets = Vec<(String, String)>;
 
 /// What reaches servers.
 pub(in crate::storage) struct Client {
@@ -191,61 +195,14 @@ impl Client {
     }
 
     fn send_once_as(&self, request: &Request, asks_first: bool) -> Result<Answer, Failure> {
-        let lasting =
-            |error: http::Error| Failure::Lasting(io::Error::new(ErrorKind::InvalidInput, error.to_string()));
         let url = redirect::encoded(&request.url);
-        let uri: Uri = url.parse().map_err(|e: http::uri::InvalidUri| lasting(e.into()))?;
+        let uri: Uri = url.parse().map_err(|e: http::uri::InvalidUri| invalid(e.into()))?;
         if self.insecure && uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
             warn_insecure();
         }
         let authorization = self.credentials.as_ref().and_then(|credentials| credentials.authorization(&uri));
-        let mut secrets = Vec::new();
-        let mut veiled = |name: &str, secret: &str| {
-            let placeholder = format!("veiled-{name}-{:p}", self);
-            secrets.push((placeholder.clone(), secret.to_owned()));
-            placeholder
-        };
-        let target = match &request.query {
-            Some(query) => format!("{url}?{}", veiled("query", &redirect::encoded(query))),
-            None => url.clone(),
-        };
-        let mut builder = http::Request::builder().method(request.method).uri(target);
-        if let Some((value, _)) = &authorization {
-            builder = builder.header(header::AUTHORIZATION, veiled("authorization", value));
-        }
-        for (name, value) in &request.headers {
-            builder = builder.header(*name, value);
-        }
-        if let Some(destination) = &request.destination {
-            builder = builder.header("destination", redirect::encoded(destination));
-        }
-        let sent = match &request.body {
-            Body::Nothing => {
-                let built = patient(&self.agent, builder.body(()).map_err(lasting)?);
-                reveal(secrets, || self.agent.run(built))
-            }
-            Body::Text(text) => {
-                let builder = builder.header(header::CONTENT_TYPE, "application/xml; charset=utf-8");
-                let built = patient(&self.agent, builder.body(*text).map_err(lasting)?);
-                reveal(secrets, || self.agent.run(built))
-            }
-            Body::File(file, from, size) => {
-                let name = name_of(&request.url);
-                let total = request.total.unwrap_or(*size);
-                let mut meter = Meter::new("Writing", temporary::of(&name).unwrap_or(&name), total);
-                meter.start_at(request.total.map_or(0, |_| *from));
-                let mut reader = Measured { file, left: *size, meter };
-                let mut start = *file;
-                start.seek(io::SeekFrom::Start(*from)).map_err(Failure::Lasting)?;
-                builder = builder.header(header::CONTENT_LENGTH, size.to_string());
-                if asks_first {
-                    builder = builder.header(header::EXPECT, "100-continue");
-                }
-                let built = builder.body(SendBody::from_reader(&mut reader)).map_err(lasting)?;
-                let built = patient(&self.agent, built);
-                reveal(secrets, || self.agent.run(built))
-            }
-        };
+        let (builder, secrets) = self.head(request, &url, authorization.as_ref().map(|(value, _)| &**value));
+        let sent = self.transmit(request, builder, secrets, asks_first)?;
         let (head, body) = sent.map_err(|error| failure(error, &uri))?.into_parts();
         let answer = Answer {
             status: head.status.as_u16(),
@@ -261,16 +218,89 @@ impl Client {
             // A server that does not know the question.
             return self.send_once_as(request, false);
         }
+        Err(self.refusal(answer, authorization.map(|(_, user)| user), &uri))
+    }
+
+    /// Everything of a request before its body, with placeholders for what is secret, and what they stand for.
+    fn head(&self, request: &Request, url: &str, authorization: Option<&str>) -> (Builder, Secrets) {
+        let mut secrets = Vec::new();
+        let mut veiled = |name: &str, secret: &str| {
+            let placeholder = format!("veiled-{name}-{:p}", self);
+            secrets.push((placeholder.clone(), secret.to_owned()));
+            placeholder
+        };
+        let target = match &request.query {
+            Some(query) => format!("{url}?{}", veiled("query", &redirect::encoded(query))),
+            None => url.to_owned(),
+        };
+        let mut builder = http::Request::builder().method(request.method).uri(target);
+        if let Some(value) = authorization {
+            builder = builder.header(header::AUTHORIZATION, veiled("authorization", value));
+        }
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        if let Some(destination) = &request.destination {
+            builder = builder.header("destination", redirect::encoded(destination));
+        }
+        (builder, secrets)
+    }
+
+    /// Adds the body and sends it all; `asks_first` whether the server wants a file, before it goes.
+    fn transmit(
+        &self,
+        request: &Request,
+        mut builder: Builder,
+        secrets: Secrets,
+        asks_first: bool,
+    ) -> Result<Result<http::Response<ureq::Body>, ureq::Error>, Failure> {
+        Ok(match &request.body {
+            Body::Nothing => {
+                let built = patient(&self.agent, builder.body(()).map_err(invalid)?);
+                reveal(secrets, || self.agent.run(built))
+            }
+            Body::Text(text) => {
+                let builder = builder.header(header::CONTENT_TYPE, "application/xml; charset=utf-8");
+                let built = patient(&self.agent, builder.body(*text).map_err(invalid)?);
+                reveal(secrets, || self.agent.run(built))
+            }
+            Body::File(file, from, size) => {
+                let name = name_of(&request.url);
+                let total = request.total.unwrap_or(*size);
+                let mut meter = Meter::new("Writing", temporary::of(&name).unwrap_or(&name), total);
+                meter.start_at(request.total.map_or(0, |_| *from));
+                let mut reader = Measured { file, left: *size, meter };
+                let mut start = *file;
+                start.seek(io::SeekFrom::Start(*from)).map_err(Failure::Lasting)?;
+                builder = builder.header(header::CONTENT_LENGTH, size.to_string());
+                if asks_first {
+                    builder = builder.header(header::EXPECT, "100-continue");
+                }
+                let built = builder.body(SendBody::from_reader(&mut reader)).map_err(invalid)?;
+                let built = patient(&self.agent, built);
+                reveal(secrets, || self.agent.run(built))
+            }
+        })
+    }
+
+    /// What a server's refusal means, and what to do about it.
+    fn refusal(&self, answer: Answer, user: Option<User>, uri: &Uri) -> Failure {
+        let status = answer.status;
         let challenge = answer.header(header::WWW_AUTHENTICATE).unwrap_or("Basic").to_ascii_lowercase();
         let mut failure = refused(answer);
         if status == 401 && !challenge.contains("basic") {
             let kind = challenge.split_whitespace().next().unwrap_or_default();
             failure.add(&format!("; it wants `{kind}` authentication, where only `basic` is known here"));
         } else if status == 401 && self.credentials.is_some() {
-            failure.add(&advice(authorization.map(|(_, user)| user), &uri));
+            failure.add(&advice(user, uri));
         }
-        Err(failure)
+        failure
     }
+}
+
+/// A request that cannot be written down.
+fn invalid(error: http::Error) -> Failure {
+    Failure::Lasting(io::Error::new(ErrorKind::InvalidInput, error.to_string()))
 }
 
 /// A request whose answer may take a server some time, when it is one.

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use ureq::http::Uri;
 
-use crate::storage::Location;
-use crate::storage::location::User;
+use crate::Location;
+use crate::place::User;
 
 /// Where users and passwords come from, in this order.
 #[derive(Default)]

@@ -15,8 +15,8 @@ use ureq::http::header;
 use super::client::{Answer, Body, Client, Request};
 use super::multistatus::{self, Resource, path_of};
 use super::{part, temporary, words};
-use crate::storage::store::{Entry, FORGOTTEN, Part, Store, Tag};
-use crate::storage::{self, Location};
+use crate::place::store::{Entry, FORGOTTEN, Part, Store, Tag};
+use crate::{Location, storage};
 
 /// A server's files.
 pub(in crate::storage) struct WebDav {

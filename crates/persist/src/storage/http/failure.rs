@@ -7,7 +7,7 @@ use ureq::http::{StatusCode, Uri, header};
 
 use super::client::Answer;
 use super::words::words;
-use crate::storage::location::User;
+use crate::place::User;
 
 /// Values of a query with no more letters are numbers, dates and switches.
 const LONGEST_PLAIN: usize = 16;

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::dav::{WebDav, beside, kept};
 use super::multistatus::Resource;
 use super::temporary;
-use crate::storage::Location;
-use crate::storage::store::Store as _;
+use crate::Location;
+use crate::place::store::Store as _;
 
 /// Folders inside folders that are looked at: a SavedModel has one level.
 const DEPTH: usize = 4;
@@ -16,7 +16,7 @@ const DEPTH: usize = 4;
 const SMALL: u64 = 64 << 10;
 
 impl WebDav {
-    /// Puts a folder in its place; see [`Store::replace_folder`](crate::storage::store::Store::replace_folder).
+    /// Puts a folder in its place; see [`Store::replace_folder`](crate::place::store::Store::replace_folder).
     pub(super) fn put_folder(&self, url: &str, filled: &Path, own: &dyn Fn(&str) -> bool) -> io::Result<()> {
         self.find_folder(url, 0).map_err(|error| match error.kind() {
             kind @ ErrorKind::NotADirectory => {

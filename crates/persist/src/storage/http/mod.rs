@@ -17,7 +17,7 @@ mod temporary;
 mod veil;
 pub(super) mod words;
 
-use super::location::Remote;
+use crate::place::Remote;
 use crate::{Error, Location};
 use client::Client;
 use credentials::Credentials;

@@ -5,7 +5,7 @@ use std::io;
 use ureq::http::header;
 
 use super::client::Answer;
-use crate::storage::store::{Part, Tag};
+use crate::place::store::{Part, Tag};
 
 /// Answers besides 2xx that [`read`] knows.
 pub(in crate::storage) const ACCEPT: &[u16] = &[412, 416];

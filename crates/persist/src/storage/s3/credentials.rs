@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rusty_s3::Credentials;
 
-use crate::storage::location::User;
+use crate::place::User;
 use crate::{Error, Location};
 
 /// How to say it.

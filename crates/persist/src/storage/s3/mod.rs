@@ -17,7 +17,7 @@ mod tests;
 mod upload;
 
 use super::http::client::Client;
-use super::location::Remote;
+use crate::place::Remote;
 use crate::{Error, Location};
 use store::S3;
 

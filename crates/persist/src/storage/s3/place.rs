@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use rusty_s3::{Bucket, UrlStyle};
 
-use crate::storage::location::Options;
+use crate::place::Options;
 use crate::{Error, Location};
 
 /// The region of those who say none.

@@ -10,9 +10,9 @@ use ureq::http::header;
 
 use super::upload::Upload;
 use super::{answers, copy, credentials, place};
+use crate::place::store::{Entry, FORGOTTEN, Part, Store, Tag};
 use crate::storage::http::client::{Answer, Body, Client, Request};
 use crate::storage::http::{part, words};
-use crate::storage::store::{Entry, FORGOTTEN, Part, Store, Tag};
 use crate::{limits, storage};
 
 /// How long a signature is good: a request that is tried again has the same one.

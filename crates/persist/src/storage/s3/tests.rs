@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use super::store::Sizes;
 use super::*;
-use crate::storage::location::Options;
-use crate::storage::store::{Store as _, Tag};
+use crate::place::Options;
+use crate::place::store::{Store as _, Tag};
 
 const SECRET: &str = "a-Secret/Of/Forty+Letters==";
 /// Small parts, and no second try.

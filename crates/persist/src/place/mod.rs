@@ -1,4 +1,9 @@
-//! Names of places: paths of this machine, and URLs.
+//! Names of places: paths of this machine, and URLs. Nothing here reads or writes: what does is [`crate::storage`], which keeps what it opened
+//! behind a name (`session`), and what reaches its server (`store`).
+
+mod parse;
+mod session;
+pub(crate) mod store;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -8,11 +13,11 @@ use std::sync::{Arc, OnceLock};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::parse::{decode, parse};
-use super::session::Session;
-use super::store::Store;
+use parse::{decode, parse};
+pub(crate) use session::Session;
+use store::Store;
+
 use crate::Error;
-use crate::container::window::Window;
 
 /// Where a file or a folder is: a path of this machine, or a URL: `http://` and `https://` (WebDAV; plain servers for reading),
 /// `s3://BUCKET/KEY`, `file://`.
@@ -83,8 +88,19 @@ pub(crate) struct Options {
 }
 
 impl Remote {
-    pub(super) fn new(scheme: Scheme, user: Option<User>, query: Option<String>) -> Self {
+    fn new(scheme: Scheme, user: Option<User>, query: Option<String>) -> Self {
         Self { scheme, user, query, ..Self::default() }
+    }
+
+    /// What reaches the server, which `open` makes where nothing did yet.
+    pub(crate) fn store(
+        &self,
+        open: impl FnOnce() -> Result<Arc<dyn Store>, Error>,
+    ) -> Result<Arc<dyn Store>, Error> {
+        if let Some(store) = self.store.get() {
+            return Ok(store.clone());
+        }
+        open().map(|store| self.store.get_or_init(|| store).clone())
     }
 }
 
@@ -211,7 +227,7 @@ impl Location {
     #[must_use]
     pub fn folder(&self) -> Self {
         if self.remote.is_none() {
-            return self.with(crate::commit::folder_of(&self.text).to_path_buf());
+            return self.with(folder_of(&self.text).to_path_buf());
         }
         let Some((head, path)) = self.split() else { return self.clone() };
         let inside = path.trim_end_matches('/');
@@ -266,14 +282,6 @@ impl Location {
         Self { session: self.session.as_ref().map(|session| Arc::new(session.again())), ..self.clone() }
     }
 
-    /// Whether there is a file that can be opened.
-    pub(crate) fn is_file(&self) -> bool {
-        match self.local() {
-            Some(path) => path.is_file(),
-            None => Window::open(self).is_ok(),
-        }
-    }
-
     /// The same place, with nothing open.
     pub(crate) fn forget(&self) -> Self {
         Self { session: None, ..self.clone() }
@@ -293,15 +301,6 @@ impl Location {
         self.text.to_string_lossy()
     }
 
-    /// What reaches it, where it is not of this machine.
-    pub(crate) fn store(&self) -> Option<Result<Arc<dyn Store>, Error>> {
-        let remote = self.remote.as_deref()?;
-        if let Some(store) = remote.store.get() {
-            return Some(Ok(store.clone()));
-        }
-        Some(super::open_store(self, remote).map(|store| remote.store.get_or_init(|| store).clone()))
-    }
-
     pub(crate) fn failed(&self, action: &'static str, source: std::io::Error) -> Error {
         Error::Io { action, path: self.text.clone(), source }
     }
@@ -319,6 +318,14 @@ impl Location {
 
     fn with(&self, text: PathBuf) -> Self {
         Self { text, ..self.clone() }
+    }
+}
+
+/// The folder of a file, `.` for a bare name.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 

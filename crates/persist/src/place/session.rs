@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Location, is_absent};
-use crate::container::window::Window;
+use super::Location;
+use crate::bytes::Window;
+use crate::error::is_absent;
 
 /// A window, or why there is none.
 type Opened = Result<Window, (ErrorKind, String)>;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use super::location::{Remote, Scheme, User};
+use super::{Remote, Scheme, User};
 
 pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
@@ -157,7 +157,10 @@ mod tests {
         assert_eq!(Location::new("sftp://me:pw@h/x").to_string(), "sftp://...");
         assert_eq!(Location::new("http://me:pw").to_string(), "http://...");
         assert_eq!(Location::new("http://h/a#b").to_string(), "http://h/a#...");
-        assert!(matches!(Location::new("http://h/a#b").store(), Some(Err(Error::Usage { .. }))));
+        assert!(matches!(
+            crate::storage::store(&Location::new("http://h/a#b")),
+            Some(Err(Error::Usage { .. }))
+        ));
     }
 
     #[test]

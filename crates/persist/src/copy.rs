@@ -1,61 +1,15 @@
-//! Copying files and folders from place to place, and listing what is there.
+//! Copying files and folders from place to place.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
-use std::time::UNIX_EPOCH;
 
-use super::{Entry, Location, is_absent};
+use crate::bytes::Window;
 use crate::container::bundle;
-use crate::container::window::Window;
+use crate::error::is_absent;
 use crate::format::saved_model;
-use crate::tree::ByteSource as _;
-use crate::{Error, commit, limits};
-
-/// All bytes of a file of `most` bytes at most.
-///
-/// # Errors
-/// [`Error::Io`]: it has more, or it cannot be read.
-pub fn read(file: impl Into<Location>, most: u64) -> Result<Vec<u8>, Error> {
-    let file = Window::open(&file.into())?;
-    if file.size() > most {
-        return Err(file.failed(io::Error::other(format!("it has {} bytes, more than {most}", file.size()))));
-    }
-    file.fetch().map_err(|source| file.failed(source))?;
-    file.read()
-}
-
-/// What is in a folder, by name.
-///
-/// # Errors
-/// [`Error::Io`]: there is no such folder, or the server refuses.
-pub fn list(folder: impl Into<Location>) -> Result<Vec<Entry>, Error> {
-    let folder = folder.into();
-    let found = match folder.store() {
-        Some(store) => store?.list(&folder.url()),
-        None => local_entries(folder.as_path()),
-    };
-    let mut entries = found.map_err(|source| folder.failed("list", source))?;
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
-}
-
-fn local_entries(folder: &Path) -> io::Result<Vec<Entry>> {
-    let entry = |found: io::Result<std::fs::DirEntry>| {
-        let found = found?;
-        let name = found.file_name().to_string_lossy().into_owned();
-        // A link that leads nowhere is still a name.
-        let about = std::fs::metadata(found.path()).or_else(|_| found.metadata())?;
-        let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        Ok(Entry {
-            name,
-            is_folder: about.is_dir(),
-            size: about.is_file().then_some(about.len()),
-            modified: modified.map(|time| time.as_secs()),
-        })
-    };
-    std::fs::read_dir(folder)?.map(entry).collect()
-}
+use crate::storage::list;
+use crate::{Error, Location, commit, limits, storage};
 
 /// Copies a file, a folder with all that is in it, or the files of a TensorFlow checkpoint by its prefix; gives where the copy is.
 ///
@@ -105,7 +59,7 @@ enum What {
 
 impl What {
     fn of(from: &Location) -> Result<Self, Error> {
-        let source = match Window::open(from) {
+        let source = match storage::open(from) {
             Ok(file) => return Ok(Self::File(file)),
             Err(Error::Io { source, .. }) if is_absent(&source) => source,
             Err(other) => return Err(other),
@@ -171,7 +125,7 @@ fn copy_folder(from: &Location, to: &Location, depth: usize) -> Result<(), Error
             // Where folders cannot be moved, data must not be replaced before their index.
             true if is_saved_model && entry.name == saved_model::VARIABLES => copy_variables(&from, &to)?,
             true => copy_folder(&from, &to, depth.saturating_add(1))?,
-            false => copy_file(&from, &Window::open(&from)?, &to)?,
+            false => copy_file(&from, &storage::open(&from)?, &to)?,
         }
     }
     Ok(())

@@ -1,22 +1,51 @@
-//! The newest checkpoint of a folder without a state file, as the names say it.
+//! The newest checkpoint of a folder: as its state file says it, else as the names do.
 
 use std::cmp::Ordering;
 
-use crate::format::keras_v3;
-use crate::formats::FORMATS;
+use super::table::{FORMATS, Files, Layout};
+use crate::error::is_absent;
 use crate::storage::{self, Entry};
-use crate::{Error, Location};
+use crate::{Error, Location, checkpoint_state};
 
 /// Says how many names an error lists.
 const LISTED: usize = 8;
+
+/// The newest checkpoint of a folder, of any format: what `load_weights` takes. `None` where there is none.
+///
+/// The state file `checkpoint` says it. Where there is none, or the files of the checkpoint that it names are gone, the names do: they must differ
+/// in their numbers alone, as those of a template do (`cp-0001.keras`, `cp-0002.keras`), and the newest has the largest whole number in every
+/// place where they differ. Numbers with a decimal point (`{val_loss:.2f}`) are not looked at, nor are the times of the files.
+///
+/// # Errors
+/// A state file that cannot be read, or that leads out of the folder: see [`latest_checkpoint_anywhere`]. Checkpoints whose names do not say
+/// which one is the newest; the error lists them.
+pub fn latest_checkpoint(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
+    latest(&folder.into(), false)
+}
+
+/// As [`latest_checkpoint`], but follows a path that leads out of the folder. For state files that are trusted: one from a stranger
+/// could name any checkpoint on this machine.
+///
+/// # Errors
+/// A state file that cannot be read.
+pub fn latest_checkpoint_anywhere(folder: impl Into<Location>) -> Result<Option<Location>, Error> {
+    latest(&folder.into(), true)
+}
+
+fn latest(folder: &Location, anywhere: bool) -> Result<Option<Location>, Error> {
+    match checkpoint_state::named(folder, anywhere)? {
+        Some(prefix) => Ok(Some(prefix)),
+        None => by_names(folder),
+    }
+}
 
 /// The newest checkpoint of a folder by the numbers in the names; `None` where there is none.
 ///
 /// # Errors
 /// The folder cannot be listed, or the names do not say which one is the newest.
-pub(super) fn by_names(folder: &Location) -> Result<Option<Location>, Error> {
+fn by_names(folder: &Location) -> Result<Option<Location>, Error> {
     let entries = match storage::list(folder.clone()) {
-        Err(Error::Io { source, .. }) if storage::is_absent(&source) => return Ok(None),
+        Err(Error::Io { source, .. }) if is_absent(&source) => return Ok(None),
         other => other?,
     };
     let names = checkpoints(folder, &entries);
@@ -59,15 +88,15 @@ fn candidates(names: &[String]) -> Vec<String> {
 /// Names of the checkpoints and models among the entries of a folder; of a TensorFlow checkpoint its prefix, where all its files are there.
 fn checkpoints(folder: &Location, entries: &[Entry]) -> Vec<String> {
     let endings: Vec<&str> =
-        FORMATS.iter().flat_map(|f| f.endings).copied().filter(|e| *e != ".ckpt").collect();
+        FORMATS.iter().filter(|f| f.layout == Layout::File).flat_map(|f| f.endings).copied().collect();
     let mut found = Vec::new();
     for entry in entries.iter().filter(|e| !e.name.starts_with('.')) {
         let name = &entry.name;
         if entry.is_folder {
             let place = folder.join(name);
-            if keras_v3::is_folder(&place)
-                || FORMATS.iter().any(|f| f.endings.is_empty() && (f.holds)(&place))
-            {
+            let holds = |files: &Files| (files.holds)(&place);
+            let formats = FORMATS.iter().filter(|f| f.layout != Layout::Prefix);
+            if formats.filter_map(|f| f.files.as_ref()).any(holds) {
                 found.push(name.clone());
             }
         } else if let Some(prefix) = name.strip_suffix(".index") {
