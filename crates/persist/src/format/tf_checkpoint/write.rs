@@ -6,12 +6,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::draft::{self, Draft};
-use super::optimizer::{EMA, always_listed, lists};
+use super::optimizer::{EMA, List, always_listed, lists};
 use super::{GRAPH, RESUME, layers, number_of};
 use crate::container::bundle::{Content, Tensor};
 use crate::format::config::optimizer_config;
 use crate::format::{optimizer, skeleton, values};
-use crate::tree::{DType, Object, OptimizerState, Slot, Tree, Variable};
+use crate::tree::{Bytes, DType, Object, OptimizerState, Slot, Tree, Variable};
 use crate::{Error, limits};
 
 /// The objects of a model with its weights and optimizer. The first object is the model.
@@ -222,56 +222,17 @@ impl Writer<'_> {
         self.loss_scale();
         self.draft.child(self.node, "_index_dict");
 
+        // Where all have slots, they are called by the paths of their variables.
         let complete = slots.iter().filter_map(|s| s.of).max().is_none_or(|of| of + 1 == trainable.len());
-        let known: Vec<_> = std::iter::once(&EMA).chain(lists(&class)).collect();
-        let name_of = |slot: &Slot, place: usize| {
-            let start =
-                known.iter().find(|l| l.keras3 == slot.name).map_or(slot.name.as_str(), |l| l.tf_keras);
-            match slot.of.and_then(|of| trainable.get(of)).filter(|_| complete) {
-                Some((path, _)) => format!("{start}/{path}"),
-                None => format!("{start}/variable_{}", slot.of.unwrap_or(place)),
-            }
-        };
+        let paths: Vec<&str> = trainable.iter().filter(|_| complete).map(|(path, _)| path.as_str()).collect();
         // The lists lead to the slots as `_variables` does, but come later, so the keys are those of `_variables`.
-        let mut nodes = Vec::new();
-        for (place, slot) in slots.iter().enumerate() {
-            let node = self.draft.object();
-            self.draft.set(node, name_of(slot, place), slot.variable.clone());
-            self.draft.edge(all, &(place + 1).to_string(), node);
-            nodes.push(node);
-        }
+        let known: Vec<&List> = std::iter::once(&EMA).chain(lists(&class)).collect();
+        let nodes = self.slot_nodes(all, &slots, &known, &paths);
         for list in known {
-            let mut members: Vec<_> = slots
-                .iter()
-                .zip(&nodes)
-                .filter(|(s, _)| s.name == list.keras3)
-                .map(|(s, n)| (s.of, *n))
-                .collect();
-            if members.is_empty() && !(always_listed(&class) && list.edge != EMA.edge) {
-                continue;
-            }
-            members.sort_by_key(|(of, _)| *of);
-            let object = self.draft.child(self.node, list.edge);
-            if matches!(list.edge, "_r" | "_c") {
-                // Adafactor keeps rows and columns of matrices; tf_keras puts a number in the place of a vector's.
-                for (of, (path, _)) in trainable.iter().enumerate().filter(|_| complete) {
-                    let edge = of.to_string();
-                    match members.iter().find(|(member, _)| *member == Some(of)) {
-                        Some((_, node)) => self.draft.edge(object, &edge, *node),
-                        None => {
-                            let zero = Variable {
-                                dtype: DType::I32,
-                                value: Some(Arc::new(vec![0; 4])),
-                                ..values::float32("r", 0.0)
-                            };
-                            self.draft.variable(object, &edge, format!("r/{path}"), zero);
-                        }
-                    }
-                }
-                continue;
-            }
-            for (place, (of, node)) in members.into_iter().enumerate() {
-                self.draft.edge(object, &of.unwrap_or(place).to_string(), node);
+            let named = slots.iter().zip(&nodes).filter(|(slot, _)| slot.name == list.keras3);
+            let members: Vec<_> = named.map(|(slot, node)| (slot.of, *node)).collect();
+            if !members.is_empty() || always_listed(&class) && list.edge != EMA.edge {
+                self.list(list, members, &paths);
             }
         }
         if class == "Nadam" {
@@ -279,6 +240,55 @@ impl Writer<'_> {
             let product = self.scalar("u_product").unwrap_or_else(computed);
             let product = values::float32("u_product", product);
             self.draft.variable(self.node, "_u_product", "Variable".into(), product);
+        }
+    }
+
+    /// Adds the slots to the list of all variables; gives their nodes.
+    fn slot_nodes(
+        &mut self,
+        all: draft::Object,
+        slots: &[Slot],
+        known: &[&List],
+        paths: &[&str],
+    ) -> Vec<draft::Object> {
+        let name_of = |slot: &Slot, place: usize| {
+            let list = known.iter().find(|list| list.keras3 == slot.name);
+            let start = list.map_or(slot.name.as_str(), |list| list.tf_keras);
+            match slot.of.and_then(|of| paths.get(of)) {
+                Some(path) => format!("{start}/{path}"),
+                None => format!("{start}/variable_{}", slot.of.unwrap_or(place)),
+            }
+        };
+        let mut nodes = Vec::new();
+        for (place, slot) in slots.iter().enumerate() {
+            let node = self.draft.object();
+            self.draft.set(node, name_of(slot, place), slot.variable.clone());
+            self.draft.edge(all, &(place + 1).to_string(), node);
+            nodes.push(node);
+        }
+        nodes
+    }
+
+    /// Adds a list of slots of one kind, by the numbers of their variables.
+    fn list(&mut self, list: &List, mut members: Vec<(Option<usize>, draft::Object)>, paths: &[&str]) {
+        members.sort_by_key(|(of, _)| *of);
+        let object = self.draft.child(self.node, list.edge);
+        if !matches!(list.edge, "_r" | "_c") {
+            for (place, (of, node)) in members.into_iter().enumerate() {
+                self.draft.edge(object, &of.unwrap_or(place).to_string(), node);
+            }
+            return;
+        }
+        // Adafactor keeps rows and columns of matrices; tf_keras puts a number in the place of a vector's.
+        for (of, path) in paths.iter().enumerate() {
+            let edge = of.to_string();
+            if let Some((_, node)) = members.iter().find(|(member, _)| *member == Some(of)) {
+                self.draft.edge(object, &edge, *node);
+                continue;
+            }
+            let value = Some(Arc::new(vec![0_u8; 4]) as Bytes);
+            let zero = Variable { dtype: DType::I32, value, ..values::float32("r", 0.0) };
+            self.draft.variable(object, &edge, format!("r/{path}"), zero);
         }
     }
 
