@@ -166,6 +166,8 @@ fn inner(serialized: &Value, prefix: &str) -> Option<Object> {
         return None;
     }
     let name = config.get("name").and_then(Value::as_str).unwrap_or(class);
+    // Keras 3 writes the name that the layer has inside.
+    let name = name.strip_prefix(prefix).unwrap_or(name);
     let found = object(&format!("{prefix}{name}"), class, Some(config));
     (!found.variables.is_empty() || !found.children.is_empty()).then_some(found)
 }

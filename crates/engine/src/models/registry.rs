@@ -3,7 +3,9 @@
 //! A name is looked for in the scopes of this thread ([`custom_object_scope`]), innermost first, then in what was registered for the
 //! process, then among Keras' own classes.
 
+mod catalogue;
 mod custom;
+mod kinds;
 mod of_keras;
 
 use std::sync::Arc;
@@ -16,23 +18,21 @@ pub use custom::{
     register_regularizer, register_schedule,
 };
 
-pub use of_keras::is_missing;
+pub use catalogue::is_missing;
+use catalogue::{Kind as _, unknown};
+use kinds::{Activations, Initializers, Layers, Losses, Metrics, Optimizers, Regularizers, Schedules};
 
 use crate::config::Config;
 use crate::graph::{
     Activation, CallContext, Initializer, LayerRef, LayerSettings, Regularizer, Resolver, Shape, Spec,
     Tensor, fail,
 };
-use crate::initializers::INITIALIZERS;
 use crate::layers::LAYERS;
-use crate::losses::{LOSSES, Loss, LossSpec};
-use crate::metrics::{METRICS, Metric, MetricSpec};
-use crate::names::{nearest, snake_case};
-use crate::optimizers::schedules::SCHEDULES;
-use crate::optimizers::{LearningRate, LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec};
-use crate::regularizers::REGULARIZERS;
+use crate::losses::{Loss, LossSpec};
+use crate::metrics::{Metric, MetricSpec};
+use crate::optimizers::{LearningRate, LearningRateSchedule, Optimizer, OptimizerSpec};
 use crate::types::Policy;
-use crate::{Error, activations, config, losses, metrics};
+use crate::{Error, config, losses, metrics};
 
 /// The process-wide registry, with the scopes of the thread that asks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,129 +43,33 @@ pub fn resolver() -> Registry {
     Registry
 }
 
-fn unknown(kind: &'static str, name: &str) -> Error {
-    let how = match kind {
-        "layer" => "register_layer::<TheLayer>(\"Package\")",
-        "activation" => "register_activation(\"Package>name\", function)",
-        "loss" => "register_loss(\"Package>name\", function)",
-        "metric" => "register_metric(\"Package>name\", function)",
-        "optimizer" => "register_optimizer::<TheOptimizer>(\"Package\")",
-        "initializer" => "register_initializer::<TheInitializer>(\"Package>Name\")",
-        "regularizer" => "register_regularizer::<TheRegularizer>(\"Package>Name\")",
-        _ => "register_schedule::<TheSchedule>(\"Package>Name\")",
-    };
-    let advice = if is_missing(kind, name) {
-        format!(
-            "it is one of Keras' own that is not here yet; one of your own can stand in: register it with {how}"
-        )
-    } else {
-        let known = known(kind);
-        let guess = match nearest(name, known.iter().map(String::as_str)) {
-            // Of another module than Keras' own.
-            Some(namesake) if namesake == name => {
-                "it is somebody's own, and not Keras' of that name: ".into()
-            }
-            Some(other) => format!("did you mean `{other}`? Else "),
-            None => String::new(),
-        };
-        format!("{guess}register it with {how}, or pass it in CustomObjects when loading")
-    };
-    Error::Unknown { kind, name: name.into(), advice }
-}
-
-/// Keras' own names of a kind, for suggestions.
-fn known(kind: &str) -> Vec<String> {
-    let names: Vec<&str> = match kind {
-        "layer" => LAYERS.iter().map(|c| c.name).collect(),
-        "activation" => activations::names().collect(),
-        "loss" => {
-            let functions = LOSSES.iter().flat_map(|c| c.functions.iter().copied());
-            functions.chain(LOSSES.iter().map(|c| c.class)).chain(["crossentropy"]).collect()
-        }
-        "metric" => {
-            let aliases = METRICS.iter().flat_map(|c| c.aliases.iter().copied());
-            let classes = METRICS.iter().map(|c| c.class);
-            let snake = METRICS.iter().map(|c| snake_case(c.class));
-            let strings = aliases.chain(classes).chain(["accuracy", "crossentropy"]).map(String::from);
-            return strings.chain(snake).collect();
-        }
-        "optimizer" => OPTIMIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
-        "initializer" => INITIALIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
-        "regularizer" => REGULARIZERS.iter().flat_map(|c| c.names.iter().rev().copied()).collect(),
-        _ => SCHEDULES.iter().map(|c| c.name).collect(),
-    };
-    names.into_iter().map(String::from).collect()
-}
-
 /// A name without its package.
 fn bare(name: &str) -> &str {
     name.rsplit('>').next().unwrap_or(name)
 }
 
-/// The name under which Keras may have it; `None` for what is somebody's own, whatever it is called.
-fn keras_name(spec: &Spec) -> Option<&str> {
-    (!spec.custom && !spec.name.contains('>')).then_some(spec.name.as_str())
-}
-
 impl Resolver for Registry {
     fn activation(&self, spec: &Value) -> Result<Option<Arc<dyn Activation>>, Error> {
-        let Some(spec) = Spec::of(spec)? else { return Ok(None) };
-        if let Some(found) = custom::find(&spec.name, |c| &c.activations) {
-            return Ok(Some(found));
-        }
-        let name = keras_name(&spec).unwrap_or_default();
-        if let Some(builtin) = activations::builtin(name) {
-            // A function is named; arguments are what layers have.
-            return match spec.config.iter().find(|(_, v)| !v.is_null()) {
-                Some((key, value)) => Err(config::unsupported(name, key, value)),
-                None => Ok(Some(Arc::new(builtin))),
-            };
-        }
-        if ["ReLU", "LeakyReLU", "ELU", "Softmax"].contains(&name) {
-            let layer = layer(name, None, &spec.config)?;
-            return Ok(Some(Arc::new(LayerActivation { layer, config: spec.config })));
-        }
-        let packaged = custom::find_packaged(&spec.name, |c| &c.activations).map(|(_, found)| found);
-        packaged.ok_or_else(|| unknown("activation", &spec.name)).map(Some)
+        Spec::of(spec)?.map(|spec| Activations.resolve(&spec)).transpose()
     }
 
     fn initializer(&self, spec: &Value) -> Result<Option<Arc<dyn Initializer>>, Error> {
-        let Some(spec) = Spec::of(spec)? else { return Ok(None) };
-        if let Some(make) = custom::find(&spec.name, |c| &c.initializers) {
-            return make(spec.config).map(Some);
-        }
-        let class = keras_name(&spec).and_then(|name| INITIALIZERS.iter().find(|c| c.names.contains(&name)));
-        if let Some(class) = class {
-            return (class.make)(spec.config).map(Some);
-        }
-        let packaged = custom::find_packaged(&spec.name, |c| &c.initializers);
-        let (_, make) = packaged.ok_or_else(|| unknown("initializer", &spec.name))?;
-        make(spec.config).map(Some)
+        Spec::of(spec)?.map(|spec| Initializers.resolve(&spec)).transpose()
     }
 
     fn regularizer(&self, spec: &Value) -> Result<Option<Arc<dyn Regularizer>>, Error> {
-        let Some(spec) = Spec::of(spec)? else { return Ok(None) };
-        if let Some(make) = custom::find(&spec.name, |c| &c.regularizers) {
-            return make(spec.config).map(Some);
-        }
-        let class = keras_name(&spec).and_then(|name| REGULARIZERS.iter().find(|c| c.names.contains(&name)));
-        if let Some(class) = class {
-            return (class.make)(spec.config).map(Some);
-        }
-        let packaged = custom::find_packaged(&spec.name, |c| &c.regularizers);
-        let (_, make) = packaged.ok_or_else(|| unknown("regularizer", &spec.name))?;
-        make(spec.config).map(Some)
+        Spec::of(spec)?.map(|spec| Regularizers.resolve(&spec)).transpose()
     }
 
     fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
-        let Some(Spec { name, config, custom }) = Spec::of(spec)? else {
-            return Err(Error::Config {
-                object: "a layer".into(),
-                what: "found null, expected a layer".into(),
-            });
-        };
-        layer(bare(&name), Some(&name).filter(|n| custom || n.contains('>')).map(String::as_str), &config)
+        Layers.resolve(&named(spec, "a layer")?)
     }
+}
+
+/// What a config that must name an object says.
+fn named(value: &Value, what: &str) -> Result<Spec, Error> {
+    let null = || Error::Config { object: what.into(), what: format!("found null, expected {what}") };
+    Spec::of(value)?.ok_or_else(null)
 }
 
 /// A layer without weights that stands where an activation is wanted.
@@ -213,7 +117,7 @@ pub fn layer(
             (make(own), Some(key))
         }
         None => {
-            let class = class.ok_or_else(|| unknown("layer", asked))?;
+            let class = class.ok_or_else(|| unknown::<Layers>(asked))?;
             for (there, here) in class.renamed {
                 if let Some(value) = own.shift_remove(*there) {
                     own.entry(*here).or_insert(value);
@@ -320,24 +224,7 @@ pub fn loss(spec: &LossSpec, y_true: &[usize], y_pred: &[usize]) -> Result<Optio
     };
     let Some(spec) = Spec::of(value)? else { return Ok(None) };
     check_dtype(&spec)?;
-    if let Some(make) = custom::find(&spec.name, |c| &c.losses) {
-        return make(spec.config).map(Some);
-    }
-    let Some(name) = keras_name(&spec) else {
-        let packaged = custom::find_packaged(&spec.name, |c| &c.losses);
-        let (_, make) = packaged.ok_or_else(|| unknown("loss", &spec.name))?;
-        return make(spec.config).map(Some);
-    };
-    if losses::is_crossentropy(name) {
-        let meant = losses::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
-        return Ok(meant.map(|loss| losses::renamed(name, loss)));
-    }
-    if let Some(loss) = losses::builtin(name, &spec.config)? {
-        return Ok(Some(loss));
-    }
-    let packaged = custom::find_packaged(&spec.name, |c| &c.losses);
-    let (_, make) = packaged.ok_or_else(|| unknown("loss", &spec.name))?;
-    make(spec.config).map(Some)
+    Losses { y_true, y_pred }.resolve(&spec).map(Some)
 }
 
 /// A loss as it is before the data are known: what a name means whatever their shapes is found now, `"crossentropy"` and `"ce"` later, by
@@ -353,9 +240,8 @@ pub fn loss_before_data(spec: LossSpec) -> Result<LossSpec, Error> {
         }
         LossSpec::Config(value) => value,
     };
-    let waits = Spec::of(value)?.is_none_or(|s| {
-        keras_name(&s).is_some_and(losses::is_crossentropy) && custom::find(&s.name, |c| &c.losses).is_none()
-    });
+    let waits = Spec::of(value)?
+        .is_none_or(|s| Losses::keras_name(&s).is_some_and(losses::is_crossentropy) && !Losses::is_own(&s));
     if waits {
         return Ok(spec);
     }
@@ -371,8 +257,8 @@ pub fn metric_before_data(spec: MetricSpec) -> Result<MetricSpec, Error> {
     let MetricSpec::Config(value) = &spec else { return Ok(spec) };
     let waits = Spec::of(value)?.is_some_and(|s| {
         value.is_string()
-            && keras_name(&s).is_some_and(metrics::waits_for_shapes)
-            && custom::find(&s.name, |c| &c.metrics).is_none()
+            && Metrics::keras_name(&s).is_some_and(metrics::waits_for_shapes)
+            && !Metrics::is_own(&s)
     });
     if waits { Ok(spec) } else { Ok(MetricSpec::Object(metric(&spec, &[], &[])?)) }
 }
@@ -386,35 +272,9 @@ pub fn metric(spec: &MetricSpec, y_true: &[usize], y_pred: &[usize]) -> Result<A
         MetricSpec::Object(metric) => return Ok(metric.clone()),
         MetricSpec::Config(value) => value,
     };
-    let Some(spec) = Spec::of(value)? else {
-        let what = "found null, expected a metric".into();
-        return Err(Error::Config { object: "a metric".into(), what });
-    };
+    let spec = named(value, "a metric")?;
     check_dtype(&spec)?;
-    if let Some(make) = custom::find(&spec.name, |c| &c.metrics) {
-        return make(spec.config);
-    }
-    let Some(name) = keras_name(&spec) else {
-        let packaged = custom::find_packaged(&spec.name, |c| &c.metrics);
-        let (_, make) = packaged.ok_or_else(|| unknown("metric", &spec.name))?;
-        return make(spec.config);
-    };
-    if metrics::is_accuracy(name) && value.is_string() {
-        return Ok(metrics::resolve_accuracy(name, y_true, y_pred));
-    }
-    // tf_keras knows it of metrics too.
-    if losses::is_crossentropy(name) && value.is_string() {
-        let meant = metrics::builtin(losses::crossentropy_name(y_true, y_pred), &Map::new())?;
-        return meant.map(|metric| metrics::renamed(name, metric)).ok_or_else(|| unknown("metric", name));
-    }
-    let Some(found) = metrics::builtin(name, &spec.config)? else {
-        let packaged = custom::find_packaged(&spec.name, |c| &c.metrics);
-        let (_, make) = packaged.ok_or_else(|| unknown("metric", &spec.name))?;
-        return make(spec.config);
-    };
-    // A metric that was asked for by a string, or by a function, goes by that name.
-    let by_name = value.is_string() || value.get("config").is_some_and(Value::is_string);
-    Ok(if by_name { metrics::renamed(name, found) } else { found })
+    Metrics { value, y_true, y_pred }.resolve(&spec)
 }
 
 /// An optimizer from what a config says.
@@ -429,37 +289,10 @@ pub fn optimizer(spec: OptimizerSpec) -> Result<Box<dyn Optimizer>, Error> {
         }
         OptimizerSpec::Config(value) => value,
     };
-    let Some(spec) = Spec::of(&value)? else {
-        let what = "found null, expected an optimizer".into();
-        return Err(Error::Config { object: "an optimizer".into(), what });
-    };
-    let rate = |config: &Config| match config.get("learning_rate") {
-        None | Some(Value::Null) => Ok(None),
-        Some(rate) if rate.is_number() || rate.get("class_name").is_some() => learning_rate(rate),
-        Some(other) => Err(Error::Config {
-            object: spec.name.clone(),
-            what: format!("learning_rate: found {other}, expected a number or a schedule"),
-        }),
-    };
-    if let Some(make) = custom::find(&spec.name, |c| &c.optimizers) {
-        let rate = rate(&spec.config)?;
-        return make(spec.config, rate);
-    }
-    // tf_keras registers its own as users do: `Custom>Adam`, in `.h5`.
-    let name = spec.name.strip_prefix("Custom>").unwrap_or(&spec.name);
-    let known = |c: &&crate::optimizers::Class| c.names.iter().any(|n| n.eq_ignore_ascii_case(name));
-    let class = OPTIMIZERS.iter().find(known).filter(|_| !spec.custom);
-    let Some(class) = class else {
-        let packaged = custom::find_packaged(&spec.name, |c| &c.optimizers);
-        let (_, make) = packaged.ok_or_else(|| unknown("optimizer", &spec.name))?;
-        let rate = rate(&spec.config)?;
-        return make(spec.config, rate);
-    };
-    let by_module =
-        value.get("module").and_then(Value::as_str).is_some_and(|m| m.ends_with("optimizers.legacy"));
-    let modern = modern(name, spec.config.clone(), by_module)?;
-    let rate = rate(&modern)?;
-    (class.make)(modern, rate)
+    let spec = named(&value, "an optimizer")?;
+    let module = value.get("module").and_then(Value::as_str);
+    let legacy_module = module.is_some_and(|module| module.ends_with("optimizers.legacy"));
+    Optimizers { legacy_module }.resolve(&spec)
 }
 
 /// The config of an optimizer of Keras 2's older form in today's words: `lr` is the learning rate, and `decay` makes it a schedule. All of
@@ -512,17 +345,9 @@ pub fn learning_rate(value: &Value) -> Result<Option<LearningRate>, Error> {
 /// # Errors
 /// Nobody registered it, or its config is wrong.
 pub fn schedule(value: &Value) -> Result<Arc<dyn LearningRateSchedule>, Error> {
-    let Some(spec) = Spec::of(value)? else {
-        let what = "found null, expected a schedule".into();
-        return Err(Error::Config { object: "a learning rate schedule".into(), what });
+    let null = || Error::Config {
+        object: "a learning rate schedule".into(),
+        what: "found null, expected a schedule".into(),
     };
-    if let Some(make) = custom::find(&spec.name, |c| &c.schedules) {
-        return make(spec.config);
-    }
-    let class = keras_name(&spec).and_then(|name| SCHEDULES.iter().find(|c| c.name == name));
-    if let Some(class) = class {
-        return (class.make)(spec.config);
-    }
-    let packaged = custom::find_packaged(&spec.name, |c| &c.schedules);
-    packaged.ok_or_else(|| unknown("schedule", &spec.name))?.1(spec.config)
+    Schedules.resolve(&Spec::of(value)?.ok_or_else(null)?)
 }

@@ -19,33 +19,50 @@ use crate::names;
 use crate::optimizers::{LearningRate, LearningRateSchedule, Optimizer, Rule};
 
 type Config = Map<String, Value>;
-type Make<T> = Arc<dyn Fn(Config) -> Result<T, Error> + Send + Sync>;
-type MakeOptimizer =
+pub(super) type Make<T> = Arc<dyn Fn(Config) -> Result<T, Error> + Send + Sync>;
+pub(super) type MakeOptimizer =
     Arc<dyn Fn(Config, Option<LearningRate>) -> Result<Box<dyn Optimizer>, Error> + Send + Sync>;
 
-/// A user's classes and functions by the names that configs know them by: `ScaleShift`, or `Package>ScaleShift` for what was
-/// registered under a package when the file was written.
-#[derive(Clone, Default)]
-pub struct CustomObjects {
-    pub(super) layers: HashMap<String, Make<Box<dyn DynLayer>>>,
-    pub(super) activations: HashMap<String, Arc<dyn Activation>>,
-    pub(super) losses: HashMap<String, Make<Arc<dyn Loss>>>,
-    pub(super) metrics: HashMap<String, Make<Arc<dyn Metric>>>,
-    pub(super) optimizers: HashMap<String, MakeOptimizer>,
-    pub(super) initializers: HashMap<String, Make<Arc<dyn Initializer>>>,
-    pub(super) regularizers: HashMap<String, Make<Arc<dyn Regularizer>>>,
-    pub(super) schedules: HashMap<String, Make<Arc<dyn LearningRateSchedule>>>,
+/// Makes the struct of users' objects from one list of its kinds.
+macro_rules! custom_objects {
+    ($(#[$doc:meta])* { $($field:ident: $made:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Default)]
+        pub struct CustomObjects {
+            $(pub(super) $field: HashMap<String, $made>,)*
+        }
+
+        impl fmt::Debug for CustomObjects {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut names: Vec<&String> = Vec::new();
+                $(names.extend(self.$field.keys());)*
+                names.sort();
+                f.debug_tuple("CustomObjects").field(&names).finish()
+            }
+        }
+
+        impl CustomObjects {
+            fn extend(&mut self, other: CustomObjects) {
+                $(self.$field.extend(other.$field);)*
+            }
+        }
+    };
 }
 
-impl fmt::Debug for CustomObjects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<&String> = self.layers.keys().chain(self.activations.keys()).collect();
-        names.extend(self.losses.keys().chain(self.metrics.keys()).chain(self.optimizers.keys()));
-        names.extend(self.initializers.keys().chain(self.regularizers.keys()).chain(self.schedules.keys()));
-        names.sort();
-        f.debug_tuple("CustomObjects").field(&names).finish()
+custom_objects!(
+    /// A user's classes and functions by the names that configs know them by: `ScaleShift`, or `Package>ScaleShift` for what was
+    /// registered under a package when the file was written.
+    {
+        layers: Make<Box<dyn DynLayer>>,
+        activations: Arc<dyn Activation>,
+        losses: Make<Arc<dyn Loss>>,
+        metrics: Make<Arc<dyn Metric>>,
+        optimizers: MakeOptimizer,
+        initializers: Make<Arc<dyn Initializer>>,
+        regularizers: Make<Arc<dyn Regularizer>>,
+        schedules: Make<Arc<dyn LearningRateSchedule>>,
     }
-}
+);
 
 fn read<T: DeserializeOwned>(name: &str, config: Config) -> Result<T, Error> {
     crate::config::parse(name, &config)
@@ -195,17 +212,6 @@ impl CustomObjects {
         let make = move |c| read::<S>(&class, c).map(|s| Arc::new(s) as Arc<dyn LearningRateSchedule>);
         self.schedules.insert(name.into(), Arc::new(make));
         self
-    }
-
-    fn extend(&mut self, other: CustomObjects) {
-        self.layers.extend(other.layers);
-        self.activations.extend(other.activations);
-        self.losses.extend(other.losses);
-        self.metrics.extend(other.metrics);
-        self.optimizers.extend(other.optimizers);
-        self.initializers.extend(other.initializers);
-        self.regularizers.extend(other.regularizers);
-        self.schedules.extend(other.schedules);
     }
 }
 

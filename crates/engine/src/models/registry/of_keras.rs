@@ -74,10 +74,8 @@ static CLASSES: &[(&str, &str)] = &[
     ("regularizer", "L1 L1L2 L2 OrthogonalRegularizer Regularizer"),
 ];
 
-/// Returns whether a name is that of one of Keras' own classes that is not here yet. A class that is unknown under a name that is known here
-/// is somebody's own.
-pub fn is_missing(kind: &str, name: &str) -> bool {
-    let mut names =
-        CLASSES.iter().filter(|(k, _)| *k == kind).flat_map(|(_, names)| names.split_whitespace());
-    names.any(|n| n == name) && !super::known(kind).iter().any(|k| k == name)
+/// Returns whether Keras has a class of that name.
+pub(super) fn has(kind: &str, name: &str) -> bool {
+    let of_kind = CLASSES.iter().filter(|(of, _)| *of == kind);
+    of_kind.flat_map(|(_, names)| names.split_whitespace()).any(|class| class == name)
 }
