@@ -13,22 +13,12 @@ const FLOAT_LABELS: u32 = 0u;
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
 
-// The class of a row; a large number where the label is negative or NaN.
-fn class_of(row: u32) -> u32 {
-    let bits = labels[row];
-    if (FLOAT_LABELS == 0u) {
-        return bits;
-    }
-    let label = bitcast<f32>(bits);
-    return select(0xffffffffu, u32(max(label, 0.0)), label >= 0.0 && !is_nan(label));
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let p = uniforms.params;
     for (var row = id.x; row < p.rows; row += groups.x * WORKGROUP) {
         let first = row * p.classes;
-        let label = class_of(row);
+        let label = class_of(labels[row], FLOAT_LABELS == 1u);
         let valid = label < p.classes;
         var largest = logits[first];
         for (var j = 1u; j < p.classes; j += 1u) {

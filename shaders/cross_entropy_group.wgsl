@@ -5,6 +5,7 @@ struct Params {
     classes: u32,
 }
 
+const LANES: u32 = 256u;
 const GRADIENT: u32 = 0u;
 // Whether labels are f32, else i32.
 const FLOAT_LABELS: u32 = 0u;
@@ -12,19 +13,7 @@ const FLOAT_LABELS: u32 = 0u;
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
 
-// The class of a row; a large number where the label is negative or NaN.
-fn class_of(row: u32) -> u32 {
-    let bits = labels[row];
-    if (FLOAT_LABELS == 0u) {
-        return bits;
-    }
-    let label = bitcast<f32>(bits);
-    return select(0xffffffffu, u32(max(label, 0.0)), label >= 0.0 && !is_nan(label));
-}
-
-var<workgroup> parts: array<f32, 256>;
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -33,38 +22,20 @@ fn main(
     let p = uniforms.params;
     for (var row = group.x; row < p.rows; row += groups.x) {
         let first = row * p.classes;
-        let label = class_of(row);
+        let label = class_of(labels[row], FLOAT_LABELS == 1u);
         let valid = label < p.classes;
         var part = logits[first];
-        for (var j = lane; j < p.classes; j += 256u) {
+        for (var j = lane; j < p.classes; j += LANES) {
             part = max(part, logits[first + j]);
         }
-        parts[lane] = part;
-        workgroupBarrier();
-        for (var width = 128u; width > 0u; width /= 2u) {
-            if (lane < width) {
-                parts[lane] = max(parts[lane], parts[lane + width]);
-            }
-            workgroupBarrier();
-        }
-        let largest = parts[0];
-        workgroupBarrier();
+        let largest = reduce_lanes(1u, lane, part);
         part = 0.0;
-        for (var j = lane; j < p.classes; j += 256u) {
+        for (var j = lane; j < p.classes; j += LANES) {
             part += exp_f32(logits[first + j] - largest);
         }
-        parts[lane] = part;
-        workgroupBarrier();
-        for (var width = 128u; width > 0u; width /= 2u) {
-            if (lane < width) {
-                parts[lane] += parts[lane + width];
-            }
-            workgroupBarrier();
-        }
-        let sum = parts[0];
-        workgroupBarrier();
+        let sum = reduce_lanes(0u, lane, part);
         if (GRADIENT == 1u) {
-            for (var j = lane; j < p.classes; j += 256u) {
+            for (var j = lane; j < p.classes; j += LANES) {
                 let value = exp_f32(logits[first + j] - largest) / sum - select(0.0, 1.0, j == label);
                 store(first + j, select(not_a_number(), value, valid));
             }

@@ -9,6 +9,7 @@ struct Params {
 }
 
 const WORKGROUP: u32 = 64u;
+const LANES: u32 = WORKGROUP;
 
 @group(0) @binding(0) var<storage, read> input0: array<f32>;
 @group(0) @binding(1) var<storage, read> input1: array<f32>;
@@ -16,8 +17,6 @@ const WORKGROUP: u32 = 64u;
 @group(0) @binding(3) var<storage, read> input3: array<f32>;
 @group(0) @binding(4) var<storage, read> input4: array<f32>;
 @group(0) @binding(5) var<storage, read> input5: array<f32>;
-
-var<workgroup> parts: array<f32, WORKGROUP>;
 
 fn element(input: u32, i: u32) -> f32 {
     switch input {
@@ -49,15 +48,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = lane; i < entry.y; i += WORKGROUP) {
         part += element(entry.x, i);
     }
-    parts[lane] = part;
-    workgroupBarrier();
-    for (var width = WORKGROUP / 2u; width > 0u; width /= 2u) {
-        if (lane < width) {
-            parts[lane] += parts[lane + width];
-        }
-        workgroupBarrier();
-    }
+    let sum = reduce_lanes(0u, lane, part);
     if (lane == 0u && group.x < uniforms.params.entries) {
-        store(uniforms.params.first + group.x, bitcast<f32>(entry.z) * select(parts[0], 1.0, entry.x == 0u));
+        store(uniforms.params.first + group.x, bitcast<f32>(entry.z) * select(sum, 1.0, entry.x == 0u));
     }
 }

@@ -6,14 +6,13 @@ struct Params {
     inner: u32,
 }
 
-// 0 sum, 1 maximum, 2 minimum, 3 product.
+const LANES: u32 = 256u;
+// 0 sum, 1 maximum, 2 minimum.
 const KIND: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> input: array<f32>;
 
-var<workgroup> parts: array<f32, 256>;
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -23,20 +22,12 @@ fn main(
     for (var i = group.x; i < p.outputs; i += groups.x) {
         let first = i / p.inner * p.length * p.inner + i % p.inner;
         var part = vec4<f32>(reduce_identity(KIND));
-        for (var j = lane; j < p.length; j += 256u) {
+        for (var j = lane; j < p.length; j += LANES) {
             part = reduce_pair(KIND, part, vec4<f32>(input[first + j * p.inner]));
         }
-        parts[lane] = part.x;
-        workgroupBarrier();
-        for (var width = 128u; width > 0u; width /= 2u) {
-            if (lane < width) {
-                parts[lane] = reduce_pair(KIND, vec4<f32>(parts[lane]), vec4<f32>(parts[lane + width])).x;
-            }
-            workgroupBarrier();
-        }
+        let result = reduce_lanes(KIND, lane, part.x);
         if (lane == 0u) {
-            store(i, parts[0]);
+            store(i, result);
         }
-        workgroupBarrier();
     }
 }

@@ -4,13 +4,12 @@ struct Params {
     length: u32,
 }
 
+const LANES: u32 = 256u;
 const LOG: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 
-var<workgroup> parts: array<f32, 256>;
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -20,35 +19,17 @@ fn main(
     for (var row = group.x; row < p.rows; row += groups.x) {
         let first = row * p.length;
         var part = logits[first];
-        for (var j = lane; j < p.length; j += 256u) {
+        for (var j = lane; j < p.length; j += LANES) {
             part = max(part, logits[first + j]);
         }
-        parts[lane] = part;
-        workgroupBarrier();
-        for (var width = 128u; width > 0u; width /= 2u) {
-            if (lane < width) {
-                parts[lane] = max(parts[lane], parts[lane + width]);
-            }
-            workgroupBarrier();
-        }
-        let largest = parts[0];
-        workgroupBarrier();
+        let largest = reduce_lanes(1u, lane, part);
         part = 0.0;
-        for (var j = lane; j < p.length; j += 256u) {
+        for (var j = lane; j < p.length; j += LANES) {
             part += exp_f32(logits[first + j] - largest);
         }
-        parts[lane] = part;
-        workgroupBarrier();
-        for (var width = 128u; width > 0u; width /= 2u) {
-            if (lane < width) {
-                parts[lane] += parts[lane + width];
-            }
-            workgroupBarrier();
-        }
-        let sum = parts[0];
+        let sum = reduce_lanes(0u, lane, part);
         let log_sum = log_f32(sum);
-        workgroupBarrier();
-        for (var j = lane; j < p.length; j += 256u) {
+        for (var j = lane; j < p.length; j += LANES) {
             let x = logits[first + j] - largest;
             if (LOG == 1u) {
                 store(first + j, x - log_sum);

@@ -12,6 +12,7 @@ pub const COMMON: &[(&str, &str)] = &[
     ("trigonometry", rhyton_shaders::shader("common/trigonometry")),
     ("philox", rhyton_shaders::shader("common/philox")),
     ("reduce", rhyton_shaders::shader("common/reduce")),
+    ("row", rhyton_shaders::shader("common/row")),
     ("tiles", rhyton_shaders::shader("common/tiles")),
 ];
 
