@@ -1,6 +1,7 @@
 //! WGSL kernels of Rhyton and what is known about them; no device.
 //!
 //! * [`expr`], [`pointwise`]: elementwise expressions and the table of functions that they are made of.
+//! * [`elementary`]: exponential functions that a compiler can make vectors of.
 //! * [`program`]: expressions as one straight-line program.
 //! * [`philox`]: the random generator.
 //! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
@@ -10,6 +11,7 @@
 
 pub mod caps;
 pub mod dispatch;
+pub mod elementary;
 pub mod expr;
 pub mod library;
 pub mod philox;
