@@ -5,6 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
+use common::close;
 use ndarray::ArrayD;
 use rhyton::datasets::npy::Npz;
 use rhyton::prelude::*;
@@ -54,15 +55,6 @@ impl Wanted {
             model.train_on_batch(self.x.clone(), y.clone()).unwrap_or_else(|e| panic!("{what}: {e}"));
         }
         close(&model.get_weights().unwrap(), &self.weights, 5e-6, &format!("weights of {what}"));
-    }
-}
-
-fn close(got: &[ArrayD<f32>], wanted: &[ArrayD<f32>], tolerance: f32, what: &str) {
-    assert_eq!(got.len(), wanted.len(), "{what}");
-    for (i, (got, wanted)) in got.iter().zip(wanted).enumerate() {
-        assert_eq!(got.shape(), wanted.shape(), "{what}, {i}");
-        let worst = got.iter().zip(wanted).map(|(g, w)| (g - w).abs() / (1.0 + w.abs())).fold(0.0, f32::max);
-        assert!(worst < tolerance, "{what}, {i} of {}: off by {worst:.1e}", wanted.len());
     }
 }
 

@@ -5,6 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
+use common::close;
 use ndarray::{ArrayD, Axis, Slice};
 use rhyton::datasets::npy::Npz;
 use rhyton::prelude::*;
@@ -31,15 +32,6 @@ impl Wanted {
 
     fn list(&mut self, kind: &str) -> Vec<ArrayD<f32>> {
         (0..).map_while(|i| self.0.array::<f32>(&format!("{kind}{i:03}")).ok()).collect()
-    }
-}
-
-fn close(got: &[ArrayD<f32>], wanted: &[ArrayD<f32>], tolerance: f32, what: &str) {
-    assert_eq!(got.len(), wanted.len(), "{what}");
-    for (i, (got, wanted)) in got.iter().zip(wanted).enumerate() {
-        assert_eq!(got.shape(), wanted.shape(), "{what}, {i}");
-        let worst = got.iter().zip(wanted).map(|(g, w)| (g - w).abs() / (1.0 + w.abs())).fold(0.0, f32::max);
-        assert!(worst < tolerance, "{what}, {i} of {}: off by {worst:.1e}", wanted.len());
     }
 }
 

@@ -6,7 +6,7 @@
 pub mod proxy;
 pub mod servers;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayD};
 use rhyton::prelude::*;
 
 /// Points around three centres in 20 dimensions, and which centre it is.
@@ -103,4 +103,14 @@ pub fn list(folder: &std::path::Path) -> Vec<String> {
         entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// Checks arrays against wanted ones, by their distance beside 1 and the wanted size.
+pub fn close(got: &[ArrayD<f32>], wanted: &[ArrayD<f32>], tolerance: f32, what: &str) {
+    assert_eq!(got.len(), wanted.len(), "{what}");
+    for (i, (got, wanted)) in got.iter().zip(wanted).enumerate() {
+        assert_eq!(got.shape(), wanted.shape(), "{what}, {i}");
+        let worst = got.iter().zip(wanted).map(|(g, w)| (g - w).abs() / (1.0 + w.abs())).fold(0.0, f32::max);
+        assert!(worst < tolerance, "{what}, {i} of {}: off by {worst:.1e}", wanted.len());
+    }
 }

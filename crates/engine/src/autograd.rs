@@ -50,17 +50,21 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// The gradient of an edge.
+    /// The gradient of an edge. Those of all parts of a tensor are put one behind the other, and not padded and added.
     fn grad(&self, edge: Edge) -> Option<Tensor> {
-        self.grads.get(&edge)?.iter().copied().reduce(|sum, more| sum + more)
+        let (parts, others): (Vec<Tensor>, Vec<Tensor>) =
+            self.grads.get(&edge)?.iter().copied().partition(|t| t.is_padded());
+        let sum = |list: Vec<Tensor>| list.into_iter().reduce(|sum, more| sum + more);
+        let parts = Tensor::join_padded(&parts).or_else(|| sum(parts));
+        sum(sum(others).into_iter().chain(parts).collect())
     }
 
     /// Adds to the gradient of an edge, in the edge's float type.
     fn add(&mut self, edge: Edge, gradient: Tensor) {
         let gradient = gradient.float_as(self.nodes[edge.node].types[edge.output].dtype);
-        let apart = self.apart.contains(&edge);
+        let apart = self.apart.contains(&edge) || gradient.is_padded();
         let list = self.grads.entry(edge).or_default();
-        match list.first_mut().filter(|_| !apart) {
+        match list.iter_mut().find(|t| !apart && !t.is_padded()) {
             Some(sum) => *sum = *sum + gradient,
             None => list.push(gradient),
         }

@@ -1,6 +1,7 @@
 //! WGSL kernels of Rhyton and what is known about them; no device.
 //!
 //! * [`expr`], [`pointwise`]: elementwise expressions and the table of functions that they are made of.
+//! * [`elementary`]: exponential functions that a compiler can make vectors of.
 //! * [`program`]: expressions as one straight-line program.
 //! * [`narrow`]: floats of 16 bits.
 //! * [`philox`]: the random generator.
@@ -11,6 +12,7 @@
 
 pub mod caps;
 pub mod dispatch;
+pub mod elementary;
 pub mod expr;
 pub mod library;
 pub mod narrow;

@@ -4,6 +4,7 @@
 
 use num_traits::Float;
 
+use crate::elementary::Elementary;
 use crate::expr::Expr;
 use crate::narrow::{Half, Narrow};
 
@@ -90,7 +91,7 @@ macro_rules! table {
     ($( $(#[$doc:meta])* $id:ident $name:literal, $domain:expr, $ulps:expr, |$($arg:ident),+| $body:expr, $wgsl:literal, $tf:expr, |$a:pat_param, $y:pat_param| $deriv:expr; )*) => {
         $( $(#[$doc])* pub static $id: Func = {
             #[inline(always)]
-            fn scalar<F: Float + Erf + Narrow>($($arg: F),+) -> F { $body }
+            fn scalar<F: Elementary + Narrow>($($arg: F),+) -> F { $body }
             Func {
                 name: $name,
                 arity: [$(stringify!($arg)),+].len(),
@@ -120,22 +121,6 @@ macro_rules! table {
 #[inline(always)]
 pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
-}
-
-/// The error function, which num-traits lacks.
-pub trait Erf {
-    /// The error function.
-    fn erf(self) -> Self;
-}
-impl Erf for f64 {
-    fn erf(self) -> f64 {
-        libm::erf(self)
-    }
-}
-impl Erf for f32 {
-    fn erf(self) -> f32 {
-        libm::erff(self)
-    }
 }
 
 fn bool_to<F: Float>(b: bool) -> F {
@@ -181,7 +166,7 @@ table! {
     /// The nearest bfloat16.
     ROUND_BF16 "round_bf16", ANY, EXACT, |a| a.round_bf16(), "round_bf16({0})", TensorFlow { narrow: Some(Half::BF16), ..tf("Cast", "y") }, |_, _| vec![Some(1.0.into())];
     /// eᵃ.
-    EXP "exp", ANY, OWN, |a| a.exp(), "exp_f32({0})", tf("Exp", "y"), |_, y| vec![Some(y.clone())];
+    EXP "exp", ANY, OWN, |a| a.exponential(), "exp_f32({0})", tf("Exp", "y"), |_, y| vec![Some(y.clone())];
     /// eᵃ - 1, exact near 0.
     EXPM1 "expm1", ANY, OWN, |a| a.exp_m1(), "expm1_f32({0})", tf("Expm1", "y"), |_, y| vec![Some(y.clone() + 1.0)];
     /// Natural logarithm.
@@ -193,10 +178,9 @@ table! {
     /// Cosine.
     COS "cos", ANY, OWN, |a| a.cos(), "cos_f32({0})", tf("Cos", "y"), |v, _| vec![Some(-Expr::call(&SIN, vec![v[0].clone()]))];
     /// Hyperbolic tangent.
-    TANH "tanh", ANY, OWN, |a| a.tanh(), "tanh_f32({0})", tf("Tanh", "y"), |_, y| vec![Some(1.0 - y.clone() * y.clone())];
+    TANH "tanh", ANY, OWN, |a| a.hyperbolic_tangent(), "tanh_f32({0})", tf("Tanh", "y"), |_, y| vec![Some(1.0 - y.clone() * y.clone())];
     /// 1 / (1 + e⁻ᵃ).
-    SIGMOID "sigmoid", ANY, OWN, |a| if a >= F::zero() { F::one() / (F::one() + (-a).exp()) } else { let e = a.exp(); e / (F::one() + e) },
-        "sigmoid({0})", tf("Sigmoid", "y"), |_, y| vec![Some(y.clone() * (1.0 - y.clone()))];
+    SIGMOID "sigmoid", ANY, OWN, |a| a.logistic(), "sigmoid({0})", tf("Sigmoid", "y"), |_, y| vec![Some(y.clone() * (1.0 - y.clone()))];
     /// log(1 + eᵃ).
     SOFTPLUS "softplus", ANY, OWN, |a| a.max(F::zero()) + (-a.abs()).exp().ln_1p(), "softplus({0})", tf("Softplus", "activations"),
         |_, y| vec![Some(-Expr::call(&EXPM1, vec![-y.clone()]))];

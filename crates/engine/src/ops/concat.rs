@@ -4,10 +4,10 @@ use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Lowered;
 
 use super::cases::Case;
-use super::slice::copy;
+use super::slice::{copy, overlay, rows_of};
 use crate::Error;
 use crate::export::{Attribute, Element, Exporter, Source};
-use crate::graph::{Backward, OpDef, Real, Tensor, View, op_node};
+use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
 use crate::types::TensorType;
 
 /// Joins tensors along one axis.
@@ -70,6 +70,22 @@ impl OpDef for Concat {
         lowered
     }
 
+    fn tiling(&self, _inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
+        Some(rows_of(output, self.axis))
+    }
+
+    fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
+        let mut offset = 0;
+        for input in inputs {
+            let len = input.ty.shape[self.axis..].iter().product::<usize>();
+            for (r, row) in out.chunks_exact_mut(tile.cols).enumerate() {
+                let at = (tile.row + r) * len;
+                overlay(row, tile.col, &input.f32()[at..at + len], offset);
+            }
+            offset += len;
+        }
+    }
+
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         let mut start = 0;
         let part = |x: &Tensor| {
@@ -102,5 +118,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(1, &[&[3, 4], &[3, 2], &[3, 5]]),
         case(0, &[&[2, 3], &[4, 3]]),
         case(1, &[&[2, 3, 5], &[2, 1, 5]]),
+        // Wider than a tile.
+        case(1, &[&[2, 5000], &[2, 4000]]),
     ]
 }

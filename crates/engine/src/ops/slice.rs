@@ -7,7 +7,9 @@ use rhyton_kernels::table::COPY_AXIS;
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Element, Exporter, Source};
-use crate::graph::{Backward, OpDef, Real, Tensor, View, op_node};
+use crate::graph::{
+    Backward, CpuView, Kind, OpDef, Real, Tensor, Tile, Tiling, View, op_node, tensor_of, with_open,
+};
 use crate::types::TensorType;
 
 /// Elements `start..start + len` of an axis of `whole` elements; or back: zeros elsewhere.
@@ -23,6 +25,24 @@ pub struct Slice {
 impl Slice {
     fn split(self, shape: &[usize]) -> (usize, usize) {
         (shape[..self.axis].iter().product(), shape[self.axis + 1..].iter().product())
+    }
+}
+
+/// Elements of a tile on the CPU, about.
+const TILE: usize = 8192;
+
+/// Tiles of a result as rows of all that is behind an axis, that one included.
+pub(super) fn rows_of(output: &TensorType, axis: usize) -> Tiling {
+    let cols = output.shape[axis..].iter().product::<usize>().max(1);
+    let tile_cols = cols.min(TILE);
+    Tiling { rows: output.len() / cols, cols, tile_rows: TILE / tile_cols, tile_cols }
+}
+
+/// Copies what lies at `offset` of a row into the part of that row that begins at `first`.
+pub(super) fn overlay(part: &mut [f32], first: usize, source: &[f32], offset: usize) {
+    let (begin, end) = (first.max(offset), (first + part.len()).min(offset + source.len()));
+    if begin < end {
+        part[begin - first..end - first].copy_from_slice(&source[begin - offset..end - offset]);
     }
 }
 
@@ -65,6 +85,26 @@ impl OpDef for Slice {
         let (from, to) = if self.pad { ((part, 0), (whole, start)) } else { ((whole, start), (part, 0)) };
         let dispatch = copy(0, outer, from, to, part, self.pad, caps);
         Lowered::one(outer * if self.pad { whole } else { part }, dispatch)
+    }
+
+    fn tiling(&self, _inputs: &[TensorType], output: &TensorType) -> Option<Tiling> {
+        Some(rows_of(output, self.axis))
+    }
+
+    fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
+        let (_, inner) = self.split(&inputs[0].ty.shape);
+        let (part, whole, start) = (self.len * inner, self.whole * inner, self.start * inner);
+        let data = inputs[0].f32();
+        for (r, row) in out.chunks_exact_mut(tile.cols).enumerate() {
+            let at = tile.row + r;
+            if self.pad {
+                row.fill(0.0);
+                overlay(row, tile.col, &data[at * part..(at + 1) * part], start);
+            } else {
+                let from = at * whole + start + tile.col;
+                row.copy_from_slice(&data[from..from + tile.cols]);
+            }
+        }
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -116,6 +156,40 @@ fn make(op: Slice, x: Tensor) -> Tensor {
 }
 
 impl Tensor {
+    /// Returns whether it is a part of a tensor, padded with zeros.
+    pub(crate) fn is_padded(self) -> bool {
+        self.padded().is_some()
+    }
+
+    /// Returns the op that padded it, and what was padded.
+    fn padded(self) -> Option<(Slice, Tensor)> {
+        let edge = self.edge()?;
+        let found = with_open(|g| match &g.nodes[edge.node].kind {
+            Kind::Op(op) => {
+                let slice = op.as_any().downcast_ref::<Slice>().filter(|slice| slice.pad)?;
+                Some((*slice, *g.nodes[edge.node].inputs.first()?))
+            }
+            _ => None,
+        });
+        found.flatten().map(|(slice, input)| (slice, tensor_of(input)))
+    }
+
+    /// Returns the sum of padded tensors where they are all parts of one tensor: the parts one behind the other.
+    pub(crate) fn join_padded(list: &[Tensor]) -> Option<Tensor> {
+        let mut parts: Vec<(Slice, Tensor)> = list.iter().filter_map(|t| t.padded()).collect();
+        parts.sort_by_key(|(slice, _)| slice.start);
+        let (first, _) = *parts.first()?;
+        let mut end = 0;
+        for (slice, _) in &parts {
+            if (slice.axis, slice.whole, slice.start) != (first.axis, first.whole, end) {
+                return None;
+            }
+            end += slice.len;
+        }
+        let parts: Vec<Tensor> = parts.into_iter().map(|(_, part)| part).collect();
+        (end == first.whole && parts.len() == list.len()).then(|| Tensor::concat(&parts, first.axis))
+    }
+
     /// Elements `start..start + len` along an axis.
     pub fn slice(self, axis: usize, start: usize, len: usize) -> Tensor {
         let whole = self.shape().get(axis).copied().unwrap_or(0);
@@ -132,5 +206,8 @@ pub(super) fn cases() -> Vec<Case> {
         case(1, 2, 3, 7, true, &[4, 3]),
         case(0, 1, 2, 5, false, &[5, 3]),
         case(1, 0, 1, 3, true, &[2, 1, 4]),
+        // Wider than a tile, and beginning inside one.
+        case(1, 300, 9000, 9400, false, &[2, 9400]),
+        case(1, 300, 9000, 9400, true, &[2, 9000]),
     ]
 }

@@ -33,6 +33,11 @@ impl Bound<'_> {
     /// # Safety
     /// As of [`Part::read`] and [`Part::write`]: no other thread writes what this reads, nor touches these elements of the outputs.
     pub unsafe fn run(&self, first: usize, count: usize, root: Option<&[f32]>, registers: &mut Registers) {
+        if let (Some(root), true) = (root, self.stores_root()) {
+            // SAFETY: the caller's promise.
+            unsafe { self.outputs[0].write(first, bytemuck::cast_slice(&root[..count])) };
+            return;
+        }
         let n = self.program.instrs.len();
         registers.values.resize(n * BLOCK, 0.0);
         self.fill_constants(&mut registers.values);
@@ -44,6 +49,25 @@ impl Bound<'_> {
             unsafe { self.block(first + done, len, root, &mut registers.values) };
             done += len;
         }
+    }
+
+    /// Returns whether the program stores the root's values as they are, and nothing else.
+    pub fn stores_root(&self) -> bool {
+        matches!(self.program.outputs[..], [id] if self.program.instrs[id] == Instr::Root)
+    }
+
+    /// Returns whether the value of an instruction is read where it lies, and needs no register: of what is stored, all is read before any is
+    /// written.
+    fn lies_elsewhere(&self, id: usize) -> bool {
+        let apart = match &self.program.instrs[id] {
+            Instr::Root => true,
+            Instr::Load(k) => {
+                let operand = self.program.operands[*k];
+                (operand.map, operand.scalar) == (IndexMap::Same, Scalar::F32)
+            }
+            _ => false,
+        };
+        apart && !self.program.outputs.contains(&id)
     }
 
     /// What is the same for all elements is written once.
@@ -70,6 +94,7 @@ impl Bound<'_> {
             let out = &mut rest[..len];
             match instr {
                 Instr::Const(_) | Instr::Step(_) => {}
+                Instr::Load(_) | Instr::Root if self.lies_elsewhere(i) => {}
                 // SAFETY: the caller's promise.
                 Instr::Load(k) => unsafe { self.load(*k, first, out) },
                 Instr::Root => out.copy_from_slice(root.unwrap_or(&[])),
@@ -78,7 +103,17 @@ impl Bound<'_> {
                         .fill(first as u32, out);
                 }
                 Instr::Call(func, args) => {
-                    let arg = |k: usize| args.get(k).map_or(&[][..], |a| &before[a * BLOCK..a * BLOCK + len]);
+                    let arg = |k: usize| match args.get(k) {
+                        None => &[][..],
+                        Some(&a) if self.lies_elsewhere(a) => match &self.program.instrs[a] {
+                            // SAFETY: the caller's promise; outputs are written after all calls of this block.
+                            Instr::Load(k) => {
+                                bytemuck::cast_slice(unsafe { self.operands[*k].read(first, len) })
+                            }
+                            _ => root.unwrap_or(&[]),
+                        },
+                        Some(a) => &before[a * BLOCK..a * BLOCK + len],
+                    };
                     (func.slices)(out, arg(0), arg(1), arg(2));
                 }
             }

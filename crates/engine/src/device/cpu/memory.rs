@@ -103,6 +103,17 @@ impl Part {
         unsafe { std::slice::from_raw_parts(self.start.add(first), count) }
     }
 
+    /// Words `first..first + count`, to be written.
+    ///
+    /// # Safety
+    /// No other slice over these words lives, and no other thread touches them.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn overwrite<'a>(self, first: usize, count: usize) -> &'a mut [u32] {
+        assert!(first.checked_add(count).is_some_and(|end| end <= self.words), "a write outside of a region");
+        // SAFETY: in bounds; aliasing is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(first), count) }
+    }
+
     /// Writes words from `first` on.
     ///
     /// # Safety
