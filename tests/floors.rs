@@ -21,6 +21,7 @@ const HOUSES: &[House] = &[
         floors: &[
             &["caps", "library", "philox", "pointwise expr"],
             &["program", "table"],
+            &["params"],
             &["dispatch"],
             &["source"],
         ],

@@ -4,6 +4,7 @@
 //! * [`program`]: expressions as one straight-line program.
 //! * [`philox`]: the random generator.
 //! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
+//! * [`params`]: the uniform words of kernels as structs.
 //! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
 
 #![forbid(unsafe_code)]
@@ -12,6 +13,7 @@ pub mod caps;
 pub mod dispatch;
 pub mod expr;
 pub mod library;
+pub mod params;
 pub mod philox;
 pub mod pointwise;
 pub mod program;
