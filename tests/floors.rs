@@ -19,8 +19,9 @@ const HOUSES: &[House] = &[
     House {
         sources: "crates/kernels/src",
         floors: &[
-            &["caps", "library", "philox", "pointwise expr"],
+            &["caps", "library", "philox", "elementary", "pointwise expr narrow"],
             &["program", "table"],
+            &["params"],
             &["dispatch"],
             &["source"],
         ],

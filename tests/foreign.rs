@@ -53,13 +53,11 @@ fn stored(path: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Optimizers that are not known, have settings that cannot be done, or a state that is none of the model's.
-const OPTIMIZERS: [(&str, &str); 8] = [
+const OPTIMIZERS: [(&str, &str); 6] = [
     ("keras3/muon", "Muon"),
-    ("keras3/lossscale", "LossScaleOptimizer"),
     ("keras3/averages", "use_ema"),
     ("keras3/other", "Mine>Other"),
     ("keras3/frozen", "8 slot variables"),
-    ("tf_keras/lossscale", "LossScaleOptimizer"),
     ("tf_keras/averages", "use_ema"),
     ("tf_keras/frozen", "8 slot variables"),
 ];
@@ -88,7 +86,9 @@ fn an_optimizer_that_cannot_go_on_blocks_training_alone() {
 #[test]
 fn what_cannot_go_on_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    for (case, _) in OPTIMIZERS {
+    // One that goes on keeps the order of its variables, too.
+    let scaled = ["keras3/lossscale", "tf_keras/lossscale"];
+    for case in OPTIMIZERS.iter().map(|(case, _)| *case).chain(scaled) {
         let from = file(&format!("{case}.keras"));
         let before = inspect(from.as_path()).unwrap();
         let wanted = stored(&from);

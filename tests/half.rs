@@ -178,6 +178,32 @@ fn training_goes_on_from_every_format() {
     }
 }
 
+/// A factor of the loss changes nothing where there is room for small gradients, and keeps them where they would vanish.
+#[test]
+fn a_factor_of_the_loss_keeps_small_gradients() {
+    let (x, y) = examples(8);
+    let trained = |policy: &str, factor: Option<f64>| {
+        rhyton::set_random_seed(4);
+        let layers =
+            (Dense::new(3).dtype(policy).input_shape([4]), Activation::new("linear").dtype("float32"));
+        let mut model = Sequential::new(layers).expect("fits");
+        model.to(&cpu()).expect("moves");
+        let sgd = SGD::new(1e7);
+        let sgd = factor.map_or(sgd.clone(), |factor| sgd.loss_scale_factor(factor));
+        // Losses of 1e-8, whose gradients are below what float16 has.
+        let options = CompileOptions::new().loss_weights([1e-8]).auto_scale_loss(false);
+        model.compile_with(sgd, "mse", (), options).expect("compiles");
+        let before = model.get_weights().expect("reads").remove(0);
+        model.train_on_batch(&x, &y).expect("trains");
+        model.get_weights().expect("reads").remove(0) - before
+    };
+    let exact = trained("float32", None);
+    assert_eq!(trained("float32", Some(1024.0)), exact);
+    assert!(exact.iter().all(|v| v.abs() > 1e-4), "{exact}");
+    assert!(trained("mixed_float16", None).iter().all(|v| *v == 0.0));
+    close(&trained("mixed_float16", Some(65_536.0)), &exact, 4e-3, "with a factor");
+}
+
 /// The same bits on any number of threads.
 #[test]
 fn threads_do_not_matter() {

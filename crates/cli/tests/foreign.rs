@@ -24,7 +24,6 @@ fn predicting_and_evaluating_need_no_optimizer() {
     for (case, named) in [
         ("keras3/muon", "unknown optimizer `Muon`: Keras' own, and not in rhyton yet"),
         ("keras3/other", "unknown optimizer `Mine>Other`: somebody's own"),
-        ("keras3/lossscale", "unknown optimizer `LossScaleOptimizer`"),
         ("tf_keras/averages", "use_ema"),
         ("tf_keras/frozen", "8 slot variables in the file"),
     ] {

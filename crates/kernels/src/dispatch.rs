@@ -11,6 +11,8 @@
 //! identity program stores it.
 
 use crate::caps::Caps;
+use crate::params::PointwiseParams;
+pub use crate::params::{word, words};
 use crate::table::{Kernel, POINTWISE};
 
 /// Words of a row of the step table: 256 bytes, the largest offset alignment that a device may ask for.
@@ -67,24 +69,20 @@ pub struct Lowered {
     pub scratch: Vec<usize>,
 }
 
-/// A number as a uniform word. Counts beyond u32 cannot occur: no binding is that large.
-pub fn word(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// Numbers as uniform words.
-pub fn words(numbers: &[usize]) -> Vec<u32> {
-    numbers.iter().copied().map(word).collect()
-}
-
 impl Dispatch {
-    /// `groups` workgroups along one dimension, as many as the caps allow; the kernel walks the rest. `inputs` are bound in the order of
-    /// the kernel's row.
-    pub fn new(kernel: &Kernel, caps: &Caps, groups: usize, words: Vec<u32>, inputs: &[usize]) -> Self {
+    /// `groups` workgroups along one dimension, as many as the caps allow; the kernel walks the rest. `words` are a struct of [`params`](crate::params), or its
+    /// words. `inputs` are bound in the order of the kernel's row.
+    pub fn new(
+        kernel: &Kernel,
+        caps: &Caps,
+        groups: usize,
+        words: impl Into<Vec<u32>>,
+        inputs: &[usize],
+    ) -> Self {
         Dispatch {
             kernel: kernel.name,
             overrides: Vec::new(),
-            words,
+            words: words.into(),
             workgroups: [word(groups).clamp(1, caps.workgroups), 1, 1],
             bindings: inputs.iter().map(|k| Slot::In(*k)).collect(),
             stores: Store::Program,
@@ -99,7 +97,7 @@ impl Dispatch {
         caps: &Caps,
         count: usize,
         per_invocation: usize,
-        words: Vec<u32>,
+        words: impl Into<Vec<u32>>,
         inputs: &[usize],
     ) -> Self {
         let default =
@@ -136,7 +134,7 @@ impl Lowered {
 
     /// A program over `count` elements, without a root.
     pub fn pointwise(count: usize, caps: &Caps) -> Self {
-        let dispatch = Dispatch::linear(&POINTWISE, caps, count, 16, words(&[count]), &[]);
+        let dispatch = Dispatch::linear(&POINTWISE, caps, count, 16, PointwiseParams { count }, &[]);
         Lowered::one(count, dispatch.because(if caps.software { "16 elements an invocation" } else { "" }))
     }
 }

@@ -6,6 +6,7 @@
 //! * [`narrow`]: floats of 16 bits.
 //! * [`philox`]: the random generator.
 //! * [`table`]: one row per kernel. [`source`]: the WGSL of a dispatch. [`library`]: shared functions.
+//! * [`params`]: the uniform words of kernels as structs.
 //! * [`caps`]: what a device can do. [`dispatch`]: one dispatch as plain data.
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod elementary;
 pub mod expr;
 pub mod library;
 pub mod narrow;
+pub mod params;
 pub mod philox;
 pub mod pointwise;
 pub mod program;

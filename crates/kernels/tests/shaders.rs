@@ -3,9 +3,10 @@
 mod common;
 
 use common::{parsed, translated};
-use naga::{AddressSpace, StorageAccess, TypeInner};
+use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 use rhyton_kernels::expr::Expr;
 use rhyton_kernels::library;
+use rhyton_kernels::params::{MatmulStridedParams, PARAMS};
 use rhyton_kernels::pointwise::{self, POINTWISE};
 use rhyton_kernels::program::{IndexMap, Operand, Program, Scalar};
 use rhyton_kernels::source::{Parts, ProgramBinding, Request, bindings_with_parts, program_bindings, source};
@@ -295,4 +296,30 @@ fn malformed_programs_are_errors() {
     let mut p = Program::identity();
     p.instrs.push(rhyton_kernels::program::Instr::Call(&pointwise::ADD, vec![0, 9]));
     assert!(fails(&p).contains("add"));
+}
+
+/// The structs of uniforms have the fields that naga finds in the files, each a word behind the one before.
+#[test]
+fn structs_are_those_of_the_files() {
+    for (kernel, fields) in PARAMS {
+        let program = Program::identity();
+        let (module, _) = parsed(&source(&request(kernel, &[], &program)).unwrap());
+        let params = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Params"));
+        let TypeInner::Struct { members, span } = &params.expect("a struct").1.inner else { panic!() };
+        let found: Vec<_> = members.iter().filter_map(|m| m.name.as_deref()).collect();
+        assert_eq!(found, *fields, "{}", kernel.name);
+        for (k, member) in members.iter().enumerate() {
+            let TypeInner::Scalar(scalar) = module.types[member.ty].inner else { panic!("{}", kernel.name) };
+            assert_eq!((scalar.kind, scalar.width), (ScalarKind::Uint, 4), "{}", kernel.name);
+            assert_eq!(member.offset as usize, 4 * k, "{}", kernel.name);
+        }
+        assert_eq!(*span as usize, 4 * fields.len(), "{}", kernel.name);
+        assert_eq!(kernel.words, *fields, "{}", kernel.name);
+    }
+}
+
+#[test]
+fn words_stand_in_the_order_of_the_fields() {
+    let params = MatmulStridedParams { b_column: 7, b_k: 6, a_k: 5, a_row: 4, k: 3, n: 2, m: 1 };
+    assert_eq!(Vec::from(params), [1, 2, 3, 4, 5, 6, 7]);
 }

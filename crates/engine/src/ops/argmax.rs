@@ -1,7 +1,8 @@
 //! Index of the largest element along the last axis.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered};
+use rhyton_kernels::params::RowParams;
 use rhyton_kernels::table::ARGMAX;
 
 use super::cases::Case;
@@ -34,8 +35,9 @@ impl OpDef for ArgMax {
     }
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
-        let (rows, len) = (output.len(), inputs[0].len() / output.len().max(1));
-        let dispatch = Dispatch::linear(&ARGMAX, caps, rows, 1, words(&[rows, len]), &[0]);
+        let rows = output.len();
+        let params = RowParams { rows, length: inputs[0].len() / rows.max(1) };
+        let dispatch = Dispatch::linear(&ARGMAX, caps, rows, 1, params, &[0]);
         Lowered::one(rows, dispatch.because("an invocation a row"))
     }
 

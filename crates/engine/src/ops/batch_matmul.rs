@@ -1,7 +1,8 @@
 //! Matrix products of many pairs of matrices.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered};
+use rhyton_kernels::params::MatmulBatchedParams;
 use rhyton_kernels::table::MATMUL_BATCHED;
 
 use super::cases::Case;
@@ -75,8 +76,8 @@ impl OpDef for BatchMatMul {
         let s = self.of(inputs);
         let [a_row, a_k, b_k, b_column] = self.steps(&s);
         let strips = s.batch * s.m * s.n.div_ceil(4);
-        let words = words(&[strips, s.m, s.n, s.k, a_row, a_k, b_k, b_column]);
-        let dispatch = Dispatch::linear(&MATMUL_BATCHED, caps, strips, 1, words, &[0, 1]);
+        let params = MatmulBatchedParams { strips, m: s.m, n: s.n, k: s.k, a_row, a_k, b_k, b_column };
+        let dispatch = Dispatch::linear(&MATMUL_BATCHED, caps, strips, 1, params, &[0, 1]);
         Lowered::one(output.len(), dispatch.because("four columns an invocation"))
     }
 

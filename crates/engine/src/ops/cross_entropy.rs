@@ -1,7 +1,8 @@
 //! Cross-entropy of logits with class numbers, and its gradient.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered};
+use rhyton_kernels::params::LabelParams;
 use rhyton_kernels::table::{CROSS_ENTROPY_EACH, CROSS_ENTROPY_GROUP};
 
 use super::cases::Case;
@@ -33,12 +34,12 @@ fn check(inputs: &[TensorType]) -> Result<(usize, usize), String> {
 /// The losses of the rows, or their gradients by the logits. Nothing is read at a label that is no class.
 fn lower(inputs: &[TensorType], rows: usize, gradient: bool, caps: &Caps) -> Lowered {
     let classes = inputs[0].len() / rows.max(1);
-    let words = words(&[rows, classes]);
+    let params = LabelParams { rows, classes };
     let mut dispatch = if !caps.software && classes >= LONG_ROW {
-        let dispatch = Dispatch::new(&CROSS_ENTROPY_GROUP, caps, rows, words, &[0, 1]);
+        let dispatch = Dispatch::new(&CROSS_ENTROPY_GROUP, caps, rows, params, &[0, 1]);
         dispatch.because("many classes: a workgroup a row")
     } else {
-        let dispatch = Dispatch::linear(&CROSS_ENTROPY_EACH, caps, rows, 1, words, &[0, 1]);
+        let dispatch = Dispatch::linear(&CROSS_ENTROPY_EACH, caps, rows, 1, params, &[0, 1]);
         dispatch.because("an invocation a row")
     };
     if gradient {

@@ -1,7 +1,8 @@
 //! Rows of a table by their numbers, and the gradient of the table.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, Slot, Store, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered, Slot, Store};
+use rhyton_kernels::params::{GatherGradParams, GatherParams, MergeRunsParams};
 use rhyton_kernels::table::{GATHER, GATHER_GRAD, MERGE_RUNS};
 
 use super::cases::Case;
@@ -62,7 +63,10 @@ impl OpDef for Gather {
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
         let (count, rows, width) = (output.len(), inputs[0].shape[0], inputs[0].shape[1]);
-        Lowered::one(count, Dispatch::linear(&GATHER, caps, count, 16, words(&[count, width, rows]), &[0, 1]))
+        Lowered::one(
+            count,
+            Dispatch::linear(&GATHER, caps, count, 16, GatherParams { count, width, rows }, &[0, 1]),
+        )
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -138,14 +142,14 @@ impl OpDef for GatherGrad {
         // Positions sorted by their indices, which keeps the order of equal ones; then each row finds its own.
         let (n, count) = (inputs[0].len(), output.len());
         if n == 0 || count == 0 {
-            return Lowered::one(
-                count,
-                Dispatch::linear(&GATHER_GRAD, caps, count, 4, words(&[count, 1, 0]), &[0, 1, 0]),
-            );
+            let params = GatherGradParams { count, width: 1, indices: 0 };
+            let sums = Dispatch::linear(&GATHER_GRAD, caps, count, 4, params, &[0, 1, 0]);
+            return Lowered::one(count, sums);
         }
         let (mut dispatches, mut run, mut from) = (Vec::new(), 1, None);
         loop {
-            let mut pass = Dispatch::linear(&MERGE_RUNS, caps, n, 4, words(&[n, run]), &[0, 0]);
+            let mut pass =
+                Dispatch::linear(&MERGE_RUNS, caps, n, 4, MergeRunsParams { count: n, run }, &[0, 0]);
             let to = from.map_or(0, |k: usize| 1 - k);
             match from {
                 Some(k) => pass.bindings[1] = Slot::Scratch(k),
@@ -159,7 +163,8 @@ impl OpDef for GatherGrad {
             }
         }
         let width = inputs[1].shape.last().copied().unwrap_or(1);
-        let mut sums = Dispatch::linear(&GATHER_GRAD, caps, count, 4, words(&[count, width, n]), &[0, 1, 0]);
+        let params = GatherGradParams { count, width, indices: n };
+        let mut sums = Dispatch::linear(&GATHER_GRAD, caps, count, 4, params, &[0, 1, 0]);
         sums.bindings[2] = Slot::Scratch(from.unwrap_or(0));
         dispatches.push(sums.because("each element looks for its row"));
         let scratch = if dispatches.len() > 2 { vec![n, n] } else { vec![n] };

@@ -1,7 +1,8 @@
 //! Matrix product.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered};
+use rhyton_kernels::params::{MatmulParams, MatmulStridedParams};
 use rhyton_kernels::table::{MATMUL_DIRECT, MATMUL_SMALL, MATMUL_TILED};
 
 use super::cases::Case;
@@ -57,9 +58,9 @@ impl OpDef for MatMul {
         if caps.software {
             let (a_row, a_k) = if self.transpose_a { (1, m) } else { (k, 1) };
             let (b_k, b_column) = if self.transpose_b { (1, k) } else { (n, 1) };
-            let words = words(&[m, n, k, a_row, a_k, b_k, b_column]);
+            let params = MatmulStridedParams { m, n, k, a_row, a_k, b_k, b_column };
             let groups = (m.div_ceil(8) * n.div_ceil(8)).div_ceil(8);
-            let dispatch = Dispatch::new(&MATMUL_DIRECT, caps, groups, words, &[0, 1]);
+            let dispatch = Dispatch::new(&MATMUL_DIRECT, caps, groups, params, &[0, 1]);
             return Lowered::one(m * n, dispatch.because("software adapter: registers only, no barriers"));
         }
         let large = m.div_ceil(64) * n.div_ceil(64);
@@ -68,7 +69,8 @@ impl OpDef for MatMul {
         } else {
             (&MATMUL_SMALL, m.div_ceil(16) * n.div_ceil(16), "few elements: 16 x 16 tiles")
         };
-        let mut dispatch = Dispatch::new(kernel, caps, groups, words(&[m, n, k]), &[0, 1]).because(why);
+        let mut dispatch =
+            Dispatch::new(kernel, caps, groups, MatmulParams { m, n, k }, &[0, 1]).because(why);
         for (name, on) in [("TRANSPOSE_A", self.transpose_a), ("TRANSPOSE_B", self.transpose_b)] {
             dispatch = if on { dispatch.with(name, 1) } else { dispatch };
         }

@@ -1,7 +1,8 @@
 //! Reductions over axes.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered};
+use rhyton_kernels::params::ReduceParams;
 use rhyton_kernels::table::{REDUCE_EACH, REDUCE_GROUP};
 
 use super::cases::Case;
@@ -193,7 +194,7 @@ impl Reduce {
 /// `In(0)`: `[outer, len, inner]`, to `[outer, inner]`, in a fixed order.
 pub(super) fn lower(kind: Reduction, outer: usize, len: usize, inner: usize, caps: &Caps) -> Lowered {
     let outputs = outer * inner;
-    let words = words(&[outputs, len, inner]);
+    let params = ReduceParams { outputs, length: len, inner };
     // Neighbouring invocations read neighbours only where the rows are columns (inner > 1).
     let tree = match (caps.software, inner) {
         (true, _) => outputs < 4 && len >= 16_384,
@@ -201,9 +202,9 @@ pub(super) fn lower(kind: Reduction, outer: usize, len: usize, inner: usize, cap
         (false, _) => outputs < 1024 && len >= 256,
     };
     let dispatch = if tree {
-        Dispatch::new(&REDUCE_GROUP, caps, outputs, words, &[0]).because("long: a workgroup a result")
+        Dispatch::new(&REDUCE_GROUP, caps, outputs, params, &[0]).because("long: a workgroup a result")
     } else {
-        Dispatch::linear(&REDUCE_EACH, caps, outputs, 1, words, &[0]).because("an invocation a result")
+        Dispatch::linear(&REDUCE_EACH, caps, outputs, 1, params, &[0]).because("an invocation a result")
     };
     let dispatch = match kind {
         Reduction::Sum => dispatch,

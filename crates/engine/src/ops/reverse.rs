@@ -1,7 +1,8 @@
 //! An axis the other way round.
 
 use rhyton_kernels::caps::Caps;
-use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
+use rhyton_kernels::dispatch::{Dispatch, Lowered};
+use rhyton_kernels::params::ReverseParams;
 use rhyton_kernels::table::REVERSE;
 
 use super::cases::Case;
@@ -54,7 +55,10 @@ impl OpDef for Reverse {
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
         let ((length, inner), count) = (self.split(&inputs[0].shape), output.len());
-        Lowered::one(count, Dispatch::linear(&REVERSE, caps, count, 16, words(&[count, length, inner]), &[0]))
+        Lowered::one(
+            count,
+            Dispatch::linear(&REVERSE, caps, count, 16, ReverseParams { count, length, inner }, &[0]),
+        )
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {

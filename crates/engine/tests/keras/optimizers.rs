@@ -158,7 +158,7 @@ fn settings_that_cannot_be_done_are_named() {
     for (class, args, words) in [
         ("Adam", json!({"use_ema": true}), "use_ema"),
         ("Adam", json!({"gradient_accumulation_steps": 4}), "gradient_accumulation_steps"),
-        ("SGD", json!({"loss_scale_factor": 2.0}), "loss_scale_factor"),
+        ("SGD", json!({"loss_scale_factor": -2.0}), "loss_scale_factor"),
         ("SGD", json!({"momentum": 1.5}), "momentum"),
         ("SGD", json!({"clipnorm": 1.0, "clipvalue": 1.0}), "only one of"),
         ("AdamW", json!({"weight_decay": null}), "weight_decay"),
