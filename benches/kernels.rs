@@ -105,11 +105,11 @@ fn convolution(c: &mut Criterion) {
         for (x, kernel) in [([64, 28, 28, 1], [3, 3, 1, 32]), ([64, 13, 13, 32], [3, 3, 32, 64])] {
             let name = |what: &str| format!("{what} {x:?} by {kernel:?}");
             let types = [TensorType::f32(x), TensorType::f32(kernel)];
-            let forward = Runner::new(&device, &types, |x| x[0].conv2d(x[1], windows, 1));
+            let forward = Runner::new(&device, &types, |x| x[0].conv(x[1], windows, 1));
             bench(&mut group, &name("forward"), forward, true);
             for (i, by) in ["by the input,", "by the kernel,"].into_iter().enumerate() {
                 let backward = Runner::new(&device, &types, |x| {
-                    let loss = x[0].conv2d(x[1], windows, 1).sum(&[]);
+                    let loss = x[0].conv(x[1], windows, 1).sum(&[]);
                     rhyton::graph::gradients(loss, &[x[i]]).expect("has a gradient")[0]
                         .expect("depends on it")
                 });

@@ -56,6 +56,33 @@ fn model() -> Model {
     .expect("fits")
 }
 
+/// Layers over one axis, two and three in their forms, and others with a kernel.
+fn windows() -> Model {
+    let volume = input([4, 4, 4, 2]);
+    let x = Conv3D::new(3, 2).name("volume").on(&volume);
+    let x = Conv3DTranspose::new(3, 2).use_bias(false).name("volume_back").on(&x);
+    let x = Reshape::new([8, 8, 3]).name("flat").on(&x);
+    let x = DepthwiseConv2D::new(2).depth_multiplier(2).name("each").on(&x);
+    let x = DepthwiseConv2D::new(2).use_bias(false).name("each_without_bias").on(&x);
+    let x = SeparableConv2D::new(4, 2).name("separable").on(&x);
+    let x = Conv2DTranspose::new(4, 2).name("back").on(&x);
+    let x = GroupNormalization::new().groups(2).name("groups").on(&x);
+    let x = GroupNormalization::new().groups(2).scale(false).name("groups_without_gamma").on(&x);
+    let x = RMSNormalization::new().name("square").on(&x);
+    let x = EinsumDense::new("...x,xy->...y", 4).name("einsum").on(&x);
+    let x = EinsumDense::new("...x,xy->...y", 4).bias_axes("y".to_owned()).name("einsum_with_bias").on(&x);
+    let x = Reshape::new([-1, 6]).name("steps").on(&x);
+    let x = DepthwiseConv1D::new(2).name("each_step").on(&x);
+    let x = SeparableConv1D::new(4, 2).use_bias(false).name("separable_steps").on(&x);
+    let x = Conv1DTranspose::new(4, 2).name("back_steps").on(&x);
+    Model::new(volume, GlobalMaxPooling1D::new().name("largest").on(&x)).name("windows").expect("fits")
+}
+
+#[test]
+fn outlines_of_windows_are_the_engines_layers() {
+    check(windows());
+}
+
 #[test]
 fn outlines_are_the_engines_layers() {
     check(model());

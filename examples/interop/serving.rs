@@ -67,7 +67,7 @@ formula!(
     Padded,
     |x| {
         let windows = Windows { strides: [1, 2], dilation: [1, 1], padding: [[2, 1], [0, 1]] };
-        x.conv2d(Tensor::full(&[2, 2, 3, 4], 0.25), windows, 1)
+        x.conv(Tensor::full(&[2, 2, 3, 4], 0.25), windows, 1)
     }
 );
 
@@ -236,6 +236,61 @@ fn cases() -> Vec<Case> {
         "images_max",
         true,
         sequential(&[9, 8, 3], vec![Conv2D::new(4, 3).into(), GlobalMaxPooling2D::new().into()]),
+    );
+    add(
+        "images_each_channel",
+        true,
+        sequential(
+            &[9, 8, 4],
+            vec![
+                ZeroPadding2D::new().padding([[0, 1], [1, 0]]).into(),
+                DepthwiseConv2D::new(3).strides(2).depth_multiplier(2).into(),
+                SeparableConv2D::new(6, (2, 3)).padding(same).into(),
+                Conv2DTranspose::new(4, 3).strides(2).padding(same).into(),
+                UpSampling2D::new().size((2, 1)).into(),
+                UpSampling2D::new().interpolation("bilinear").into(),
+                Cropping2D::new().cropping(1).into(),
+                DepthwiseConv2D::new(2).dilation_rate(2).into(),
+                GroupNormalization::new().groups(2).into(),
+                SpatialDropout2D::new(0.5).into(),
+                GlobalAveragePooling2D::new().into(),
+                AlphaDropout::new(0.5).into(),
+            ],
+        ),
+    );
+    add(
+        "volumes",
+        true,
+        sequential(
+            &[5, 6, 7, 2],
+            vec![
+                ZeroPadding3D::new().into(),
+                Conv3D::new(4, 3).padding(same).strides((1, 2, 1)).into(),
+                MaxPooling3D::new(2).padding(same).into(),
+                Conv3DTranspose::new(3, 2).strides(2).into(),
+                AveragePooling3D::new((2, 1, 2)).into(),
+                UpSampling3D::new().into(),
+                Cropping3D::new().into(),
+                GlobalMaxPooling3D::new().into(),
+                EinsumDense::new("...x,xy->...y", 3).bias_axes("y".to_owned()).into(),
+            ],
+        ),
+    );
+    add(
+        "steps_each_channel",
+        true,
+        sequential(
+            &[9, 4],
+            vec![
+                ZeroPadding1D::new().into(),
+                DepthwiseConv1D::new(3).strides(2).into(),
+                SeparableConv1D::new(6, 2).padding(same).into(),
+                Conv1DTranspose::new(4, 3).strides(2).into(),
+                UpSampling1D::new().into(),
+                Cropping1D::new().into(),
+                Flatten::new().into(),
+            ],
+        ),
     );
     // Rounded to 16 bits: TOLERANCES of check_serving.py allow for it.
     add(

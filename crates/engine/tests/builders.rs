@@ -6,13 +6,20 @@ use rhyton_engine::device::Device;
 use rhyton_engine::graph::{Builder, CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, Variable};
 use rhyton_engine::layers;
 use rhyton_engine::layers::{
-    Activation, ActivityRegularization, Add, AdditiveAttention, Attention, Average, AveragePooling1D,
-    AveragePooling2D, BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv2D, DataFormat, Dense,
-    Dropout, ELU, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
-    GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, Identity, InputLayer, LAYERS, LSTM,
-    LSTMCell, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, Maximum, Minimum,
-    MultiHeadAttention, Multiply, PReLU, Padding, Permute, RNN, ReLU, RepeatVector, Rescaling, Reshape,
-    SimpleRNN, SimpleRNNCell, Softmax, StackedRNNCells, Subtract, TimeDistributed, UnitNormalization,
+    Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add,
+    AdditiveAttention, AlphaDropout, Attention, Average, AveragePooling1D, AveragePooling2D,
+    AveragePooling3D, BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv1DTranspose, Conv2D,
+    Conv2DTranspose, Conv3D, Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, DataFormat, Dense,
+    DepthwiseConv1D, DepthwiseConv2D, Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell,
+    GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
+    GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer,
+    LAYERS, LSTM, LSTMCell, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+    Maximum, Minimum, MultiHeadAttention, Multiply, PReLU, Padding, Permute, RMSNormalization, RNN, ReLU,
+    RepeatVector, Rescaling, Reshape, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D,
+    Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, StackedRNNCells, Subtract,
+    TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
+    ZeroPadding2D, ZeroPadding3D,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -260,6 +267,96 @@ fn builders_come_in_any_order() {
         settled!(AveragePooling1D::new(2)).strides(1).padding("SAME").data_format("channels_first").into(),
         settled!(GlobalAveragePooling1D::new()).data_format("channels_first").keepdims(true).into(),
         settled!(GlobalMaxPooling1D::new()).data_format("channels_first").keepdims(true).into(),
+        settled!(Conv3D::new(3, 2)).strides(1).padding("same").groups(1).activation("relu").into(),
+        settled!(Conv1DTranspose::new(3, 2))
+            .strides(2)
+            .padding("same")
+            .output_padding(Size1D::from(1))
+            .data_format("channels_last")
+            .dilation_rate(1)
+            .activation("relu")
+            .use_bias(false)
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
+        settled!(Conv2DTranspose::new(3, 2)).strides([2, 1]).padding("same").into(),
+        settled!(Conv3DTranspose::new(3, 2)).strides((2, 1, 1)).padding("same").into(),
+        settled!(DepthwiseConv1D::new(2)).strides(1).padding("same").depth_multiplier(2).into(),
+        settled!(DepthwiseConv2D::new(2))
+            .strides(1)
+            .padding("same")
+            .depth_multiplier(2)
+            .data_format("channels_last")
+            .dilation_rate(1)
+            .activation("relu")
+            .use_bias(false)
+            .depthwise_initializer("ones")
+            .bias_initializer("ones")
+            .depthwise_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
+        settled!(SeparableConv1D::new(3, 2)).strides(1).padding("causal").depth_multiplier(2).into(),
+        settled!(SeparableConv2D::new(3, 2))
+            .strides(1)
+            .padding("same")
+            .data_format("channels_last")
+            .dilation_rate(1)
+            .depth_multiplier(2)
+            .activation("relu")
+            .use_bias(false)
+            .depthwise_initializer("ones")
+            .pointwise_initializer("ones")
+            .bias_initializer("ones")
+            .depthwise_regularizer("l2")
+            .pointwise_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
+        settled!(MaxPooling3D::new(2)).strides(1).padding("same").data_format("channels_first").into(),
+        settled!(AveragePooling3D::new(2)).strides(1).padding("same").data_format("channels_first").into(),
+        settled!(GlobalAveragePooling3D::new()).data_format("channels_first").keepdims(true).into(),
+        settled!(GlobalMaxPooling3D::new()).data_format("channels_first").keepdims(true).into(),
+        settled!(AdaptiveAveragePooling1D::new(2)).data_format("channels_first").into(),
+        settled!(AdaptiveAveragePooling2D::new(2)).data_format("channels_first").into(),
+        settled!(AdaptiveAveragePooling3D::new(2)).data_format("channels_first").into(),
+        settled!(AdaptiveMaxPooling1D::new(2)).data_format("channels_first").into(),
+        settled!(AdaptiveMaxPooling2D::new(2)).data_format("channels_first").into(),
+        settled!(AdaptiveMaxPooling3D::new(2)).data_format("channels_first").into(),
+        settled!(Cropping1D::new()).cropping((1, 0)).into(),
+        settled!(Cropping2D::new()).cropping(1).data_format("channels_first").into(),
+        settled!(Cropping3D::new()).cropping([[1, 0], [0, 1], [1, 1]]).data_format("channels_first").into(),
+        settled!(ZeroPadding1D::new()).padding([1, 0]).data_format("channels_first").into(),
+        settled!(ZeroPadding2D::new()).padding(1).data_format("channels_first").into(),
+        settled!(ZeroPadding3D::new()).padding(1).data_format("channels_first").into(),
+        settled!(UpSampling1D::new()).size(3).into(),
+        settled!(UpSampling2D::new()).size(3).interpolation("bilinear").data_format("channels_first").into(),
+        settled!(UpSampling3D::new()).size(3).data_format("channels_first").into(),
+        settled!(SpatialDropout1D::new(0.5)).seed(3).into(),
+        settled!(SpatialDropout2D::new(0.5)).seed(3).data_format("channels_first").into(),
+        settled!(SpatialDropout3D::new(0.5)).seed(3).data_format("channels_first").into(),
+        settled!(AlphaDropout::new(0.5)).seed(3).noise_shape([None, Some(1)].to_vec()).into(),
+        settled!(Dot::new(1)).normalize(true).into(),
+        settled!(GroupNormalization::new())
+            .groups(2)
+            .axis(1)
+            .epsilon(0.01)
+            .center(false)
+            .scale(false)
+            .beta_initializer("ones")
+            .gamma_initializer("ones")
+            .beta_regularizer("l2")
+            .gamma_regularizer("l1")
+            .into(),
+        settled!(RMSNormalization::new()).axis([1, 2]).epsilon(0.01).into(),
+        settled!(EinsumDense::new("abc,cd->abd", [None, Some(3)]))
+            .activation("relu")
+            .bias_axes("d".to_owned())
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l1")
+            .into(),
     ];
     for layer in &all {
         assert_eq!(layer.name(), "given", "{layer:?}");

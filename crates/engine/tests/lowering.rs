@@ -49,8 +49,8 @@ fn ops(n: usize) {
     let _ = rows.sparse_cross_entropy(labels).sum(&[]);
     let _ = (rows.slice(1, 2, 3), Tensor::concat(&[rows, rows], 1), rows.transpose(&[1, 0]));
     let image = input(6, &[n, 6, 5, 3]);
-    let _ = image.conv2d(input(7, &[3, 2, 3, 7]), windows([1, 1]), 1);
-    let _ = (image.max_pool2d([2, 3], windows([2, 2])), image.average_pool2d([2, 3], windows([2, 2])));
+    let _ = image.conv(input(7, &[3, 2, 3, 7]), windows([1, 1]), 1);
+    let _ = (image.max_pool([2, 3], windows([2, 2])), image.average_pool([2, 3], windows([2, 2])));
     let entries: Vec<Entry> =
         (0..20).map(|i| Entry { tensor: (i % 3 != 0).then_some(rows), scale: 0.5 }).collect();
     let _ = packed_sums(&entries);
@@ -138,7 +138,7 @@ fn the_sum_of_a_kernel_gradient_is_cut() {
         let mut found = Lowered::default();
         let make = || {
             let (x, kernel) = (input(0, &[n, 6, 5, 3]), input(1, &[3, 2, 3, 7]));
-            let y = x.conv2d(kernel, windows([1, 1]), 1);
+            let y = x.conv(kernel, windows([1, 1]), 1);
             rhyton_engine::autograd::gradients(y.sum(&[]), &[kernel]).expect("a gradient");
         };
         each(make, &Caps::portable(), |_, output, lowered| {

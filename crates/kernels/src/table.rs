@@ -65,7 +65,18 @@ macro_rules! kernels {
 const TRANSPOSED: &[&[(&str, u32)]] =
     &[&[], &[("TRANSPOSE_A", 1)], &[("TRANSPOSE_B", 1)], &[("TRANSPOSE_A", 1), ("TRANSPOSE_B", 1)]];
 const FORMS: &[&[(&str, u32)]] = &[&[], &[("FORM", 1)], &[("FORM", 2)]];
-const POOLINGS: &[&[(&str, u32)]] = &[&[], &[("KIND", 1)], &[("WORKGROUP", 8)]];
+const FORMS_SMALL: &[&[(&str, u32)]] =
+    &[&[], &[("FORM", 1)], &[("FORM", 2)], &[("FORM", 2), ("WORKGROUP", 8)]];
+const VOLUMES: &[&[(&str, u32)]] = &[
+    &[],
+    &[("FORM", 1)],
+    &[("FORM", 2)],
+    &[("VOLUME", 1)],
+    &[("FORM", 1), ("VOLUME", 1)],
+    &[("FORM", 2), ("VOLUME", 1)],
+];
+const POOLINGS: &[&[(&str, u32)]] =
+    &[&[], &[("KIND", 1)], &[("WORKGROUP", 8)], &[("VOLUME", 1)], &[("KIND", 1), ("VOLUME", 1)]];
 const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
 const MERGES: &[&[(&str, u32)]] = &[&[], &[("FIRST", 1)], &[("FIRST", 1), ("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
@@ -96,17 +107,23 @@ kernels! {
         {"m", "n", "k", "part", "parts", "in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels", "kernel_width", "stride_y",
          "stride_x", "dilation_y", "dilation_x", "padding_y", "padding_x"} FORMS;
     /// Convolution by tiles of 64 x 64.
-    CONV2D_TILED "conv2d_tiled" ("a", "b") ["FORM" = 0]
+    CONV2D_TILED "conv2d_tiled" ("a", "b") ["FORM" = 0, "VOLUME" = 0]
         {"m", "n", "k", "part", "parts", "in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels", "kernel_width", "stride_y",
-         "stride_x", "dilation_y", "dilation_x", "padding_y", "padding_x"} FORMS;
+         "stride_x", "dilation_y", "dilation_x", "padding_y", "padding_x", "in_depth", "out_depth", "kernel_height", "stride_z", "dilation_z",
+         "padding_z"} VOLUMES;
+    /// Convolution with groups, one result an invocation.
+    CONV_EACH "conv_each" ("a", "b") ["WORKGROUP" = 64, "FORM" = 0]
+        {"count", "terms", "part", "parts", "channels", "filters", "channels_each", "filters_each", "in_depth", "in_height", "in_width", "out_depth",
+         "out_height", "out_width", "kernel_depth", "kernel_height", "kernel_width", "stride_z", "stride_y", "stride_x", "dilation_z",
+         "dilation_y", "dilation_x", "padding_z", "padding_y", "padding_x"} FORMS_SMALL;
     /// Pooling, one result an invocation.
-    POOL2D "pool2d" ("input") ["WORKGROUP" = 256, "KIND" = 0]
+    POOL2D "pool2d" ("input") ["WORKGROUP" = 256, "KIND" = 0, "VOLUME" = 0]
         {"count", "in_height", "in_width", "out_height", "out_width", "channels", "size_y", "size_x", "stride_y", "stride_x", "padding_y",
-         "padding_x"} POOLINGS;
+         "padding_x", "in_depth", "out_depth", "size_z", "stride_z", "padding_z"} POOLINGS;
     /// Gradient of a pooling, one input pixel an invocation.
-    POOL2D_GRAD "pool2d_grad" ("gradient", "input", "output") ["WORKGROUP" = 256, "KIND" = 0]
+    POOL2D_GRAD "pool2d_grad" ("gradient", "input", "output") ["WORKGROUP" = 256, "KIND" = 0, "VOLUME" = 0]
         {"count", "in_height", "in_width", "out_height", "out_width", "channels", "size_y", "size_x", "stride_y", "stride_x", "padding_y",
-         "padding_x"} POOLINGS;
+         "padding_x", "in_depth", "out_depth", "size_z", "stride_z", "padding_z"} POOLINGS;
     /// Reduction, one result an invocation.
     REDUCE_EACH "reduce_each" ("input") ["WORKGROUP" = 64, "KIND" = 0] {"outputs", "length", "inner"} KINDS;
     /// Reduction, one result a workgroup.

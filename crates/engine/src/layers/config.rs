@@ -4,7 +4,18 @@ use crate::Error;
 use crate::graph::{Activation, Initializer, Named, Regularizer, Resolver};
 use crate::initializers::Seed;
 
-use super::Unset;
+use serde_json::{Map, Value};
+
+use super::{Axes, Unset};
+
+/// Returns a layer's config with this key as its first one, as Keras writes it.
+pub(super) fn led_by(key: &str, layer: &impl serde::Serialize) -> Map<String, Value> {
+    let Ok(Value::Object(mut config)) = serde_json::to_value(layer) else { return Map::new() };
+    if let Some(value) = config.shift_remove(key) {
+        config.shift_insert(0, key.to_owned(), value);
+    }
+    config
+}
 
 /// A value of a config, which may name other objects.
 pub(super) trait Field {
@@ -17,7 +28,21 @@ pub(super) trait Field {
 macro_rules! plain {
     ($($ty:ty),*) => { $( impl Field for $ty {} )* };
 }
-plain!(bool, usize, f64, Seed, Unset, Option<usize>, Option<f64>, String, Option<String>);
+plain!(
+    bool,
+    usize,
+    f64,
+    Seed,
+    Unset,
+    Option<usize>,
+    Option<f64>,
+    isize,
+    Option<Vec<Option<usize>>>,
+    Vec<usize>,
+    Axes,
+    String,
+    Option<String>
+);
 
 macro_rules! named {
     ($($ty:ty),*) => { $(
@@ -37,13 +62,13 @@ macro_rules! argument {
     (# $ty:ty) => { u64 };
 }
 
-/// Writes the config of a layer: its required arguments, then each field with its type (after `<-`: or what becomes it; after `#`: a number that becomes it), its default and its words. What
+/// Writes the config of a layer, which may be one over a number of axes (`Conv<N>`): its required arguments, then each field with its type (after `<-`: or what becomes it; after `#`: a number that becomes it), its default and its words. What
 /// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `read` a config may have, and
 /// nothing depends on it; what is behind `skip` is no part of the config.
 macro_rules! config {
     (
         $(#[$doc:meta])*
-        $class:ident ( $( $required:ident $required_how:tt $required_ty:ty ),* )
+        $class:ident $(<$axes:ident>)? ( $( $required:ident $required_how:tt $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
         then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
@@ -52,8 +77,8 @@ macro_rules! config {
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-        #[serde(default)]
-        pub struct $class {
+        #[serde(default, bound = "")]
+        pub struct $class $(<const $axes: usize>)? {
             $( $required: $required_ty, )*
             $( $field: $ty, )*
             $( $unset: $crate::layers::Unset, )*
@@ -62,7 +87,7 @@ macro_rules! config {
             $( #[serde(skip)] $skip: $skip_ty, )*
         }
 
-        impl Default for $class {
+        impl $(<const $axes: usize>)? Default for $class $(<$axes>)? {
             fn default() -> Self {
                 $class {
                     $( $required: Default::default(), )*
@@ -75,7 +100,7 @@ macro_rules! config {
             }
         }
 
-        impl $class {
+        impl $(<const $axes: usize>)? $class $(<$axes>)? {
             /// Keys that a config must have.
             pub(crate) const KEYS: &'static [&'static str] = &[$( stringify!($required) ),*];
 
@@ -113,7 +138,7 @@ macro_rules! config {
             }
         }
 
-        impl $crate::graph::Configured<$class> {
+        impl $(<const $axes: usize>)? $crate::graph::Configured<$class $(<$axes>)?> {
             $(
                 $(#[$field_doc])*
                 #[must_use]

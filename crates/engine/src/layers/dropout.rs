@@ -68,14 +68,45 @@ pub(super) fn check_rate(rate: f64) -> Result<(), Error> {
     Err(Error::Argument { what: format!("rate is {rate}, but must be between 0 and 1") })
 }
 
+/// Checks that a shape of noise has as many axes as the input.
+///
+/// # Errors
+/// It has not.
+pub(super) fn check_noise(noise: Option<&[Option<usize>]>, input: &Shape) -> Result<(), Error> {
+    match noise.filter(|s| s.len() != input.rank()) {
+        None => Ok(()),
+        Some(shape) => {
+            let what = format!("noise_shape {shape:?} has not as many axes as the input of shape {input}");
+            Err(Error::Shape { layer: String::new(), what })
+        }
+    }
+}
+
+/// Returns the shape of noise for this input.
+pub(super) fn noise_of(noise: &[Option<usize>], x: Tensor) -> Vec<usize> {
+    noise.iter().zip(x.shape()).map(|(n, d)| n.unwrap_or(d)).collect()
+}
+
+/// Returns what dropout of a share makes of a tensor, with noise of this shape.
+pub(super) fn drop(x: Tensor, rate: f64, noise: Option<&[Option<usize>]>, cx: &CallContext) -> Tensor {
+    if !cx.training || cx.no_dropout || rate == 0.0 {
+        return x;
+    }
+    // At rate 1 nothing is kept, and nothing scaled.
+    let scale = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };
+    let keep = |draw: Expr| Expr::Const(rate).le(draw).select(scale, 0.0);
+    match noise {
+        // One expression, so that no mask is stored: the gradient draws again.
+        None => pointwise(Expr::call(&table::MUL, vec![Expr::In(0), keep(stream())]), &[x], None),
+        Some(noise) => x * pointwise(keep(Expr::In(0)), &[random_uniform(&noise_of(noise, x))], None),
+    }
+}
+
 impl Layer for Dropout {
     const CLASS: &'static str = "Dropout";
 
     fn build(&mut self, _builder: &mut Builder, input: &Shape) -> Result<(), Error> {
-        if let Some(shape) = self.noise_shape.as_ref().filter(|s| s.len() != input.rank()) {
-            let what = format!("noise_shape {shape:?} has not as many axes as the input of shape {input}");
-            return Err(Error::Shape { layer: String::new(), what });
-        }
+        check_noise(self.noise_shape.as_deref(), input)?;
         check_rate(self.rate)
     }
 
@@ -84,20 +115,7 @@ impl Layer for Dropout {
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
-        if !cx.training || cx.no_dropout || self.rate == 0.0 {
-            return x;
-        }
-        // At rate 1 nothing is kept, and nothing scaled.
-        let scale = if self.rate < 1.0 { 1.0 / (1.0 - self.rate) } else { 0.0 };
-        let keep = |draw: Expr| Expr::Const(self.rate).le(draw).select(scale, 0.0);
-        match &self.noise_shape {
-            // One expression, so that no mask is stored: the gradient draws again.
-            None => pointwise(Expr::call(&table::MUL, vec![Expr::In(0), keep(stream())]), &[x], None),
-            Some(noise) => {
-                let shape: Vec<usize> = noise.iter().zip(x.shape()).map(|(n, d)| n.unwrap_or(d)).collect();
-                x * pointwise(keep(Expr::In(0)), &[random_uniform(&shape)], None)
-            }
-        }
+        drop(x, self.rate, self.noise_shape.as_deref(), cx)
     }
 
     fn supports_masking(&self) -> bool {

@@ -1,15 +1,13 @@
-//! Layers that leave one number of each channel of an image.
-
-use serde::{Deserialize, Serialize};
+//! Layers that leave one number of each channel, of sequences, images and volumes.
 
 use super::flatten::DataFormat;
 use super::windows::channels;
 use crate::Error;
-use crate::graph::{Builder, CallContext, Integers, Layer, MAKE_FLOATS, Shape, Tensor};
+use crate::graph::{Builder, CallContext, Integers, Layer, MAKE_FLOATS, Resolver, Shape, Tensor, fail};
 use crate::words::Word;
 
 /// Keras 2 cuts the means of integers to whole numbers.
-pub(super) fn of_means(cx: &CallContext) -> Integers {
+fn of_means(cx: &CallContext) -> Integers {
     if cx.layer_is_keras2() {
         return Integers::Refuses(format!(
             "the mean of integers, which Keras 2 cuts, is not supported; {MAKE_FLOATS}"
@@ -18,68 +16,95 @@ pub(super) fn of_means(cx: &CallContext) -> Integers {
     Integers::Floats
 }
 
-pub(super) fn of_largest(_cx: &CallContext) -> Integers {
+fn of_largest(_cx: &CallContext) -> Integers {
     Integers::Keeps
 }
 
+/// Returns the mean of each channel; of a sequence with a mask over the steps that count.
+fn mean(x: Tensor, over: &[isize], mask: Option<Tensor>, keras2: bool) -> Tensor {
+    let Some(mask) = mask else { return x.mean_keep(over) };
+    let mut wide = mask.shape();
+    wide.insert(if over == [1] { 2 } else { 1 }, 1);
+    let mask = mask.reshape(wide);
+    let counted = if keras2 { x * mask } else { mask.select(x, 0.0) };
+    counted.sum_keep(over) / mask.sum_keep(over)
+}
+
+fn largest(x: Tensor, over: &[isize], _mask: Option<Tensor>, _keras2: bool) -> Tensor {
+    x.max_keep(over)
+}
+
 macro_rules! global_pooling {
-    ($(#[$doc:meta])* $name:ident $class:literal $gone:ident $kept:ident $integers:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-        pub struct $name {
-            #[serde(default)]
-            data_format: Word<DataFormat>,
-            #[serde(default)]
-            keepdims: bool,
+    ($(#[$doc:meta])* $name:ident [$($class:literal),+] $a:ident $b:ident $c:ident $take:ident $integers:ident $parameters:expr) => {
+        config! {
+            $(#[$doc])*
+            $name<N>() {
+                /// Sets where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
+                data_format <- Word<DataFormat> = Word::default();
+                /// Sets whether the axes between stay, with length 1.
+                keepdims: bool = false;
+            }
+            unset {}
+            then {}
+            read {}
+            skip {}
         }
 
-        impl $name {
-            /// With Keras' defaults.
-            pub fn new() -> Self {
-                Self::default()
-            }
-        }
+        #[doc = concat!("[`", stringify!($name), "`] of sequences, `[n, t, c]` to `[n, c]`.")]
+        pub type $a = $name<1>;
+        #[doc = concat!("[`", stringify!($name), "`] of images, `[n, h, w, c]` to `[n, c]`.")]
+        pub type $b = $name<2>;
+        #[doc = concat!("[`", stringify!($name), "`] of volumes, `[n, d, h, w, c]` to `[n, c]`.")]
+        pub type $c = $name<3>;
 
-        builders! { impl $name {
-            /// Sets where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
-            #[must_use]
-            pub fn data_format(mut self, format: impl Into<Word<DataFormat>>) -> Self {
-                self.data_format = format.into();
-                self
+        impl<const N: usize> Layer for $name<N> {
+            const CLASS: &'static str = ["", $($class),+][N];
+            const REQUIRED: &'static [&'static str] = Self::KEYS;
+
+            fn parameters(&self) -> &'static [&'static str] {
+                if N == 1 { $parameters } else { &["inputs"] }
             }
 
-            /// Whether height and width stay, with length 1.
-            #[must_use]
-            pub fn keepdims(mut self, keepdims: bool) -> Self {
-                self.keepdims = keepdims;
-                self
+            fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
+                self.bind_fields(resolver)
             }
-        } }
-
-        impl Layer for $name {
-            const CLASS: &'static str = $class;
 
             fn build(&mut self, _builder: &mut Builder, input: &Shape) -> Result<(), Error> {
-                channels(Self::CLASS, *self.data_format, input).map(|_| ())
+                channels::<N>(Self::CLASS, *self.data_format, input).map(|_| ())
             }
 
             fn integers(&self, cx: &CallContext) -> Integers {
                 $integers(cx)
             }
 
-            fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
-                let axes = if *self.data_format == DataFormat::ChannelsFirst { [2, 3] } else { [1, 2] };
-                if self.keepdims { x.$kept(&axes) } else { x.$gone(&axes) }
+            fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
+                if x.rank() != N + 2 {
+                    let what = format!("{} takes inputs of rank {}, but the shape is {:?}", Self::CLASS, N + 2, x.shape());
+                    fail(Error::Shape { layer: String::new(), what });
+                    return x;
+                }
+                let first = if *self.data_format == DataFormat::ChannelsFirst { 2 } else { 1 };
+                let over: Vec<isize> = (first..first + N as isize).collect();
+                let mask = cx.input_mask(0).filter(|mask| N == 1 && mask.rank() == 2);
+                let y = $take(x, &over, mask, cx.layer_is_keras2());
+                if self.keepdims {
+                    return y;
+                }
+                let mut shape = y.shape();
+                shape.drain(first as usize..first as usize + N);
+                y.reshape(shape)
             }
         }
     };
 }
 
 global_pooling! {
-    /// The mean of each channel, `[n, h, w, c]` to `[n, c]`.
-    GlobalAveragePooling2D "GlobalAveragePooling2D" mean mean_keep of_means
+    /// The mean of each channel over `N` axes; of sequences with a mask over the steps that count.
+    GlobalAveragePooling ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"]
+    GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D mean of_means &["inputs", "mask"]
 }
 global_pooling! {
-    /// The largest pixel of each channel, `[n, h, w, c]` to `[n, c]`.
-    GlobalMaxPooling2D "GlobalMaxPooling2D" max max_keep of_largest
+    /// The largest pixel of each channel over `N` axes.
+    GlobalMaxPooling ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"]
+    GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D largest of_largest &["inputs", "mask"]
 }

@@ -149,6 +149,16 @@ impl LayerNormalization {
 
 affine!(LayerNormalization);
 
+/// Returns what layers that normalize each example do with integers.
+pub(super) fn of_normalized(cx: &CallContext) -> Integers {
+    if cx.layer_is_keras2() {
+        return Integers::Floats;
+    }
+    Integers::Refuses(format!(
+        "Keras 3 cuts the normalized numbers of integers, which is not supported; {MAKE_FLOATS}"
+    ))
+}
+
 impl Layer for LayerNormalization {
     const CLASS: &'static str = "LayerNormalization";
 
@@ -180,12 +190,7 @@ impl Layer for LayerNormalization {
     }
 
     fn integers(&self, cx: &CallContext) -> Integers {
-        if cx.layer_is_keras2() {
-            return Integers::Floats;
-        }
-        Integers::Refuses(format!(
-            "Keras 3 cuts the normalized numbers of integers, which is not supported; {MAKE_FLOATS}"
-        ))
+        of_normalized(cx)
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

@@ -9,21 +9,28 @@ mod config;
 
 mod activation;
 mod activity;
+mod adaptive_pooling;
+mod alpha_dropout;
 mod attention;
 mod batch_normalization;
-mod conv2d;
+mod conv;
+mod conv_transpose;
+mod cropping;
 mod dense;
+mod depthwise_conv;
+mod dot;
 mod dropout;
+mod einsum_dense;
 mod embedding;
 mod flatten;
 mod global_pooling;
+mod group_normalization;
 mod inner;
 mod input;
 mod layer_normalization;
 mod masking;
 mod merge;
 mod noise;
-mod one_d;
 mod operation;
 mod permute;
 mod pooling;
@@ -33,10 +40,15 @@ mod recurrent;
 mod repeat;
 mod rescaling;
 mod reshape;
+mod rms_normalization;
+mod separable_conv;
 mod softmax;
+mod spatial_dropout;
 mod time_distributed;
 mod unit_normalization;
+mod up_sampling;
 mod windows;
+mod zero_padding;
 
 use std::any::TypeId;
 
@@ -44,12 +56,23 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use adaptive_pooling::{AdaptiveAveragePooling, AdaptiveMaxPooling};
 pub use attention::{ScoreMode, Sizes};
+pub use conv::Conv;
+pub use conv_transpose::ConvTranspose;
+pub use cropping::Cropping;
+pub use depthwise_conv::DepthwiseConv;
+pub use einsum_dense::Lengths;
 pub use flatten::DataFormat;
-pub use one_d::{Padding1D, Size1D};
+pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
 pub(crate) use operation::operation;
 pub use operation::{OPERATIONS, Operation};
-pub use windows::{Padding, Size2D};
+pub use pooling::{AveragePooling, MaxPooling};
+pub use separable_conv::SeparableConv;
+pub use spatial_dropout::SpatialDropout;
+pub use up_sampling::{Interpolation, UpSampling};
+pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
+pub use zero_padding::ZeroPadding;
 
 use crate::Error;
 use crate::config as configs;
@@ -88,31 +111,45 @@ macro_rules! layers {
 layers! {
     activation: Activation, Identity;
     activity: ActivityRegularization;
+    adaptive_pooling: AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
+    alpha_dropout: AlphaDropout;
     attention: AdditiveAttention, Attention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
-    conv2d: Conv2D;
+    conv: Conv1D, Conv2D, Conv3D;
+    conv_transpose: Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
+    cropping: Cropping1D, Cropping2D, Cropping3D;
     dense: Dense;
+    depthwise_conv: DepthwiseConv1D, DepthwiseConv2D;
+    dot: Dot;
     dropout: Dropout;
+    einsum_dense: EinsumDense;
     embedding: Embedding;
     flatten: Flatten;
-    global_pooling: GlobalAveragePooling2D, GlobalMaxPooling2D;
+    global_pooling: GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+        GlobalMaxPooling3D;
+    group_normalization: GroupNormalization;
     input: InputLayer("batch_input_shape" = "batch_shape");
     layer_normalization: LayerNormalization;
     masking: Masking;
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
     noise: GaussianDropout, GaussianNoise;
-    one_d: AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D;
     permute: Permute;
-    pooling: AveragePooling2D, MaxPooling2D;
+    pooling: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
     recurrent: Bidirectional, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;
     rescaling: Rescaling;
     reshape: Reshape;
+    rms_normalization: RMSNormalization;
+    separable_conv: SeparableConv1D, SeparableConv2D;
     softmax: Softmax;
+    spatial_dropout: SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
     time_distributed: TimeDistributed;
     unit_normalization: UnitNormalization;
+    up_sampling: UpSampling1D, UpSampling2D, UpSampling3D;
+    zero_padding: ZeroPadding1D, ZeroPadding2D, ZeroPadding3D;
 }
 
 const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'static str)]) -> Class {
@@ -154,6 +191,13 @@ pub enum Axes {
     One(isize),
     /// Several.
     Many(Vec<isize>),
+}
+
+/// No axis.
+impl Default for Axes {
+    fn default() -> Self {
+        Axes::Many(Vec::new())
+    }
 }
 
 impl From<isize> for Axes {

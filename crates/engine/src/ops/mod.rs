@@ -17,17 +17,20 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod reshape;
+mod resize;
 mod reverse;
 mod slice;
 mod softmax;
 mod transpose;
+mod windows;
 
 pub use constant::Numbers;
 pub(crate) use constant::count_up;
-pub use conv::Windows;
 pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
+pub(crate) use resize::{Resize, resize_axis};
+pub use windows::Windows;
 
 use cases::Case;
 

@@ -1,4 +1,4 @@
-//! Pooling over windows in two dimensions: the largest pixel, or the mean of those inside.
+//! Pooling over windows: the largest pixel, or the mean of those inside.
 
 use std::ops::Range;
 
@@ -7,7 +7,8 @@ use rhyton_kernels::dispatch::{Dispatch, Lowered, words};
 use rhyton_kernels::table::{Kernel, POOL2D, POOL2D_GRAD};
 
 use super::cases::Case;
-use super::conv::Windows;
+use super::conv::{as_image, as_sequence};
+use super::windows::{Windows, three};
 use crate::Error;
 use crate::export::{Attribute, Exporter, Source};
 use crate::graph::{Backward, CpuView, OpDef, Real, Tensor, Tile, Tiling, View, op_node};
@@ -22,44 +23,63 @@ enum Pooling {
     Average,
 }
 
-/// Sizes of a pooling of input `[batch, input.., channels]` to output `[batch, output.., channels]`. Tap t of the window of output
-/// pixel o lies over input pixel o · stride + t - padding, along each axis.
+/// Sizes of a pooling of input `[batch, input.., channels]` to output `[batch, output.., channels]`, over three axes: those of images have a depth
+/// of 1. Tap t of the window of output pixel o lies over input pixel o · stride + t - padding, along each axis.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sizes {
     batch: usize,
-    input: [usize; 2],
+    input: [usize; 3],
     channels: usize,
-    output: [usize; 2],
-    size: [usize; 2],
-    strides: [usize; 2],
+    output: [usize; 3],
+    size: [usize; 3],
+    strides: [usize; 3],
     /// Pixels before the first.
-    padding: [usize; 2],
+    padding: [usize; 3],
 }
 
-/// Windows of `size` over an input `[n, h, w, c]`, each channel for itself, to `[n, oh, ow, c]`.
+impl Sizes {
+    /// Lines of output pixels of an image.
+    fn lines(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
+    /// Lines of input pixels of an image.
+    fn input_lines(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    /// Shape of the output, over `axes` axes.
+    fn shape(&self, axes: usize) -> Vec<usize> {
+        let output = &self.output[3 - axes..];
+        [&[self.batch], output, &[self.channels]].concat()
+    }
+}
+
+/// Windows of `size` over an input `[n, .., c]` with two axes between, or three, each channel for itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pool2D {
+pub struct Pool {
     pooling: Pooling,
-    size: [usize; 2],
-    windows: Windows,
+    size: [usize; 3],
+    windows: Windows<3>,
 }
 
-impl Pool2D {
+impl Pool {
     /// For an input of this shape.
     fn sizes(&self, input: &[usize]) -> Result<Sizes, String> {
-        let &[batch, height, width, channels] = input else {
-            return Err(format!("pooling takes images of four axes, but the shape is {input:?}"));
+        let (4 | 5, [batch, pixels @ .., channels]) = (input.len(), input) else {
+            return Err(format!("pooling takes images or volumes, but the shape is {input:?}"));
         };
+        let (axes, input) = (pixels.len(), three(pixels, 1));
         let Windows { strides, dilation, padding } = self.windows;
         let size = self.size;
-        if dilation != [1, 1] || (0..2).any(|i| padding[i].iter().any(|p| *p >= size[i].max(1))) {
+        if dilation != [1; 3] || (0..3).any(|i| padding[i].iter().any(|p| *p >= size[i].max(1))) {
             return Err(format!("pooling with windows of {size:?} cannot be {:?}", self.windows));
         }
-        let count = |axis: usize| self.windows.count(axis, [height, width][axis], size[axis]);
-        let (Some(oh), Some(ow)) = (count(0), count(1)) else {
-            return Err(format!("a window of {size:?} does not fit into an input of {:?}", [height, width]));
+        let Some(output) = self.windows.counts(input, size) else {
+            let size = &size[3 - axes..];
+            return Err(format!("a window of {size:?} does not fit into an input of {pixels:?}"));
         };
-        let (input, output, padding) = ([height, width], [oh, ow], padding.map(|[before, _]| before));
+        let (padding, batch, channels) = (padding.map(|[before, _]| before), *batch, *channels);
         Ok(Sizes { batch, input, channels, output, size, strides, padding })
     }
 
@@ -69,11 +89,27 @@ impl Pool2D {
     }
 
     /// One result an invocation, or one input pixel.
-    fn dispatch(&self, kernel: &Kernel, s: &Sizes, count: usize, inputs: &[usize], caps: &Caps) -> Lowered {
-        let pairs = [s.size, s.strides, s.padding].concat();
-        let numbers = [vec![count], s.input.to_vec(), s.output.to_vec(), vec![s.channels], pairs].concat();
-        let dispatch = Dispatch::linear(kernel, caps, count, 4, words(&numbers), inputs);
-        Lowered::one(count, if self.pooling == Pooling::Max { dispatch } else { dispatch.with("KIND", 1) })
+    fn dispatch(
+        &self,
+        kernel: &Kernel,
+        s: &Sizes,
+        volume: bool,
+        count: usize,
+        inputs: &[usize],
+        caps: &Caps,
+    ) -> Lowered {
+        let [id, ih, iw] = s.input;
+        let [od, oh, ow] = s.output;
+        let mut numbers = vec![count, ih, iw, oh, ow, s.channels];
+        for of_axes in [s.size, s.strides, s.padding] {
+            numbers.extend(&of_axes[1..]);
+        }
+        numbers.extend([id, od, s.size[0], s.strides[0], s.padding[0]]);
+        let mut dispatch = Dispatch::linear(kernel, caps, count, 4, words(&numbers), inputs);
+        if self.pooling == Pooling::Average {
+            dispatch = dispatch.with("KIND", 1);
+        }
+        Lowered::one(count, if volume { dispatch.with("VOLUME", 1) } else { dispatch })
     }
 }
 
@@ -91,19 +127,24 @@ fn each_window(
     mut f: impl FnMut(usize, usize, &mut dyn Iterator<Item = usize>),
 ) {
     for line in lines {
-        let (image, oy) = (line / s.output[0], line % s.output[0]);
-        let ys = under(s, 0, oy);
-        for ox in 0..s.output[1] {
-            let xs = under(s, 1, ox);
-            let at = |y: usize, x: usize| ((image * s.input[0] + y) * s.input[1] + x) * s.channels;
-            let mut pixels = ys.clone().flat_map(|y| xs.clone().map(move |x| at(y, x)));
-            f((line * s.output[1] + ox) * s.channels, ys.len() * xs.len(), &mut pixels);
+        let (plane, oy) = (line / s.output[1], line % s.output[1]);
+        let (image, oz) = (plane / s.output[0], plane % s.output[0]);
+        let (zs, ys) = (under(s, 0, oz), under(s, 1, oy));
+        for ox in 0..s.output[2] {
+            let xs = under(s, 2, ox);
+            let at = |z: usize, y: usize, x: usize| {
+                (((image * s.input[0] + z) * s.input[1] + y) * s.input[2] + x) * s.channels
+            };
+            let rows = zs.clone().flat_map(|z| ys.clone().map(move |y| (z, y)));
+            let mut pixels = rows.flat_map(|(z, y)| xs.clone().map(move |x| at(z, y, x)));
+            let count = zs.len() * ys.len() * xs.len();
+            f((line * s.output[2] + ox) * s.channels, count, &mut pixels);
         }
     }
 }
 
 fn pool<F: Real>(s: &Sizes, pooling: Pooling, lines: Range<usize>, x: &[F], out: &mut [F]) {
-    let origin = lines.start * s.output[1] * s.channels;
+    let origin = lines.start * s.output[2] * s.channels;
     each_window(s, lines, |to, count, pixels| {
         let out = &mut out[to - origin..to - origin + s.channels];
         match pooling {
@@ -127,7 +168,7 @@ fn pool<F: Real>(s: &Sizes, pooling: Pooling, lines: Range<usize>, x: &[F], out:
     });
 }
 
-impl OpDef for Pool2D {
+impl OpDef for Pool {
     const NAME: &'static str = "pool2d";
 
     fn moves(&self) -> bool {
@@ -136,52 +177,58 @@ impl OpDef for Pool2D {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let s = self.sizes(&inputs[0].shape)?;
-        Ok(TensorType::f32([s.batch, s.output[0], s.output[1], s.channels]))
+        Ok(TensorType::f32(s.shape(inputs[0].shape.len() - 2)))
     }
 
     fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
         let s = self.known(inputs[0].shape);
-        pool(&s, self.pooling, 0..s.batch * s.output[0], inputs[0].data, out);
+        pool(&s, self.pooling, 0..s.batch * s.lines(), inputs[0].data, out);
     }
 
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
-        self.dispatch(&POOL2D, &self.known(&inputs[0].shape), output.len(), &[0], caps)
+        let shape = &inputs[0].shape;
+        self.dispatch(&POOL2D, &self.known(shape), shape.len() == 5, output.len(), &[0], caps)
     }
 
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
         let shape = &cx.inputs.first()?.shape;
-        let ints = |[a, b]: [usize; 2]| -> Option<Attribute> {
-            Some(Attribute::Ints(vec![1, i64::try_from(a).ok()?, i64::try_from(b).ok()?, 1]))
+        let axes = shape.len().checked_sub(2)?;
+        let ints = |numbers: [usize; 3]| -> Option<Attribute> {
+            let around = [&[1], &numbers[3 - axes..], &[1]].concat();
+            Some(Attribute::Ints(around.iter().map(|n| i64::try_from(*n).ok()).collect::<Option<_>>()?))
         };
-        let padding = self.windows.tensorflow_padding([*shape.get(1)?, *shape.get(2)?], self.size.map(Some));
+        let input = three(shape.get(1..=axes)?, Some(1));
+        let padding = self.windows.tensorflow_padding(input, self.size.map(Some));
         let attributes = vec![
             ("ksize", ints(self.size)?),
             ("strides", ints(self.windows.strides)?),
             ("padding", Attribute::Text(padding)),
         ];
-        match (self.pooling, padding) {
-            // No layer pads otherwise, and TensorFlow has no mean of such windows.
-            (_, "EXPLICIT") => None,
-            (Pooling::Max, _) => Some(cx.over_inputs("MaxPool", "output", attributes)),
-            (Pooling::Average, _) => Some(cx.over_inputs("AvgPool", "output", attributes)),
-        }
+        let name = match (self.pooling, axes) {
+            (Pooling::Max, 2) => "MaxPool",
+            (Pooling::Max, _) => "MaxPool3D",
+            (Pooling::Average, 2) => "AvgPool",
+            (Pooling::Average, _) => "AvgPool3D",
+        };
+        // No layer pads otherwise, and TensorFlow has no mean of such windows.
+        (padding != "EXPLICIT").then(|| cx.over_inputs(name, "output", attributes))
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         let (x, y, g) = (cx.inputs[0], cx.output, cx.grad);
-        let op = Pool2DGrad { pool: *self, input: x.shape() };
+        let op = PoolGrad { pool: *self, input: x.shape() };
         let inputs: &[Tensor] = if self.pooling == Pooling::Max { &[g, x, y] } else { &[g] };
         Ok(vec![Some(op_node(op, inputs))])
     }
 
     fn flops(&self, _inputs: &[TensorType], output: &TensorType) -> u64 {
-        (self.size[0] * self.size[1] * output.len()) as u64
+        (self.size.iter().product::<usize>() * output.len()) as u64
     }
 
     fn tiling(&self, inputs: &[TensorType], _output: &TensorType) -> Option<Tiling> {
         let s = self.known(&inputs[0].shape);
-        let cols = s.output[1] * s.channels;
-        Some(lines(s.batch * s.output[0], (16_384 / cols.max(1)).max(1), cols))
+        let cols = s.output[2] * s.channels;
+        Some(lines(s.batch * s.lines(), (16_384 / cols.max(1)).max(1), cols))
     }
 
     fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
@@ -199,18 +246,18 @@ fn lines(rows: usize, tile_rows: usize, cols: usize) -> Tiling {
 /// The gradient of a pooling's input: of the output's; where the largest is taken, with the input and the output too. As
 /// TensorFlow, the first of equal pixels gets all of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pool2DGrad {
-    pool: Pool2D,
+pub struct PoolGrad {
+    pool: Pool,
     /// Shape of the pooling's input.
     input: Vec<usize>,
 }
 
 /// Adds what the windows of these images give to the pixels under them.
 fn spread<F: Real>(s: &Sizes, images: Range<usize>, operands: &[&[F]], out: &mut [F]) {
-    let origin = images.start * s.input[0] * s.input[1] * s.channels;
+    let origin = images.start * s.input_lines() * s.input[2] * s.channels;
     let mut left = vec![F::zero(); s.channels];
     out.fill(F::zero());
-    each_window(s, images.start * s.output[0]..images.end * s.output[0], |from, count, pixels| {
+    each_window(s, images.start * s.lines()..images.end * s.lines(), |from, count, pixels| {
         left.copy_from_slice(&operands[0][from..from + s.channels]);
         if let [_, x, y] = operands {
             let y = &y[from..from + s.channels];
@@ -234,12 +281,12 @@ fn spread<F: Real>(s: &Sizes, images: Range<usize>, operands: &[&[F]], out: &mut
     });
 }
 
-impl OpDef for Pool2DGrad {
+impl OpDef for PoolGrad {
     const NAME: &'static str = "pool2d_grad";
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let s = self.pool.sizes(&self.input)?;
-        let output = [s.batch, s.output[0], s.output[1], s.channels];
+        let output = s.shape(self.input.len() - 2);
         let wanted: &[&[usize]] = match self.pool.pooling {
             Pooling::Max => &[&output, &self.input, &output],
             Pooling::Average => &[&output],
@@ -258,7 +305,8 @@ impl OpDef for Pool2DGrad {
     fn lower(&self, inputs: &[TensorType], output: &TensorType, caps: &Caps) -> Lowered {
         // The mean's gradient needs neither input nor output; the kernel's bindings are then filled with what there is.
         let bound = [0, 1, 2].map(|i| i.min(inputs.len() - 1));
-        self.pool.dispatch(&POOL2D_GRAD, &self.pool.known(&self.input), output.len(), &bound, caps)
+        let (s, volume) = (self.pool.known(&self.input), self.input.len() == 5);
+        self.pool.dispatch(&POOL2D_GRAD, &s, volume, output.len(), &bound, caps)
     }
 
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
@@ -270,71 +318,84 @@ impl OpDef for Pool2DGrad {
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
-        (self.pool.size[0] * self.pool.size[1] * inputs[0].len()) as u64
+        (self.pool.size.iter().product::<usize>() * inputs[0].len()) as u64
     }
 
     fn tiling(&self, _inputs: &[TensorType], _output: &TensorType) -> Option<Tiling> {
         // Whole images, since windows may overlap.
         let s = self.pool.known(&self.input);
-        Some(lines(s.batch * s.input[0], s.input[0], s.input[1] * s.channels))
+        Some(lines(s.batch * s.input_lines(), s.input_lines(), s.input[2] * s.channels))
     }
 
     fn cpu_tile(&self, inputs: &[CpuView], tile: Tile, out: &mut [f32]) {
         let s = self.pool.known(&self.input);
-        let images = tile.row / s.input[0].max(1)..(tile.row + tile.rows) / s.input[0].max(1);
+        let images = tile.row / s.input_lines().max(1)..(tile.row + tile.rows) / s.input_lines().max(1);
         spread(&s, images, &inputs.iter().map(|v| v.f32()).collect::<Vec<_>>(), out);
     }
 }
 
-fn apply(op: Pool2D, x: Tensor) -> Tensor {
+fn apply(op: Pool, x: Tensor) -> Tensor {
     op_node(op, &[x])
 }
 
+fn over<const N: usize>(x: Tensor, pooling: Pooling, size: [usize; N], windows: Windows<N>) -> Tensor {
+    let op = Pool { pooling, size: three(&size, 1), windows: windows.lifted() };
+    if N == 1 { as_sequence(apply(op, as_image(x))) } else { apply(op, x) }
+}
+
 impl Tensor {
-    /// The largest pixel under each window of this size, over images `[n, h, w, c]`.
-    pub fn max_pool2d(self, size: [usize; 2], windows: Windows) -> Tensor {
-        apply(Pool2D { pooling: Pooling::Max, size, windows }, self)
+    /// The largest pixel under each window of this size, over `[n, .., c]` with `N` axes between: 1, 2 or 3.
+    pub fn max_pool<const N: usize>(self, size: [usize; N], windows: Windows<N>) -> Tensor {
+        over(self, Pooling::Max, size, windows)
     }
 
-    /// The mean of the pixels under each window that lie inside the image, over images `[n, h, w, c]`.
-    pub fn average_pool2d(self, size: [usize; 2], windows: Windows) -> Tensor {
-        apply(Pool2D { pooling: Pooling::Average, size, windows }, self)
+    /// The mean of the pixels under each window that lie inside, over `[n, .., c]` with `N` axes between: 1, 2 or 3.
+    pub fn average_pool<const N: usize>(self, size: [usize; N], windows: Windows<N>) -> Tensor {
+        over(self, Pooling::Average, size, windows)
     }
 }
 
-/// Sizes, windows and inputs: apart, overlapping, with pixels under none, with padding.
-fn shapes() -> Vec<([usize; 2], Windows, [usize; 4])> {
-    let of = |strides, padding| Windows { strides, dilation: [1, 1], padding };
+/// Pools and inputs: apart, overlapping, with pixels under none, with padding, over two and three axes.
+fn shapes(pooling: Pooling) -> Vec<(Pool, Vec<usize>)> {
+    fn of<const N: usize>(
+        pooling: Pooling,
+        size: [usize; N],
+        strides: [usize; N],
+        padding: [[usize; 2]; N],
+        x: &[usize],
+    ) -> (Pool, Vec<usize>) {
+        let windows = Windows { strides, dilation: [1; N], padding }.lifted();
+        (Pool { pooling, size: three(&size, 1), windows }, x.to_vec())
+    }
     vec![
-        ([2, 2], of([2, 2], [[0, 0]; 2]), [3, 6, 8, 5]),
-        ([2, 3], of([2, 2], [[0, 0]; 2]), [2, 7, 8, 3]),
-        ([3, 2], of([1, 3], [[1, 1], [0, 1]]), [2, 5, 7, 2]),
-        ([2, 2], of([3, 4], [[0, 0]; 2]), [1, 9, 9, 1]),
-        ([5, 5], of([2, 2], [[2, 2]; 2]), [1, 11, 8, 33]),
-        ([1, 1], of([1, 1], [[0, 0]; 2]), [1, 2, 3, 4]),
+        of(pooling, [2, 2], [2, 2], [[0, 0]; 2], &[3, 6, 8, 5]),
+        of(pooling, [2, 3], [2, 2], [[0, 0]; 2], &[2, 7, 8, 3]),
+        of(pooling, [3, 2], [1, 3], [[1, 1], [0, 1]], &[2, 5, 7, 2]),
+        of(pooling, [2, 2], [3, 4], [[0, 0]; 2], &[1, 9, 9, 1]),
+        of(pooling, [5, 5], [2, 2], [[2, 2]; 2], &[1, 11, 8, 33]),
+        of(pooling, [1, 1], [1, 1], [[0, 0]; 2], &[1, 2, 3, 4]),
+        of(pooling, [2, 2, 2], [2, 2, 2], [[0, 0]; 3], &[2, 4, 5, 6, 3]),
+        of(pooling, [3, 2, 2], [1, 2, 1], [[1, 1], [0, 1], [1, 0]], &[2, 4, 5, 3, 2]),
+        of(pooling, [1, 3, 1], [3, 1, 2], [[0, 0]; 3], &[1, 5, 4, 3, 2]),
     ]
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |(pooling, tolerance)| {
-        move |(size, windows, x): ([usize; 2], Windows, [usize; 4])| {
-            Case::new(Pool2D { pooling, size, windows }, &[&x], tolerance, "sums of up to 25")
-        }
-    };
     [(Pooling::Max, 0.0), (Pooling::Average, 1e-6)]
         .into_iter()
-        .flat_map(|kind| shapes().into_iter().map(case(kind)))
+        .flat_map(|(pooling, tolerance)| {
+            let case = move |(op, x): (Pool, Vec<usize>)| Case::new(op, &[&x], tolerance, "sums of up to 25");
+            shapes(pooling).into_iter().map(case)
+        })
         .collect()
 }
 
 pub(super) fn grad_cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (size, windows, x) in shapes() {
-        for pooling in [Pooling::Max, Pooling::Average] {
-            let pool = Pool2D { pooling, size, windows };
-            let s = pool.known(&x);
-            let g = [s.batch, s.output[0], s.output[1], s.channels];
-            let op = Pool2DGrad { pool, input: x.to_vec() };
+    for pooling in [Pooling::Max, Pooling::Average] {
+        for (pool, x) in shapes(pooling) {
+            let g = pool.known(&x).shape(x.len() - 2);
+            let op = PoolGrad { pool, input: x.clone() };
             if pooling == Pooling::Average {
                 cases.push(Case::new(op, &[&g], 1e-6, "sums of up to 9 shares"));
                 continue;

@@ -12,10 +12,10 @@ impl Tensor {
         }
         node(Kind::Reshape, &[self], |t| {
             let from = &t[0];
-            if from.len() != shape.iter().product::<usize>() {
+            if from.len() != crate::types::elements(&shape) {
                 return Err(format!("a tensor of shape {:?} cannot be reshaped to {shape:?}", from.shape));
             }
-            Ok(vec![TensorType { dtype: from.dtype, shape }])
+            TensorType { dtype: from.dtype, shape }.addressable().map(|ty| vec![ty])
         })
     }
 

@@ -56,7 +56,7 @@ impl OpDef for Slice {
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
         let mut shape = inputs[0].shape.clone();
         let (has, gives) = if self.pad { (self.len, self.whole) } else { (self.whole, self.len) };
-        if shape.get(self.axis) != Some(&has) || self.start + self.len > self.whole {
+        if shape.get(self.axis) != Some(&has) || self.start.saturating_add(self.len) > self.whole {
             return Err(format!(
                 "{}..{} of axis {} of shape {shape:?}",
                 self.start,
@@ -65,7 +65,7 @@ impl OpDef for Slice {
             ));
         }
         shape[self.axis] = gives;
-        Ok(TensorType::f32(shape))
+        TensorType::f32(shape).addressable()
     }
 
     fn host<F: Real>(&self, inputs: &[View<F>], out: &mut [F]) {
@@ -194,6 +194,13 @@ impl Tensor {
     pub fn slice(self, axis: usize, start: usize, len: usize) -> Tensor {
         let whole = self.shape().get(axis).copied().unwrap_or(0);
         make(Slice { axis, start, len, whole, pad: false }, self)
+    }
+
+    /// Zeros before and after the elements of an axis.
+    pub fn pad(self, axis: usize, before: usize, after: usize) -> Tensor {
+        let len = self.shape().get(axis).copied().unwrap_or(0);
+        let whole = len.saturating_add(before).saturating_add(after);
+        make(Slice { axis, start: before, len, whole, pad: true }, self)
     }
 }
 

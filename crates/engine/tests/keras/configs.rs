@@ -44,7 +44,9 @@ fn equal(got: &Value, want: &Value) {
 }
 
 fn layers_of_keras() -> Vec<Value> {
-    reference()["layers"].as_array().unwrap().clone()
+    let families = data(include_str!("../data/keras/families.json"));
+    let all = [reference()["layers"].take(), families["configs"].clone()];
+    all.iter().flat_map(|list| list.as_array().unwrap().clone()).collect()
 }
 
 fn read(layer: &Value) -> LayerRef {
@@ -150,6 +152,53 @@ fn layers_by_constructor() {
         k::GlobalAveragePooling1D::new().into(),
         k::GlobalMaxPooling1D::new().keepdims(true).into(),
         k::MaxPooling1D::new(2).into(),
+        k::Conv3D::new(3, 2).into(),
+        k::Conv3D::new(4, (1, 2, 3))
+            .strides([2, 1, 1])
+            .padding(k::Padding::Same)
+            .groups(2)
+            .use_bias(false)
+            .into(),
+        k::Conv1DTranspose::new(3, 2).into(),
+        k::Conv2DTranspose::new(3, 2).strides(2).output_padding(k::Size2D::from(1)).into(),
+        k::Conv3DTranspose::new(3, 2).into(),
+        k::DepthwiseConv1D::new(3).into(),
+        k::DepthwiseConv2D::new((2, 3)).depth_multiplier(2).activation("relu").into(),
+        k::SeparableConv1D::new(3, 2).into(),
+        k::SeparableConv2D::new(3, (2, 3)).depth_multiplier(2).pointwise_regularizer("l2").into(),
+        k::MaxPooling3D::new(2).into(),
+        k::AveragePooling3D::new((2, 3, 1)).strides(1).padding("same").into(),
+        k::GlobalAveragePooling3D::new().into(),
+        k::GlobalMaxPooling3D::new().keepdims(true).into(),
+        k::Cropping1D::new().into(),
+        k::Cropping2D::new().cropping([[1, 2], [0, 1]]).into(),
+        k::Cropping3D::new().into(),
+        k::ZeroPadding1D::new().padding(2).into(),
+        k::ZeroPadding2D::new().padding([[1, 1], [2, 2]]).into(),
+        k::ZeroPadding3D::new().into(),
+        k::UpSampling1D::new().into(),
+        k::UpSampling2D::new().size((2, 3)).interpolation("bilinear").into(),
+        k::UpSampling3D::new().into(),
+        k::SpatialDropout1D::new(0.5).into(),
+        k::SpatialDropout2D::new(0.5).seed(3).into(),
+        k::SpatialDropout3D::new(0.5).into(),
+        k::AlphaDropout::new(0.5).into(),
+        k::Dot::new(1).into(),
+        k::Dot::new([2, 1]).normalize(true).into(),
+        k::GroupNormalization::new().into(),
+        k::GroupNormalization::new().groups(2).axis(1).scale(false).into(),
+        k::RMSNormalization::new().into(),
+        k::EinsumDense::new("ab,bc->ac", 3).into(),
+        k::EinsumDense::new("abc,cd->abd", [None, Some(3)])
+            .bias_axes("d".to_owned())
+            .activation("relu")
+            .into(),
+        k::AdaptiveAveragePooling1D::new(3).into(),
+        k::AdaptiveAveragePooling2D::new((2, 3)).into(),
+        k::AdaptiveAveragePooling3D::new(2).into(),
+        k::AdaptiveMaxPooling1D::new(3).into(),
+        k::AdaptiveMaxPooling2D::new((2, 3)).into(),
+        k::AdaptiveMaxPooling3D::new(2).into(),
     ];
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());

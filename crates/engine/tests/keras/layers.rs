@@ -7,11 +7,14 @@ use rhyton_engine::graph::{
     CallContext, Layer, LayerExt, LayerRef, Shape, Tensor, TensorType, Variable, trace,
 };
 use rhyton_engine::layers::{
-    Add, Concatenate, Conv2D, DataFormat, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise, Padding,
-    Permute, RepeatVector, Reshape, Subtract,
+    Add, AlphaDropout, Concatenate, Conv2D, Conv2DTranspose, Conv3D, Cropping2D, DataFormat, Dense,
+    DepthwiseConv2D, Dot, Dropout, EinsumDense, Flatten, GaussianDropout, GaussianNoise, GroupNormalization,
+    MaxPooling2D, Padding, Permute, RepeatVector, Reshape, SeparableConv2D, SpatialDropout, Subtract,
+    UpSampling2D, ZeroPadding2D,
 };
 use rhyton_engine::models::registry;
 use rhyton_engine::oracle::{self, Given, value};
+use rhyton_engine::random::Generator;
 use serde_json::{Value, json};
 
 use crate::common::{close, data, gradient, numbers, shape};
@@ -52,8 +55,9 @@ fn build(layer: &LayerRef, shapes: &[Vec<usize>]) -> Result<(), Error> {
 
 #[test]
 fn equal_keras() {
-    let reference = data(include_str!("../data/keras/layers.json"));
-    for case in reference.as_array().unwrap() {
+    let first = data(include_str!("../data/keras/layers.json"));
+    let families = data(include_str!("../data/keras/families.json"));
+    for case in first.as_array().unwrap().iter().chain(families["layers"].as_array().unwrap()) {
         let name = case["name"].as_str().unwrap();
         let what = format!("{name} {}", case["args"]);
         let layer = registry::layer(name, None, case["config"].as_object().unwrap())
@@ -75,7 +79,7 @@ fn equal_keras() {
             .unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(out_shape, shape(&case["y_shape"]), "{what}: shape");
         // Keras holds constants such as slopes in f32 on the way.
-        close(&y, &numbers(&case["y"]), 1e-7, &what);
+        close(&y, &numbers(&case["y"]), case["tolerance"].as_f64().unwrap_or(1e-7), &what);
         if let [wanted] = numbers(&case["losses"])[..] {
             close(&[loss], &[wanted], 1e-7, &format!("loss of {what}"));
         }
@@ -153,6 +157,64 @@ fn noise_shape_and_the_mask_of_the_gradient() {
     assert_eq!(value(&values, edges[0]), value(&values, edges[1]));
 }
 
+/// Whole channels are dropped, whichever axis they are on.
+#[test]
+fn spatial_dropout_drops_channels() {
+    fn shared<const N: usize>(format: DataFormat) {
+        let layer: LayerRef = SpatialDropout::<N>::new(0.5).data_format(format).into();
+        let (steps, channels) = (2_usize.pow(N as u32), 40);
+        let mut shape = vec![5];
+        shape.extend([2; N]);
+        shape.insert(if format == DataFormat::ChannelsFirst { 1 } else { N + 1 }, channels);
+        build(&layer, std::slice::from_ref(&shape)).unwrap();
+        let given = [(shape, vec![1.0; 5 * steps * channels])];
+        let (_, y, _) = run(&layer, &given, HashMap::new(), training()).unwrap();
+        assert!(y.iter().all(|v| *v == 0.0 || *v == 2.0));
+        let at = |image: usize, step: usize, channel: usize| match format {
+            DataFormat::ChannelsFirst => y[(image * channels + channel) * steps + step],
+            DataFormat::ChannelsLast => y[(image * steps + step) * channels + channel],
+        };
+        let mut kept = 0;
+        for (image, channel) in (0..5).flat_map(|image| (0..channels).map(move |c| (image, c))) {
+            assert!((1..steps).all(|step| at(image, step, channel) == at(image, 0, channel)));
+            kept += usize::from(at(image, 0, channel) > 0.0);
+        }
+        // Five standard errors of a half of 200.
+        assert!(kept.abs_diff(100) < 36, "{kept} of 200");
+    }
+    for format in [DataFormat::ChannelsLast, DataFormat::ChannelsFirst] {
+        shared::<2>(format);
+        shared::<3>(format);
+    }
+    shared::<1>(DataFormat::ChannelsLast);
+}
+
+/// Two values for each element, by Keras' formula, and mean and variance of normal numbers are kept.
+#[test]
+fn alpha_dropout_keeps_mean_and_variance() {
+    let layer: LayerRef = AlphaDropout::new(0.3).into();
+    build(&layer, &[vec![100, 200]]).unwrap();
+    let mut normal = Generator::new(3, 0);
+    let x: Vec<f64> = (0..20_000).map(|_| f64::from(normal.normal() as f32)).collect();
+    let given = [(vec![100, 200], x.clone())];
+    let (_, y, _) = run(&layer, &given, HashMap::new(), training()).unwrap();
+    // a = ((1 - rate)(1 + rate α'²))^-½ and b = -a α' rate of keras/src/layers/regularization/alpha_dropout.py, with α' = -1.7580993.
+    let least = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5_f64;
+    let a = (0.7 * (1.0 + 0.3 * least * least)).powf(-0.5);
+    let b = -a * least * 0.3;
+    let dropped = y.iter().filter(|v| (**v - (a * least + b)).abs() < 1e-9).count() as f64 / 20_000.0;
+    assert!((dropped - 0.3).abs() < 5.0 * (0.3_f64 * 0.7 / 20_000.0).sqrt(), "{dropped}");
+    let fits = |(x, y): (&f64, &f64)| (y - (a * least + b)).abs() < 1e-9 || (y - (a * x + b)).abs() < 1e-9;
+    assert!(x.iter().zip(&y).all(fits));
+    let mean = y.iter().sum::<f64>() / 20_000.0;
+    let variance = y.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 20_000.0;
+    assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.06, "{mean} {variance}");
+    let layer: LayerRef = AlphaDropout::new(0.5).noise_shape(vec![None, Some(1)]).into();
+    build(&layer, &[vec![50, 4]]).unwrap();
+    let (_, y, _) = run(&layer, &[(vec![50, 4], vec![1.0; 200])], HashMap::new(), training()).unwrap();
+    assert!(y.chunks(4).all(|row| row.iter().all(|v| *v == row[0])) && y.iter().any(|v| *v != y[0]));
+}
+
 #[test]
 fn noise_has_its_moments() {
     let layers: [(LayerRef, f64, f64); 2] =
@@ -212,6 +274,53 @@ fn shapes_that_do_not_fit_name_the_layer() {
         (Add::new().name("head").shared(), vec![vec![2, 4], vec![2, 3]], "broadcast"),
         (Concatenate::new().axis(3).name("head").shared(), vec![vec![2, 4], vec![2, 3]], "axis 3"),
         (Flatten::new().name("head").shared(), vec![vec![2, 4], vec![2, 3]], "one input"),
+        (Conv2D::new(3, 2).padding("causal").name("head").shared(), vec![vec![2, 4, 4, 1]], "causal"),
+        (MaxPooling2D::new(2).padding("causal").name("head").shared(), vec![vec![2, 4, 4, 1]], "causal"),
+        (Conv3D::new(3, 2).name("head").shared(), vec![vec![2, 4, 4, 1]], "rank 5"),
+        (Conv3D::new(3, 5).name("head").shared(), vec![vec![2, 4, 4, 4, 1]], "does not fit"),
+        (DepthwiseConv2D::new(0).name("head").shared(), vec![vec![2, 4, 4, 1]], "kernel_size"),
+        (
+            DepthwiseConv2D::new(2).depth_multiplier(0).name("head").shared(),
+            vec![vec![2, 4, 4, 1]],
+            "depth_multiplier",
+        ),
+        (SeparableConv2D::new(0, 2).name("head").shared(), vec![vec![2, 4, 4, 1]], "filters"),
+        (
+            Conv2DTranspose::new(3, 2)
+                .strides(2)
+                .output_padding(rhyton_engine::layers::Size2D::from(2))
+                .name("head")
+                .shared(),
+            vec![vec![2, 4, 4, 1]],
+            "output_padding",
+        ),
+        (
+            Conv2DTranspose::new(3, 2).strides(1 << 40).name("head").shared(),
+            vec![vec![2, 4, 4, 1]],
+            "more elements than can be",
+        ),
+        (Cropping2D::new().cropping(2).name("head").shared(), vec![vec![2, 4, 4, 1]], "leaves nothing"),
+        (
+            ZeroPadding2D::new().padding(usize::MAX / 2).name("head").shared(),
+            vec![vec![2, 4, 4, 1]],
+            "more elements than can be",
+        ),
+        (
+            UpSampling2D::new().size(1 << 40).name("head").shared(),
+            vec![vec![2, 4, 4, 1]],
+            "more elements than can be",
+        ),
+        (
+            UpSampling2D::new().size(1 << 40).interpolation("bilinear").name("head").shared(),
+            vec![vec![2, 4, 4, 1]],
+            "cannot be interpolated",
+        ),
+        (Dot::new(1).name("head").shared(), vec![vec![2, 4], vec![2, 5]], "not as long"),
+        (Dot::new(0).name("head").shared(), vec![vec![2, 4], vec![2, 4]], "batch"),
+        (GroupNormalization::new().groups(3).name("head").shared(), vec![vec![2, 4]], "3 groups"),
+        (EinsumDense::new("ab->c", 3).name("head").shared(), vec![vec![2, 4]], "must be like"),
+        (EinsumDense::new("abc,cd->abd", 3).name("head").shared(), vec![vec![2, 4]], "axes"),
+        (EinsumDense::new("ab,bd->ac", 3).name("head").shared(), vec![vec![2, 4]], "one place alone"),
     ] {
         let error = wrong(layer, &shapes);
         assert!(error.contains(words) && error.contains("head"), "{error}");

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::projection::{Projection, Shared};
+use super::projection::{Shared, projection};
 use super::{both, check_share, places, weights};
 use crate::Error;
 use crate::graph::{
@@ -203,7 +203,7 @@ impl Layer for MultiHeadAttention {
             ("value_dense", "value", 1, vec![heads, values], value),
             ("output_dense", "attention_output", 2, output, &inner),
         ] {
-            let layer = Projection::layer(builder.inner_settings(name), contracted, &output, &shared);
+            let layer = projection(builder.inner_settings(name), contracted, &output, &shared);
             layer.build(builder.resolver(), std::slice::from_ref(input))?;
             self.projections.push((attribute.into(), layer));
         }

@@ -32,6 +32,7 @@ impl File {
             for more in [
                 include_str!("../../data/keras/keys/recurrent.json"),
                 include_str!("../../data/keras/keys/sequences.json"),
+                include_str!("../../data/keras/keys/windows.json"),
             ]
             .map(data)
             {

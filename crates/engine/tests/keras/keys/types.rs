@@ -16,11 +16,15 @@ use super::{File, config, table, text};
 fn required(class: &str) -> Value {
     match class {
         "Dense" => json!({"units": 3}),
-        "Conv2D" => json!({"filters": 3, "kernel_size": 2}),
-        "Dropout" | "GaussianDropout" => json!({"rate": 0.5}),
+        "Dropout" | "GaussianDropout" | "AlphaDropout" => json!({"rate": 0.5}),
+        "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D" => json!({"rate": 0.5}),
         "Embedding" => json!({"input_dim": 5, "output_dim": 3}),
         "SimpleRNN" | "LSTM" | "GRU" | "SimpleRNNCell" | "LSTMCell" | "GRUCell" => json!({"units": 3}),
-        "Conv1D" => json!({"filters": 3, "kernel_size": 2}),
+        "DepthwiseConv1D" | "DepthwiseConv2D" => json!({"kernel_size": 2}),
+        _ if class.contains("Conv") => json!({"filters": 3, "kernel_size": 2}),
+        "Dot" => json!({"axes": 1}),
+        "GroupNormalization" => json!({"groups": 2}),
+        "EinsumDense" => json!({"equation": "...x,xy->...y", "output_shape": 3}),
         "MultiHeadAttention" => json!({"num_heads": 2, "key_dim": 3}),
         "RNN" => json!({"cell": {"class_name": "GRUCell", "config": {"units": 3}}}),
         _ => json!({}),
@@ -37,12 +41,14 @@ fn make(group: &str, class: &str, config: &Map<String, Value>) -> Result<(), Str
             let axes: &[usize] = match class {
                 "Embedding" => &[3],
                 "SimpleRNN" | "LSTM" | "GRU" | "RNN" | "Bidirectional" => &[3, 4],
-                _ if class.ends_with("Attention") || class.ends_with("1D") => &[6, 4],
+                _ if class.ends_with("Attention") || class.contains("1D") => &[6, 4],
+                _ if class.contains("3D") => &[4, 3, 5, 2],
+                "EinsumDense" => &[3, 4],
                 "SimpleRNNCell" | "LSTMCell" | "GRUCell" | "StackedRNNCells" => &[4],
                 _ => &[3, 5, 4],
             };
             let input = Shape([&[None], &axes.iter().copied().map(Some).collect::<Vec<_>>()[..]].concat());
-            let inputs = vec![input; if class.ends_with("Attention") { 2 } else { 1 }];
+            let inputs = vec![input; if class.ends_with("Attention") || class == "Dot" { 2 } else { 1 }];
             layer.build(&registry::resolver(), &inputs).map_err(told)
         }
         "losses" | "metrics" => {
@@ -93,6 +99,9 @@ fn unfit(value: &Value) -> Vec<Value> {
         Value::String(_) => vec![json!("nonsense"), json!(7), json!(true)],
         Value::Array(list) if list.iter().all(Value::is_number) => {
             vec![json!("much"), json!(["a", "b"]), json!({"a": 1})]
+        }
+        Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_array) => {
+            vec![json!("much"), json!(["a", "b"]), json!({"a": 1}), json!([[1, 2, 3], [4]])]
         }
         _ => vec![json!("nonsense"), json!(7), json!([1])],
     }
