@@ -5,8 +5,8 @@ use super::dense::zeros;
 use super::layer_normalization::{of_normalized, ones};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, Named, Regularizer, Resolver, Shape,
-    Tensor, Variable, fail,
+    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, Named, Precision, Regularizer, Resolver,
+    Shape, Tensor, Variable, fail,
 };
 
 config! {
@@ -56,6 +56,10 @@ impl GroupNormalization {
 impl Layer for GroupNormalization {
     const CLASS: &'static str = "GroupNormalization";
     const REQUIRED: &'static [&'static str] = Self::KEYS;
+
+    fn precision(&self) -> Precision {
+        Precision::WideAsGiven
+    }
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.bind_fields(resolver)

@@ -3,7 +3,9 @@
 use super::Axes;
 use super::layer_normalization::{of_normalized, ones};
 use crate::Error;
-use crate::graph::{Builder, CallContext, Integers, IntoTensor, Layer, Resolver, Shape, Tensor, Variable};
+use crate::graph::{
+    Builder, CallContext, Integers, IntoTensor, Layer, Precision, Resolver, Shape, Tensor, Variable,
+};
 
 config! {
     /// x / √(mean of x² + epsilon) · scale, over an axis of each example.
@@ -22,6 +24,10 @@ config! {
 impl Layer for RMSNormalization {
     const CLASS: &'static str = "RMSNormalization";
     const REQUIRED: &'static [&'static str] = Self::KEYS;
+
+    fn precision(&self) -> Precision {
+        Precision::Wide
+    }
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.bind_fields(resolver)
