@@ -26,7 +26,7 @@ fn cases() -> Vec<Case> {
         let text = std::fs::read_to_string(folder.join("case.json")).expect("a case");
         Case { folder, info: serde_json::from_str(&text).expect("JSON") }
     };
-    let names = ["conv", "two_branch", "opt_sgdm", "opt_adamw", "rnn", "attention"];
+    let names = ["conv", "separable", "two_branch", "opt_sgdm", "opt_adamw", "rnn", "attention"];
     names.iter().flat_map(|n| [case(n, "keras3"), case(n, "tf_keras")]).collect()
 }
 
