@@ -26,8 +26,17 @@ fn cases() -> Vec<Case> {
         let text = std::fs::read_to_string(folder.join("case.json")).expect("a case");
         Case { folder, info: serde_json::from_str(&text).expect("JSON") }
     };
-    let names =
-        ["conv", "two_branch", "opt_sgdm", "opt_adamw", "rnn", "attention", "float16", "mixed_float16"];
+    let names = [
+        "conv",
+        "separable",
+        "two_branch",
+        "opt_sgdm",
+        "opt_adamw",
+        "rnn",
+        "attention",
+        "float16",
+        "mixed_float16",
+    ];
     names.iter().flat_map(|n| [case(n, "keras3"), case(n, "tf_keras")]).collect()
 }
 

@@ -112,6 +112,29 @@ def case_conv(K, p, rng):
         dict(epochs=3, batch=8, sharded=2000, tol=2e-5)
 
 
+def case_separable(K, p, rng):
+    """What mobile and older models for images have beside convolutions."""
+    L = K.layers
+    f1, f2 = p.width(6), p.width(8)
+    i = inp(K, (9, 10, 3), **p.kw("image"))
+    x = L.ZeroPadding2D(((0, 1), (1, 0)), **p.kw())(i)
+    x = L.SeparableConv2D(f1, 3, strides=2, padding="same", activation=p.act("relu"), depth_multiplier=2, **p.kw())(x)
+    x = L.DepthwiseConv2D(3, use_bias=False, **p.kw())(x)
+    x = L.Conv2DTranspose(f2, 2, strides=2, activation="tanh", **p.kw())(x)
+    x = L.Cropping2D(((1, 0), (0, 1)), **p.kw())(x)
+    x = L.UpSampling2D((2, 1), **p.kw())(x)
+    x = L.Permute((2, 3, 1), **p.kw())(x)
+    x = L.Reshape((-1, f2), **p.kw())(x)
+    x = L.SeparableConv1D(f1, 3, dilation_rate=2, **p.kw())(x)
+    x = L.Cropping1D((2, 1), **p.kw())(x)
+    x = L.GlobalMaxPooling1D(**p.kw())(x)
+    o = L.Dense(3, activation="softmax", **p.kw())(x)
+    m = K.Model(i, o, **p.kw("separable"))
+    m.compile(optimizer=K.optimizers.Adam(p.rate(0.003)), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return m, [rng.normal(size=(12, 9, 10, 3)).astype("float32")], [rng.integers(0, 3, 12).astype("int64")], \
+        dict(epochs=2, batch=6, saved_model=False, tol=2e-5)
+
+
 def case_two_branch(K, p, rng):
     L = K.layers
     w, w2 = p.width(8), p.width(6)
@@ -230,6 +253,7 @@ CASES = {
     "mlp": case_mlp,
     "mlp_deep": case_mlp_deep,
     "conv": case_conv,
+    "separable": case_separable,
     "two_branch": case_two_branch,
     "rnn": case_rnn,
     "attention": case_attention,

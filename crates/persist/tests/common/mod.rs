@@ -296,7 +296,9 @@ fn object(name: &str, class: &str, config: &Value, left: &mut VecDeque<&Value>) 
         "Dense" | "Conv2D" | "Conv2DTranspose" | "DepthwiseConv2D" | "EinsumDense" => {
             object.variables = take(if bias { &["kernel", "bias"] } else { &["kernel"] });
         }
-        "SeparableConv2D" => object.variables = take(&["depthwise_kernel", "pointwise_kernel", "bias"]),
+        "SeparableConv1D" | "SeparableConv2D" => {
+            object.variables = take(&["depthwise_kernel", "pointwise_kernel", "bias"])
+        }
         "PReLU" => object.variables = take(&["alpha"]),
         "BatchNormalization" => object.variables = take(&["gamma", "beta", "moving_mean", "moving_variance"]),
         "LayerNormalization" | "GroupNormalization" => object.variables = take(&["gamma", "beta"]),
@@ -350,6 +352,12 @@ fn object(name: &str, class: &str, config: &Value, left: &mut VecDeque<&Value>) 
         | "Activation"
         | "Normalization"
         | "Reshape"
+        | "ZeroPadding2D"
+        | "Cropping1D"
+        | "Cropping2D"
+        | "UpSampling2D"
+        | "Permute"
+        | "GlobalMaxPooling1D"
         | "GlobalAveragePooling1D" => {}
         other => panic!("the tests do not know the weights of {other}"),
     }
