@@ -188,7 +188,7 @@ fn a_factor_of_the_loss_keeps_small_gradients() {
             (Dense::new(3).dtype(policy).input_shape([4]), Activation::new("linear").dtype("float32"));
         let mut model = Sequential::new(layers).expect("fits");
         model.to(&cpu()).expect("moves");
-        let sgd = SGD::new(1e7);
+        let sgd = SGD::new().learning_rate(1e7);
         let sgd = factor.map_or(sgd.clone(), |factor| sgd.loss_scale_factor(factor));
         // Losses of 1e-8, whose gradients are below what float16 has.
         let options = CompileOptions::new().loss_weights([1e-8]).auto_scale_loss(false);
