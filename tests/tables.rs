@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 /// Keras' configs of all layers that the engine has, with the shapes of their inputs.
 const CASES: &str = include_str!("../crates/engine/tests/data/keras/layers.json");
+/// The same of convolution and pooling, and what stands beside them.
+const FAMILIES: &str = include_str!("../crates/engine/tests/data/keras/families.json");
 
 /// Name and class of an object, and its variables with whether training changes them.
 type Described = (String, String, Vec<(String, bool)>);
@@ -49,8 +51,9 @@ fn with_plain_dtypes(value: &mut Value) {
 #[test]
 fn every_layer_has_its_outline() {
     let mut seen = BTreeSet::from(["InputLayer".to_owned()]);
-    let cases: Value = serde_json::from_str(CASES).expect("JSON");
-    for case in cases.as_array().expect("a list") {
+    let [cases, families] = [CASES, FAMILIES].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+    let families = families["layers"].as_array().expect("a list");
+    for case in cases.as_array().expect("a list").iter().chain(families) {
         let class = case["name"].as_str().expect("a class");
         let mut config = case["config"].clone();
         with_plain_dtypes(&mut config);

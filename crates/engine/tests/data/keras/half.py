@@ -1,4 +1,4 @@
-"""What the layers of layers.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
+"""What the layers of layers.json and families.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
 
 `python half.py` with keras 3.15 and tensorflow-cpu writes half.json beside it: for each case and policy the type of the output, its numbers, and the
 gradients of sum(y * weights) by the inputs and by the variables, in the case's order. What TensorFlow has no kernel for on the CPU is left out.
@@ -68,12 +68,12 @@ def run(case, policy):
 
 
 out = []
-for case in json.loads((HERE / "layers.json").read_text()):
+for case in json.loads((HERE / "layers.json").read_text()) + json.loads((HERE / "families.json").read_text())["layers"]:
     rows = []
     for policy in POLICIES:
         try:
             rows.append(run(case, policy))
-        except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        except (TypeError, tf.errors.UnimplementedError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             print(case["name"], case["args"], policy, type(error).__name__, str(error)[:150])
     out.append(rows)
 (HERE / "half.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
