@@ -66,7 +66,7 @@ impl<'a> Builder<'a> {
         Ok(variable)
     }
 
-    /// A state that the layer carries from one batch to the next: zeros at first. It is no weight: see [`LayerRef::states`].
+    /// A state that the layer carries from one batch to the next: zeros at first. It is no weight: see [`LayerRef::states`](super::LayerRef::states).
     ///
     /// # Errors
     /// It is too large.

@@ -119,7 +119,7 @@ impl CallContext {
         };
     }
 
-    /// Returns whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`].
+    /// Returns whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`](super::LayerSettings::keras2).
     pub fn layer_is_keras2(&self) -> bool {
         self.calls.borrow().last().is_some_and(|c| c.keras2)
     }
