@@ -178,11 +178,26 @@ fn numbered(archive: &mut Npz, letter: char) -> Result<Vec<(String, ArrayD<f32>)
         n.strip_prefix(letter).is_some_and(|d| d.len() == 3 && d.chars().all(|c| c.is_ascii_digit()))
     });
     keys.sort();
-    keys.into_iter().map(|k| archive.array::<f32>(&k).map(|a| (k, a)).map_err(Into::into)).collect()
+    let mut read = |key: &str| {
+        archive
+            .array::<f32>(key)
+            .or_else(|_| archive.array::<half::f16>(key).map(|a| a.mapv(f32::from)))
+            .or_else(|_| archive.array::<i64>(key).map(|a| a.mapv(|n| n as f32)))
+    };
+    keys.into_iter().map(|k| read(&k).map(|a| (k, a)).map_err(Into::into)).collect()
 }
 
-fn slots(model: &Model) -> Result<Vec<ArrayD<f32>>> {
-    Ok(model.optimizer_weights()?.into_iter().map(|(_, array)| array).collect())
+/// The arrays of a model's optimizer as the case lists them: Keras 3 counts the scale of a loss among them.
+fn slots(model: &Model, case: &Case) -> Result<Vec<ArrayD<f32>>> {
+    let state = model.compiled()?.optimizer.host_state();
+    let variables = case.info["optimizer"]["variables"].as_array().into_iter().flatten();
+    let scales = variables.filter_map(|v| v["name"].as_str()?.strip_prefix("loss_scale_optimizer/"));
+    let value = |name: &str| {
+        let found = state.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+        ArrayD::from_elem(vec![], found.unwrap_or(f32::NAN))
+    };
+    let slots = model.optimizer_weights()?.into_iter().map(|(_, array)| array);
+    Ok(scales.map(value).chain(slots).collect())
 }
 
 fn convert(folder: &Path, out: &Path, report: &mut Report) -> Result<()> {
@@ -240,7 +255,7 @@ fn one_file(
             &format!("{} (expected {want})", model.iterations()),
         );
         let expected = numbered(&mut archive, 'o')?;
-        let found = slots(&model)?;
+        let found = slots(&model, &case)?;
         report.check(
             found.len() == expected.len(),
             place,
@@ -312,7 +327,7 @@ fn step(case: &Case, model: &mut Model, place: &str, report: &mut Report) -> Res
         }
         None => array,
     };
-    for (letter, found) in [('w', model.get_weights()?), ('o', slots(model)?)] {
+    for (letter, found) in [('w', model.get_weights()?), ('o', slots(model, case)?)] {
         let expected = numbered(&mut archive, letter)?;
         let pairs: Vec<_> = found
             .into_iter()
