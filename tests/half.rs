@@ -81,7 +81,7 @@ fn follow(name: &str, library: &str, device: &Device) {
 fn steps_equal_those_of_the_libraries() {
     for device in devices() {
         for library in ["keras3", "tf_keras"] {
-            for name in ["dense", "image", "sequence", "bfloat", "narrow"] {
+            for name in ["dense", "image", "sequence", "bfloat", "narrow", "words"] {
                 follow(name, library, &device);
             }
         }

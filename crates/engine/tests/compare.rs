@@ -31,9 +31,10 @@ fn finds_the_first_difference() {
     assert_eq!(run(0, 0, 0.0), None);
     assert_eq!(run(0, last, 1e-5), None);
     if last > 0 {
-        // Sums of eighths are exact on both; softmax is where rounding begins.
-        let found = run(0, last, 0.0).expect("exp is rounded differently");
-        assert!(found.label.contains("softmax"), "{found:?}");
+        // Sums of eighths are exact on both; softmax is where rounding begins, or what is made of it.
+        let found = run(0, last, 0.0).expect("exp or sums are rounded differently");
+        let softmax = plan.steps.iter().position(|step| step.label.contains("softmax")).expect("a softmax");
+        assert!(found.step >= softmax, "{found:?}");
         assert!(found.relative < 1e-6 && !found.kernels.is_empty(), "{found:?}");
     }
 }

@@ -36,7 +36,11 @@ def narrow(L, kw):
     return [L.Dense(12, activation="relu", **kw), L.BatchNormalization(**kw), L.Dense(3, **kw), L.Activation("linear", dtype="float32")]
 
 
-SHAPES = {"dense": (6,), "image": (6, 6, 2), "sequence": (5, 3), "overflow": (6,), "global": (6,), "bfloat": (6,), "narrow": (6,)}
+def words(L, kw):
+    return [L.Embedding(6, 5, **kw), L.GlobalAveragePooling1D(**kw), L.Dense(3, dtype="float32")]
+
+
+SHAPES = {"dense": (6,), "image": (6, 6, 2), "sequence": (5, 3), "overflow": (6,), "global": (6,), "bfloat": (6,), "narrow": (6,), "words": (4,)}
 
 
 def policy(name):
@@ -44,7 +48,7 @@ def policy(name):
 
 
 def model(K, name):
-    layers = {"image": image, "sequence": sequence, "narrow": narrow}.get(name, dense)
+    layers = {"image": image, "sequence": sequence, "narrow": narrow, "words": words}.get(name, dense)
     if name == "global":
         made = K.Sequential([K.Input(SHAPES[name]), K.layers.Dense(12, activation="relu"), K.layers.Dense(3), K.layers.Activation("linear", dtype="float32")])
         made.compile("adam", "mse")
@@ -82,6 +86,8 @@ def main():
             made = model(K, name)
             rng = np.random.default_rng(200 + number)
             x = rng.normal(size=(BATCH * STEPS, *shape)).astype("float32")
+            if name == "words":
+                x = rng.integers(0, 6, size=(BATCH * STEPS, *shape)).astype("float32")
             y = rng.normal(size=(BATCH * STEPS, 3)).astype("float32") * (3.0 if name == "overflow" else 1.0)
             found = {"x": x, "y": y, "predictions": np.asarray(made(x))}
             path = HERE / f"{name}.{library}.keras"

@@ -101,6 +101,8 @@ impl<'a> Builder<'a> {
     /// Returns the settings of a layer inside that has this name, and the layer's own dtype policy.
     pub fn inner_settings(&self, name: &str) -> LayerSettings {
         let LayerSettings { dtype, keras2, .. } = self.settings.clone();
+        // Said, so that a global policy of the time of building is none of its business.
+        let dtype = Some(dtype.unwrap_or_else(|| "float32".into()));
         LayerSettings { name: name.into(), dtype, keras2, ..LayerSettings::default() }
     }
 

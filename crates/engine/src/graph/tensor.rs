@@ -128,7 +128,12 @@ pub(crate) fn op_node(op: impl OpDef, inputs: &[Tensor]) -> Tensor {
     let op: Arc<dyn DynOp> = Arc::new(op);
     let moved =
         |ty: TensorType| if op.moves() && ty.dtype == DType::F32 { TensorType { dtype, ..ty } } else { ty };
-    let made = node(Kind::Op(op.clone()), inputs, |types| op.infer(types).map(|ty| vec![moved(ty)]));
+    // What only moves numbers gives those of 16 bits of such alone.
+    let cast: Vec<Tensor> = match dtype {
+        DType::Half(_) if op.moves() => inputs.iter().map(|x| x.float_as(dtype)).collect(),
+        _ => inputs.to_vec(),
+    };
+    let made = node(Kind::Op(op.clone()), &cast, |types| op.infer(types).map(|ty| vec![moved(ty)]));
     made.float_as(dtype)
 }
 

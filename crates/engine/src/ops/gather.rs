@@ -3,6 +3,7 @@
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::{Dispatch, Lowered, Slot, Store};
 use rhyton_kernels::params::{GatherGradParams, GatherParams, MergeRunsParams};
+use rhyton_kernels::pointwise::DIV;
 use rhyton_kernels::table::{GATHER, GATHER_GRAD, MERGE_RUNS};
 
 use super::cases::Case;
@@ -11,7 +12,8 @@ use crate::export::{Attribute, Element, Exporter, Source};
 use crate::graph::{
     Backward, CpuView, Expr, Kind, OpDef, Real, Tensor, Tile, Tiling, View, op_node, tensor_of, with_open,
 };
-use crate::types::{DType, EXACT, Integer, TensorType};
+use crate::ops::pointwise;
+use crate::types::{DType, EXACT, Half, Integer, TensorType};
 
 /// Largest tile of the CPU, in elements.
 const TILE: usize = 65_536;
@@ -193,9 +195,20 @@ impl OpDef for GatherGrad {
     }
 }
 
+/// Returns whether a function of a sum over rows is taken of its rows by Keras: a rounding to 16 bits, a quotient by a number.
+fn is_of_rows(expr: &Expr) -> bool {
+    let rounds = Half::ALL.iter().any(|half| *expr == half.round(Expr::In(0)));
+    let divides = matches!(expr, Expr::Call(func, args) if func.name == DIV.name
+        && matches!(args.as_slice(), [Expr::In(0), Expr::Step(_) | Expr::Const(_)]));
+    rounds || divides
+}
+
 /// The same sum over rows with a function of each of them, where a tensor is the gradient of a table, or a sum of such gradients.
 pub(crate) fn over_rows(gradient: Tensor, f: &dyn Fn(Tensor) -> Tensor) -> Option<Tensor> {
     let mut edge = gradient.edge()?;
+    // Each row as the sum is: of f32, where a sum of 16 bits was cast.
+    let dtype = gradient.ty().dtype;
+    let f = |rows: Tensor| f(rows.float_as(dtype));
     let (kind, inputs) = with_open(|g| {
         while matches!(g.nodes[edge.node].kind, Kind::Reshape) {
             edge = g.nodes[edge.node].inputs[0];
@@ -207,8 +220,12 @@ pub(crate) fn over_rows(gradient: Tensor, f: &dyn Fn(Tensor) -> Tensor) -> Optio
             let op = *op.as_any().downcast_ref::<GatherGrad>()?;
             Some(op_node(op, &[tensor_of(indices), f(tensor_of(values))]))
         }
+        // A cast, or a scaled loss taken back: of the sum as of each row.
+        (Kind::Pointwise(exprs), &[a]) if exprs.len() == 1 && is_of_rows(&exprs[0]) => {
+            over_rows(tensor_of(a), &|rows| f(pointwise(exprs[0].clone(), &[rows], None)))
+        }
         (Kind::Pointwise(exprs), &[a, b]) if exprs == [Expr::In(0) + Expr::In(1)] => {
-            Some(over_rows(tensor_of(a), f)? + over_rows(tensor_of(b), f)?)
+            Some(over_rows(tensor_of(a), &f)? + over_rows(tensor_of(b), &f)?)
         }
         _ => None,
     }

@@ -178,7 +178,8 @@ impl Optimizer for LossScaleOptimizer {
     fn scalars(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64> {
         self.before = self.inner.host_state();
         let mut columns = self.inner.scalars(iteration, learning_rate);
-        columns.resize(COLUMN, 0.0);
+        // One with more columns than there is room for keeps them, and is an error of the step.
+        columns.resize(columns.len().max(COLUMN), 0.0);
         columns.push(self.scale);
         columns
     }
@@ -193,7 +194,8 @@ impl Optimizer for LossScaleOptimizer {
         for (name, value) in state {
             match name.as_str() {
                 "step_counter" => self.counter = *value as i64,
-                "dynamic_scale" => self.scale = f64::from(*value),
+                // A damaged one would skip every step, or turn gradients round.
+                "dynamic_scale" if *value > 0.0 && value.is_finite() => self.scale = f64::from(*value),
                 _ => {}
             }
         }
@@ -209,7 +211,7 @@ impl Optimizer for LossScaleOptimizer {
         if self.inner.class_name() == Self::CLASS {
             return wrong("the optimizer inside is one already".into());
         }
-        if !(self.initial_scale > 0.0 && self.initial_scale.is_finite()) {
+        if !(self.initial_scale > 0.0 && self.initial_scale <= f64::from(f32::MAX)) {
             return wrong(format!("initial_scale is {}, but must be positive", self.initial_scale));
         }
         if self.dynamic_growth_steps < 1 {
@@ -233,14 +235,17 @@ impl Optimizer for LossScaleOptimizer {
         self.dynamic
     }
 
-    fn stepped(&mut self, finite: bool) {
+    fn stepped(&mut self, finite: bool, keras2: bool) {
         if !finite {
             self.inner.set_host_state(&std::mem::take(&mut self.before));
-            (self.scale, self.counter) = (self.scale * 0.5, 0);
-        } else if self.counter == self.dynamic_growth_steps - 1 {
-            (self.scale, self.counter) = (self.scale * 2.0, 0);
+            let least = if keras2 { 1.0 } else { 0.0 };
+            (self.scale, self.counter) = ((self.scale * 0.5).max(least), 0);
+        } else if self.counter >= self.dynamic_growth_steps - 1 {
+            let doubled = self.scale * 2.0;
+            let too_large = keras2 && doubled > f64::from(f32::MAX);
+            (self.scale, self.counter) = (if too_large { self.scale } else { doubled }, 0);
         } else {
-            self.counter += 1;
+            self.counter = self.counter.saturating_add(1);
         }
     }
 

@@ -195,8 +195,8 @@ pub trait Optimizer: Send + Sync {
     fn skips(&self) -> bool {
         false
     }
-    /// Hears of the last step whether its gradients were finite.
-    fn stepped(&mut self, _finite: bool) {}
+    /// Hears of the last step whether its gradients were finite, and whether the model does as Keras 2.
+    fn stepped(&mut self, _finite: bool, _keras2: bool) {}
     /// Adds the nodes of a whole step: `parameters` with their gradients and slots. The default clips as configured and assigns
     /// [`Optimizer::update`] to each.
     ///

@@ -104,7 +104,7 @@ impl Model {
         if compiled.optimizer.skips() {
             let words = block::wait(compiled.finite.read())?;
             let finite = words.first().is_some_and(|w| f32::from_bits(*w) == 1.0);
-            compiled.optimizer.stepped(finite);
+            compiled.optimizer.stepped(finite, counts);
             compiled.iteration -= i64::from(!finite && !counts);
         }
         Ok(())

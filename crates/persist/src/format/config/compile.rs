@@ -199,7 +199,10 @@ pub(super) fn canonical_optimizer(
         config.insert("ema_overwrite_frequency".into(), Value::Null);
     }
     if class == "LossScaleOptimizer" {
-        config.shift_remove("dynamic");
+        // A scale that stays as it is is tf_keras' alone.
+        if config.get("dynamic") != Some(&json!(false)) {
+            config.shift_remove("dynamic");
+        }
     } else {
         modern(&mut config);
         for key in KERAS3_ONLY {
@@ -416,6 +419,17 @@ pub(super) fn plain_optimizer(
         && out.get("learning_rate").is_none_or(|r| !r.is_object())
     {
         out.insert("learning_rate".into(), f64::from(rate).into());
+    }
+    if cx.dialect == Dialect::Keras3
+        && class == "LossScaleOptimizer"
+        && out.get("dynamic") == Some(&json!(false))
+    {
+        let what = "a loss scale with `dynamic` = false, which Keras 3 does not have,";
+        return Err(cx.unsupported(
+            place,
+            what.into(),
+            "write the tf_keras dialect, or compile with an optimizer that has a loss_scale_factor",
+        ));
     }
     if cx.dialect == Dialect::Keras3 || registered.is_some() {
         let class = registered.filter(|_| cx.form == Form::H5).unwrap_or(class);

@@ -54,14 +54,15 @@ pub(crate) fn decode(
     }
     let scaled = class_name.starts_with("LossScaleOptimizer");
     // Keras leaves the scale that goes with a global policy out of the config.
-    let unsaid = !scaled && has_scale(&found);
+    let unsaid = !scaled && class(class_name).is_some() && has_scale(&found);
     let of_inner = |pointer: &str| config.and_then(|c| c.pointer(pointer));
-    let (known, config) = if scaled {
+    let (inner_name, config) = if scaled {
         let name = of_inner("/inner_optimizer/class_name").and_then(Value::as_str);
-        (name.and_then(class), of_inner("/inner_optimizer/config"))
+        (name.unwrap_or_default(), of_inner("/inner_optimizer/config"))
     } else {
-        (class(class_name), config)
+        (class_name, config)
     };
+    let known = class(inner_name);
     let first = (!scaled).then_some(known).flatten();
     let unnamed_rate = !first.is_some_and(|class| has_scalar_slots(class, trainable, found.len()));
 
@@ -90,7 +91,7 @@ pub(crate) fn decode(
         return Ok(Some(as_data(state, rest, why)));
     };
     let layouts = fitting::layouts(known, config, &rest);
-    if class_name == "Nadam" {
+    if inner_name == "Nadam" {
         take_product(&mut rest, &layouts, trainable.len(), &mut state)?;
         if rest.is_empty() {
             return Ok(Some(state));
@@ -108,10 +109,12 @@ fn is_count(found: &Found) -> bool {
     found.is_scalar() && !found.variable.dtype.is_float()
 }
 
-/// Returns whether variables of Keras 3 are those of an optimizer that scales the loss: it counts its own steps, those since the scale changed, and those
-/// of the optimizer inside.
+/// Returns whether variables of Keras 3 are those of an optimizer that scales the loss: its own steps and rate, the steps since the scale changed and the
+/// scale, the steps of the optimizer inside.
 fn has_scale(found: &[Found]) -> bool {
-    found.iter().filter(|f| is_count(f)).count() == 3
+    let counts = [true, false, true, false, true];
+    found.len() >= counts.len()
+        && found.iter().zip(counts).all(|(f, count)| f.is_scalar() && is_count(f) == count)
 }
 
 /// What is left of a file's variables.

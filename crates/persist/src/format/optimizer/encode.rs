@@ -18,7 +18,15 @@ pub(crate) fn encode(
 ) -> Vec<(String, Variable)> {
     let class_name = state.class_name.as_str();
     let prefix = naming::snake_case(class_name);
-    let momentum = config.and_then(|c| c.get("momentum")).and_then(Value::as_f64);
+    // Whose slots they are: a scaled optimizer's are those of the one inside, which a config may name alone.
+    let scaled = class_name.starts_with("LossScaleOptimizer");
+    let inner = config.and_then(|c| c.pointer("/inner_optimizer/class_name")).and_then(Value::as_str);
+    let of_slots = inner.filter(|_| scaled).unwrap_or(class_name);
+    let config_of_slots = match config.and_then(|c| c.pointer("/inner_optimizer/config")) {
+        Some(inner) if scaled => Some(inner),
+        _ => config,
+    };
+    let momentum = config_of_slots.and_then(|c| c.get("momentum")).and_then(Value::as_f64);
     let mut out = Vec::new();
     // What is data alone goes by the name that it had.
     let own_name = |slot: &Slot| state.data.is_some() && !slot.variable.name.is_empty();
@@ -34,12 +42,9 @@ pub(crate) fn encode(
     };
     match dialect {
         Dialect::Keras3 => {
-            let inner = config.and_then(|c| c.pointer("/inner_optimizer/config"));
-            let scaled = class_name.starts_with("LossScaleOptimizer");
-            let config_of_rate = if scaled { inner } else { config };
             let rate = state.learning_rate.or_else(|| {
                 #[allow(clippy::cast_possible_truncation)]
-                config_of_rate.and_then(|c| c.get("learning_rate")).and_then(Value::as_f64).map(|x| x as f32)
+                config_of_slots.and_then(|c| c.get("learning_rate")).and_then(Value::as_f64).map(|x| x as f32)
             });
             if scaled {
                 let scalar = |name: &str| state.scalars.iter().find(|(n, _)| n == name).map(|(_, x)| *x);
@@ -60,7 +65,7 @@ pub(crate) fn encode(
                 out.push((format!("{prefix}/learning_rate"), values::float32("learning_rate", rate)));
             }
             // tf_keras makes them without momentum too.
-            let idle = |slot: &Slot| class_name == "SGD" && momentum == Some(0.0) && slot.name == "momentum";
+            let idle = |slot: &Slot| of_slots == "SGD" && momentum == Some(0.0) && slot.name == "momentum";
             for (i, slot) in state.slots.iter().enumerate().filter(|(_, slot)| !idle(slot)) {
                 if own_name(slot) {
                     out.push((slot.variable.name.clone(), slot.variable.clone()));
@@ -70,9 +75,9 @@ pub(crate) fn encode(
                 let path = path_of(slot, i).replace('/', "_");
                 out.push((format!("{prefix}/{path}_{name}"), slot.variable.clone()));
             }
-            if class_name == "Nadam" {
+            if of_slots == "Nadam" {
                 let stored = state.scalars.iter().find(|(name, _)| name == "u_product").map(|(_, x)| *x);
-                let product = stored.unwrap_or_else(|| nadam_product(state.iteration, config));
+                let product = stored.unwrap_or_else(|| nadam_product(state.iteration, config_of_slots));
                 out.push((format!("{prefix}/variable"), values::float32("u_product", product)));
             }
         }
@@ -87,7 +92,7 @@ pub(crate) fn encode(
                 out.push((format!("{name}/{}:0", path_of(slot, i)), slot.variable.clone()));
             }
             let momenta = state.data.is_some() || state.slots.iter().any(|slot| slot.name == "momentum");
-            if class_name == "SGD" && !momenta {
+            if of_slots == "SGD" && !momenta {
                 for (path, variable) in trainable {
                     out.push((format!("m/{path}:0"), values::zeros_like("m", variable)));
                 }
