@@ -255,7 +255,7 @@ fn one_file(
             &format!("{} (expected {want})", model.iterations()),
         );
         let expected = numbered(&mut archive, 'o')?;
-        let found = slots(&model, &case)?;
+        let found = slots(&model, case)?;
         report.check(
             found.len() == expected.len(),
             place,
