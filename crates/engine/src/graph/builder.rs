@@ -10,7 +10,7 @@ use crate::Error;
 use crate::random::next_seed;
 use crate::types::{DType, TensorType};
 
-/// What `build` makes variables with.
+/// Makes the variables of a layer, for its `build`.
 pub struct Builder<'a> {
     resolver: &'a dyn Resolver,
     /// The layer's own settings.

@@ -222,7 +222,7 @@ impl LayerRef {
     }
 }
 
-/// What a call casts, by the layer's policy.
+/// Holds the types that a call casts to, by the layer's policy.
 struct Casts {
     /// Type that its float inputs are cast to first.
     inputs: Option<DType>,

@@ -13,7 +13,7 @@ use rhyton_kernels::pointwise::{Func, Truth};
 use super::{DType, Edge, Graph, Kind, Tensor, node, with_open};
 use crate::types::{Half, TensorType};
 
-/// What a layer does with the float types of its inputs, variables and outputs.
+/// Describes what a layer does with the float types of its inputs, variables and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// Inputs and variables are cast to the policy's compute type (Keras' `autocast`).

@@ -11,7 +11,7 @@ use crate::words::Word;
 config! {
     /// Cuts pixels off at both ends of each of `N` axes.
     Cropping<N>() {
-        /// How many: one number for all ends, or two for each axis. By default 1 step of sequences and volumes, and none of images.
+        /// Sets how many: one number for all ends, or two for each axis. By default 1 step of sequences and volumes, and none of images.
         cropping <- Edges<N> = Edges::from(usize::from(N != 2));
         /// Sets where the channels are, of images and volumes: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
         data_format <- Word<DataFormat> = Word::default();

@@ -219,7 +219,7 @@ fn turned(x: Tensor, order: &[usize]) -> Tensor {
     if order.iter().copied().eq(0..order.len()) { x } else { x.transpose(order) }
 }
 
-/// Where a letter is.
+/// Describes where a letter is.
 fn place(letters: &[char], letter: char) -> usize {
     letters.iter().position(|c| *c == letter).unwrap_or(0)
 }

@@ -12,7 +12,7 @@ use crate::graph::{
 config! {
     /// (x - mean) / √(variance + epsilon) · gamma + beta, with mean and variance over a group of channels and all other axes of each example.
     GroupNormalization() {
-        /// How many groups; -1 for one of each channel. Default 32.
+        /// Sets how many groups; -1 for one of each channel. Default 32.
         groups: isize = 32;
         /// Axis of the channels. Default -1.
         axis: isize = -1;

@@ -10,7 +10,7 @@ use crate::words::Word;
 config! {
     /// Puts zeros before and after the pixels of each of `N` axes.
     ZeroPadding<N>() {
-        /// How many: one number for all ends, or two for each axis. Default 1.
+        /// Sets how many: one number for all ends, or two for each axis. Default 1.
         padding <- Edges<N> = Edges::from(1);
         /// Sets where the channels are: `"channels_last"` or `"channels_first"`, or a [`DataFormat`].
         data_format <- Word<DataFormat> = Word::default();
