@@ -7,7 +7,7 @@ struct Params {
 }
 
 const WORKGROUP: u32 = 64u;
-// 0 sum, 1 maximum, 2 minimum.
+// 0 sum, 1 maximum, 2 minimum, 3 product.
 const KIND: u32 = 0u;
 // Quadruples of a block.
 const BLOCK: u32 = 32u;

@@ -7,7 +7,7 @@ struct Params {
 }
 
 const LANES: u32 = 256u;
-// 0 sum, 1 maximum, 2 minimum.
+// 0 sum, 1 maximum, 2 minimum, 3 product.
 const KIND: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> input: array<f32>;

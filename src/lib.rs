@@ -58,9 +58,14 @@ pub use rhyton_engine::device::gpu::wgpu;
 pub use rhyton_engine::names::clear_session;
 pub use rhyton_engine::random::set_random_seed;
 pub use rhyton_engine::{
-    activations, device, export, initializers, layers, losses, metrics, models, ops, optimizers, plan,
+    activations, device, export, initializers, layers, losses, metrics, models, optimizers, plan,
     regularizers, train, types, words,
 };
+/// Operations on symbolic tensors, as `keras.ops` has them, and ops of graphs.
+pub mod ops {
+    pub use rhyton_engine::models::ops::*;
+    pub use rhyton_engine::ops::*;
+}
 pub use rhyton_persist as persist;
 pub use rhyton_persist::Location;
 /// Files and folders, on this machine or behind a URL: listed, read, copied.

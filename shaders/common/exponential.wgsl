@@ -98,3 +98,24 @@ fn sigmoid(x: f32) -> f32 {
 fn softplus(x: f32) -> f32 {
     return rectified(x) + log1p_f32(exp_f32(-abs(x)));
 }
+
+// Hyperbolic sine.
+fn sinh_f32(x: f32) -> f32 {
+    let a = abs(x);
+    let t = a * a;
+    let near = a + a * t * (0.16666667 + t * (0.008333333 + t * (0.0001984127 + t * 2.7557319e-6)));
+    let e = exp_f32(min(a, 87.0));
+    // Beyond 87 the power itself is too large for a number before the sine is.
+    let half = exp_f32(0.5 * a);
+    let y = select(select((0.5 * half) * half, 0.5 * e - 0.5 / e, a < 87.0), near, a < 1.0);
+    return select(with_sign(y, x), x, is_nan(x));
+}
+
+// Hyperbolic cosine.
+fn cosh_f32(x: f32) -> f32 {
+    let a = abs(x);
+    let e = exp_f32(min(a, 87.0));
+    let half = exp_f32(0.5 * a);
+    let y = select((0.5 * half) * half, 0.5 * e + 0.5 / e, a < 87.0);
+    return select(y, x, is_nan(x));
+}

@@ -21,6 +21,11 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+// Whether x is infinite, by its bits.
+fn is_infinite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
 // x, as it was rounded: `zero` is 0, but no compiler can know that, so none merges what x was computed by with what is done to it.
 fn keep(x: f32, zero: u32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) | zero);
@@ -93,4 +98,32 @@ fn erf_f32(x: f32) -> f32 {
         + a * (0.0042046425 + a * (-0.00044135304 + a * 2.168823e-05))))));
     let y = select(with_sign(1.0 - exp_f32(-l), x), near, a < 1.0);
     return select(y, x, is_nan(x));
+}
+
+// What is left of a when whole multiples of b were taken off, with the sign of a, as C's fmod: exact, by a division of whole numbers, eight bits a step.
+fn fmod_f32(a: f32, b: f32) -> f32 {
+    let x = bitcast<u32>(a) & 0x7fffffffu;
+    let y = bitcast<u32>(b) & 0x7fffffffu;
+    if (x >= 0x7f800000u || y > 0x7f800000u || y == 0u) {
+        return not_a_number();
+    }
+    if (x < y) {
+        return a;
+    }
+    // Numbers below the smallest normal one have no leading bit.
+    let x_exponent = max(x >> 23u, 1u);
+    let y_exponent = max(y >> 23u, 1u);
+    let divisor = select(y & 0x7fffffu, (y & 0x7fffffu) | 0x800000u, y >= 0x800000u);
+    var rest = select(x & 0x7fffffu, (x & 0x7fffffu) | 0x800000u, x >= 0x800000u) % divisor;
+    var left = x_exponent - y_exponent;
+    while (left > 0u && rest > 0u) {
+        let step = min(left, 8u);
+        rest = (rest << step) % divisor;
+        left -= step;
+    }
+    let shift = countLeadingZeros(max(rest, 1u)) - 8u;
+    let normal = ((y_exponent - min(shift, y_exponent)) << 23u) | ((rest << shift) & 0x7fffffu);
+    let small = rest << (y_exponent - 1u);
+    let bits = select(select(small, normal, shift < y_exponent), 0u, rest == 0u);
+    return bitcast<f32>(bits | (bitcast<u32>(a) & 0x80000000u));
 }

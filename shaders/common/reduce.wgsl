@@ -1,4 +1,4 @@
-// Reductions: 0 sum, 1 maximum, 2 minimum.
+// Reductions: 0 sum, 1 maximum, 2 minimum, 3 product.
 
 // What changes nothing.
 fn reduce_identity(kind: u32) -> f32 {
@@ -8,6 +8,9 @@ fn reduce_identity(kind: u32) -> f32 {
     if (kind == 2u) {
         return infinity();
     }
+    if (kind == 3u) {
+        return 1.0;
+    }
     return 0.0;
 }
 
@@ -15,6 +18,9 @@ fn reduce_identity(kind: u32) -> f32 {
 fn reduce_pair(kind: u32, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     if (kind == 0u) {
         return a + b;
+    }
+    if (kind == 3u) {
+        return a * b;
     }
     let nan = (vec4<u32>(0x7fffffffu) & bitcast<vec4<u32>>(b)) > vec4<u32>(0x7f800000u)
         | (vec4<u32>(0x7fffffffu) & bitcast<vec4<u32>>(a)) > vec4<u32>(0x7f800000u);

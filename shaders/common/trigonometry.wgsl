@@ -1,4 +1,4 @@
-// Sine and cosine of every finite number.
+// Sine, cosine and tangent of every finite number.
 
 // 1 / (2π) in binary: seven words behind the point.
 const TURNS: array<u32, 7> = array<u32, 7>(
@@ -75,4 +75,23 @@ fn sin_f32(x: f32) -> f32 {
 // Cosine.
 fn cos_f32(x: f32) -> f32 {
     return turned_sine(x, 1);
+}
+
+// Tangent.
+fn tan_f32(x: f32) -> f32 {
+    let size = bitcast<u32>(x) & 0x7fffffffu;
+    var r = x;
+    var quarters = 0;
+    if (size > 0x3f490fdau) {
+        let found = quarters_of(bitcast<f32>(min(size, 0x7f7fffffu)));
+        let negative = size != bitcast<u32>(x);
+        r = select(found.rest, -found.rest, negative);
+        quarters = found.quarters;
+    }
+    let t = r * r;
+    let y = r + r * t * (0.33333156 + t * (0.133388 + t * (0.053411283 + t * (0.024430136 + t * (0.0031199223
+        + t * 0.009385402)))));
+    let odd = (quarters & 1) == 1;
+    let bits = bitcast<u32>(select(y, -1.0 / select(1.0, y, odd), odd));
+    return bitcast<f32>(select(bits, 0x7fc00000u, size >= 0x7f800000u));
 }

@@ -17,6 +17,7 @@ use rhyton_persist::tree::{
 use serde_json::Value;
 
 use super::Error;
+use super::to_tree::is_function;
 
 /// The network of a whole model's config, whose layers do as those of Keras 2 or 3. One error names every class that nobody registered.
 pub(super) fn model(config: &ModelConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
@@ -231,7 +232,8 @@ fn inputs(
         arguments.named.push((name.clone(), read));
     }
     // Operations take numbers in any place (`3.0 / x`).
-    let first = arguments.positional.first().filter(|_| !layer.layer().module().contains(".ops."));
+    let takes_numbers = layer.layer().module().contains(".ops.") || is_function(layer);
+    let first = arguments.positional.first().filter(|_| !takes_numbers);
     if let Some(Argument::Value(value)) = first {
         return Err(bad(path, &name, format!("the positional argument {value}"), "a tensor"));
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rhyton_engine::graph::{Argument, Half, LayerRef, Role, Variable as EngineVariable};
-use rhyton_engine::layers::{InputLayer, LAYERS, Operation};
+use rhyton_engine::layers::{InputLayer, LAMBDAS, LAYERS, Operation};
 use rhyton_engine::models::{self, Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
 use rhyton_engine::types::Shape;
@@ -162,7 +162,9 @@ fn model_config(name: &str, network: &Network) -> ModelConfig {
             Call {
                 args: c.arguments.positional.iter().map(|a| arg(a, &tensors)).collect(),
                 kwargs: c.arguments.named.iter().map(|(name, a)| (name.clone(), arg(a, &tensors))).collect(),
-                bare: false,
+                // A function of TensorFlow takes a list of one for another thing than a tensor.
+                bare: is_function(layer)
+                    && !matches!(c.arguments.positional.first(), Some(Argument::List(_))),
             }
         };
         let calls = if functional { made.map(call).collect() } else { vec![] };
@@ -230,10 +232,15 @@ pub(super) fn check_names(layer: &LayerRef) -> Result<(), Error> {
     inner.iter().try_for_each(|(_, inner)| check_names(inner))
 }
 
+/// Returns whether a layer is a function of TensorFlow, which tf_keras lists as such.
+pub(super) fn is_function(layer: &LayerRef) -> bool {
+    ["TFOpLambda", "SlicingOpLambda"].contains(&layer.class_name())
+}
+
 /// Returns whether a layer is of one of Keras' own classes.
 fn is_keras(layer: &LayerRef) -> bool {
     let held = layer.layer();
-    LAYERS.iter().any(|class| (class.of)() == held.as_any().type_id())
+    LAYERS.iter().chain(LAMBDAS).any(|class| (class.of)() == held.as_any().type_id())
 }
 
 fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {

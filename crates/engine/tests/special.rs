@@ -73,7 +73,7 @@ fn functions_of_special_values() {
         let inputs: HashMap<usize, Vec<f64>> = (0..func.arity).map(|k| (k, column(k as u32))).collect();
         // Angles beyond any use, and powers of which no two libraries agree.
         let skipped = |i: usize| match func.name {
-            "sin" | "cos" => inputs[&0][i].abs() >= 1e30,
+            "sin" | "cos" | "tan" | "fmod" => inputs[&0][i].abs() >= 1e30 && inputs[&0][i].is_finite(),
             "pow" => {
                 inputs[&0][i] == 0.0
                     || inputs[&0][i].is_infinite()

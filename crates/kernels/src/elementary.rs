@@ -13,6 +13,39 @@ pub trait Elementary: Float {
     fn hyperbolic_tangent(self) -> Self;
     /// 1 / (1 + e⁻ˣ).
     fn logistic(self) -> Self;
+    /// 1 - erf(x).
+    fn erfc(self) -> Self;
+    /// The inverse of the error function.
+    fn erfinv(self) -> Self;
+    /// The inverse hyperbolic sine.
+    fn area_sine(self) -> Self;
+    /// The inverse hyperbolic cosine.
+    fn area_cosine(self) -> Self;
+    /// The inverse hyperbolic tangent.
+    fn area_tangent(self) -> Self;
+    /// The nearest whole number, of two the even one.
+    fn half_to_even(self) -> Self;
+}
+
+/// The inverse of the error function: Winitzki's approximation, made exact by Newton's method on what is left to 1.
+fn inverse_error(x: f64) -> f64 {
+    let a = x.abs();
+    if a.is_nan() || a > 1.0 {
+        return f64::NAN;
+    }
+    if a == 1.0 || a == 0.0 {
+        return if a == 0.0 { x } else { f64::INFINITY.copysign(x) };
+    }
+    let log = ((1.0 - a) * (1.0 + a)).ln();
+    let b = 2.0 / (std::f64::consts::PI * 0.147) + log / 2.0;
+    let mut y = ((b * b - log / 0.147).sqrt() - b).sqrt();
+    for _ in 0..4 {
+        let off = if a < 0.5 { libm::erf(y) - a } else { (1.0 - a) - libm::erfc(y) };
+        let step = off / (std::f64::consts::FRAC_2_SQRT_PI * (-y * y).exp());
+        // Halley's: the second derivative is -2y times the first.
+        y -= step / (1.0 + y * step);
+    }
+    y.copysign(x)
 }
 
 impl Elementary for f64 {
@@ -35,6 +68,31 @@ impl Elementary for f64 {
             let e = self.exp();
             e / (1.0 + e)
         }
+    }
+
+    fn erfc(self) -> f64 {
+        libm::erfc(self)
+    }
+
+    fn erfinv(self) -> f64 {
+        inverse_error(self)
+    }
+
+    fn area_sine(self) -> f64 {
+        libm::asinh(self)
+    }
+
+    fn area_cosine(self) -> f64 {
+        // The library's is a number for some that have none.
+        if self < 1.0 { f64::NAN } else { libm::acosh(self) }
+    }
+
+    fn area_tangent(self) -> f64 {
+        libm::atanh(self)
+    }
+
+    fn half_to_even(self) -> f64 {
+        self.round_ties_even()
     }
 }
 
@@ -82,5 +140,30 @@ impl Elementary for f32 {
     fn logistic(self) -> f32 {
         let e = (-self.abs()).exponential();
         (if self < 0.0 { e } else { 1.0 }) / (1.0 + e)
+    }
+
+    fn erfc(self) -> f32 {
+        libm::erfcf(self)
+    }
+
+    fn erfinv(self) -> f32 {
+        inverse_error(f64::from(self)) as f32
+    }
+
+    fn area_sine(self) -> f32 {
+        libm::asinh(f64::from(self)) as f32
+    }
+
+    fn area_cosine(self) -> f32 {
+        f64::from(self).area_cosine() as f32
+    }
+
+    fn area_tangent(self) -> f32 {
+        libm::atanh(f64::from(self)) as f32
+    }
+
+    #[inline(always)]
+    fn half_to_even(self) -> f32 {
+        self.round_ties_even()
     }
 }

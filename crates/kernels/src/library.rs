@@ -11,6 +11,8 @@ pub const COMMON: &[(&str, &str)] = &[
     ("exponential", rhyton_shaders::shader("common/exponential")),
     ("power", rhyton_shaders::shader("common/power")),
     ("trigonometry", rhyton_shaders::shader("common/trigonometry")),
+    ("inverse", rhyton_shaders::shader("common/inverse")),
+    ("error", rhyton_shaders::shader("common/error")),
     ("philox", rhyton_shaders::shader("common/philox")),
     ("reduce", rhyton_shaders::shader("common/reduce")),
     ("row", rhyton_shaders::shader("common/row")),

@@ -135,7 +135,27 @@ params! {
         /// Keys.
         count,
         /// Length of the sorted runs.
-        run
+        run,
+        /// Keys of a row.
+        row
+    }
+    /// Of sums or products up to each element, along the axis in the middle of `[outer, length, inner]`.
+    CumulativeParams of CUMULATIVE {
+        /// Rows along that axis.
+        rows,
+        /// Length of the axis.
+        length,
+        /// Elements of what is behind it.
+        inner
+    }
+    /// Of elements of rows by their numbers, and of the gradient of the rows.
+    TakeAlongParams of TAKE_ALONG, SPREAD_ALONG {
+        /// Elements of the result.
+        count,
+        /// Numbers of a row.
+        row,
+        /// Elements of a row.
+        length
     }
     /// Of a copy of `[outer, length, inner]` with the axis in the middle the other way round.
     ReverseParams of REVERSE {

@@ -86,6 +86,9 @@ const OWN: f64 = 4.0;
 
 const ANY: &[f64] = &[-3.1, -1.2, -0.3, 0.4, 0.9, 2.3];
 const POSITIVE: &[f64] = &[0.2, 0.7, 1.3, 2.9];
+/// Within -1 and 1, away from both.
+const INSIDE: &[f64] = &[-0.8, -0.3, 0.1, 0.4, 0.7];
+const ABOVE_ONE: &[f64] = &[1.2, 1.7, 2.9];
 
 macro_rules! table {
     ($( $(#[$doc:meta])* $id:ident $name:literal, $domain:expr, $ulps:expr, |$($arg:ident),+| $body:expr, $wgsl:literal, $tf:expr, |$a:pat_param, $y:pat_param| $deriv:expr; )*) => {
@@ -189,6 +192,47 @@ table! {
     /// The error function.
     ERF "erf", ANY, OWN, |a| a.erf(), "erf_f32({0})", tf("Erf", "y"),
         |v, _| vec![Some(std::f64::consts::FRAC_2_SQRT_PI * (-v[0].clone().square()).exp())];
+    /// 1 - erf(a), exact also where that is small.
+    ERFC "erfc", ANY, OWN, |a| a.erfc(), "erfc_f32({0})", tf("Erfc", "y"),
+        |v, _| vec![Some(-std::f64::consts::FRAC_2_SQRT_PI * (-v[0].clone().square()).exp())];
+    /// The inverse of the error function.
+    ERFINV "erfinv", INSIDE, OWN, |a| a.erfinv(), "erfinv_f32({0})", tf("Erfinv", "y"),
+        |_, y| vec![Some(y.clone().square().exp() * (0.5 * std::f64::consts::PI.sqrt()))];
+    /// Tangent.
+    TAN "tan", ANY, OWN, |a| a.tan(), "tan_f32({0})", tf("Tan", "y"), |_, y| vec![Some(y.clone() * y.clone() + 1.0)];
+    /// Inverse sine.
+    ASIN "asin", INSIDE, OWN, |a| a.asin(), "asin_f32({0})", tf("Asin", "y"), |v, _| vec![Some(1.0 / (1.0 - v[0].clone().square()).sqrt())];
+    /// Inverse cosine.
+    ACOS "acos", INSIDE, OWN, |a| a.acos(), "acos_f32({0})", tf("Acos", "y"), |v, _| vec![Some(-1.0 / (1.0 - v[0].clone().square()).sqrt())];
+    /// Inverse tangent.
+    ATAN "atan", ANY, OWN, |a| a.atan(), "atan_f32({0})", tf("Atan", "y"), |v, _| vec![Some(1.0 / (v[0].clone().square() + 1.0))];
+    /// The angle of the point (b, a).
+    ATAN2 "atan2", ANY, OWN, |a, b| a.atan2(b), "atan2_f32({0}, {1})", tf("Atan2", "z"), |v, _| {
+        let size = v[0].clone().square() + v[1].clone().square();
+        vec![Some(v[1].clone() / size.clone()), Some(-(v[0].clone() / size))]
+    };
+    /// Hyperbolic sine.
+    SINH "sinh", ANY, OWN, |a| a.sinh(), "sinh_f32({0})", tf("Sinh", "y"), |v, _| vec![Some(Expr::call(&COSH, vec![v[0].clone()]))];
+    /// Hyperbolic cosine.
+    COSH "cosh", ANY, OWN, |a| a.cosh(), "cosh_f32({0})", tf("Cosh", "y"), |v, _| vec![Some(Expr::call(&SINH, vec![v[0].clone()]))];
+    /// Inverse hyperbolic sine.
+    ASINH "asinh", ANY, OWN, |a| a.area_sine(), "asinh_f32({0})", tf("Asinh", "y"), |v, _| vec![Some(1.0 / (v[0].clone().square() + 1.0).sqrt())];
+    /// Inverse hyperbolic cosine.
+    ACOSH "acosh", ABOVE_ONE, OWN, |a| a.area_cosine(), "acosh_f32({0})", tf("Acosh", "y"), |v, _| vec![Some(1.0 / (v[0].clone().square() - 1.0).sqrt())];
+    /// Inverse hyperbolic tangent.
+    ATANH "atanh", INSIDE, OWN, |a| a.area_tangent(), "atanh_f32({0})", tf("Atanh", "y"), |v, _| vec![Some(1.0 / (1.0 - v[0].clone().square()))];
+    /// The nearest whole number, of two the even one.
+    ROUND "round", ANY, EXACT, |a| a.half_to_even(), "round({0})", tf("Rint", "y"), |_, _| vec![None];
+    /// What is left of a when whole multiples of b were taken off, with the sign of a.
+    FMOD "fmod", ANY, EXACT, |a, b| a % b, "fmod_f32({0}, {1})", tf("TruncateMod", "z"), |v, _| {
+        let quotient = v[0].clone() / v[1].clone();
+        let whole = quotient.clone().sign() * Expr::call(&FLOOR, vec![quotient.abs()]);
+        vec![Some(1.0.into()), Some(-whole)]
+    };
+    /// 1 where a is NaN.
+    IS_NAN "is_nan", ANY, EXACT, |a| bool_to(a.is_nan()), "select(0.0, 1.0, is_nan({0}))", TensorFlow { truth: Truth::Result, ..tf("IsNan", "y") }, |_, _| vec![None];
+    /// 1 where a is infinite.
+    IS_INF "is_inf", ANY, EXACT, |a| bool_to(a.is_infinite()), "select(0.0, 1.0, is_infinite({0}))", TensorFlow { truth: Truth::Result, ..tf("IsInf", "y") }, |_, _| vec![None];
     /// 1 where a < b.
     LT "less", ANY, EXACT, |a, b| bool_to(a < b), "select(0.0, 1.0, {0} < {1})", TensorFlow { truth: Truth::Result, ..tf("Less", "z") }, |_, _| vec![None, None];
     /// 1 where a ≤ b.

@@ -78,10 +78,17 @@ const VOLUMES: &[&[(&str, u32)]] = &[
 const POOLINGS: &[&[(&str, u32)]] =
     &[&[], &[("KIND", 1)], &[("WORKGROUP", 8)], &[("VOLUME", 1)], &[("KIND", 1), ("VOLUME", 1)]];
 const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
-const MERGES: &[&[(&str, u32)]] = &[&[], &[("FIRST", 1)], &[("FIRST", 1), ("WORKGROUP", 8)]];
+const MERGES: &[&[(&str, u32)]] = &[
+    &[],
+    &[("FIRST", 1)],
+    &[("FIRST", 1), ("WORKGROUP", 8)],
+    &[("DESCENDING", 1)],
+    &[("FIRST", 1), ("DESCENDING", 1)],
+];
+const PRODUCTS: &[&[(&str, u32)]] = &[&[], &[("PRODUCT", 1)], &[("PRODUCT", 1), ("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
-    &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 0), ("WORKGROUP", 8)]];
-const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)]];
+    &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 3)], &[("KIND", 0), ("WORKGROUP", 8)]];
+const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 3)]];
 const LOGS: &[&[(&str, u32)]] = &[&[("LOG", 0)], &[("LOG", 1)]];
 const LOGS_SMALL: &[&[(&str, u32)]] = &[&[("LOG", 0)], &[("LOG", 1)], &[("LOG", 1), ("WORKGROUP", 8)]];
 const GRADIENTS: &[&[(&str, u32)]] =
@@ -148,7 +155,13 @@ kernels! {
     /// Sums of the rows that have each number.
     GATHER_GRAD "gather_grad" ("indices", "gradient", "order") ["WORKGROUP" = 64] {"count", "width", "indices"} SMALL;
     /// Merges runs that are sorted by their keys, two by two.
-    MERGE_RUNS "merge_runs" ("keys", "order") ["WORKGROUP" = 64, "FIRST" = 0] {"count", "run"} MERGES;
+    MERGE_RUNS "merge_runs" ("keys", "order") ["WORKGROUP" = 64, "DESCENDING" = 0, "FIRST" = 0] {"count", "run", "row"} MERGES;
+    /// Sums or products of all elements up to each.
+    CUMULATIVE "cumulative" ("input") ["WORKGROUP" = 64, "PRODUCT" = 0] {"rows", "length", "inner"} PRODUCTS;
+    /// Elements of rows, by their numbers.
+    TAKE_ALONG "take_along" ("input", "indices") ["WORKGROUP" = 256] {"count", "row", "length"} SMALL;
+    /// Sums of what has the number of each element of a row.
+    SPREAD_ALONG "spread_along" ("indices", "gradient") ["WORKGROUP" = 64] {"count", "row", "length"} SMALL;
     /// Copy with an axis the other way round.
     REVERSE "reverse" ("input") ["WORKGROUP" = 256] {"count", "length", "inner"} SMALL;
     /// Scaled sums of several arrays.

@@ -106,6 +106,12 @@ impl CallContext {
         }
     }
 
+    /// Returns all that the layer is called with, and the tensors that the numbers in it mean.
+    pub(crate) fn given(&self) -> (Arguments, Vec<Tensor>) {
+        let calls = self.calls.borrow();
+        calls.last().map(|c| (c.arguments.clone(), c.inputs.clone())).unwrap_or_default()
+    }
+
     /// Returns the mask of a tensor.
     pub fn mask(&self, x: Tensor) -> Option<Tensor> {
         self.masks.borrow().get(&x.key()).copied()

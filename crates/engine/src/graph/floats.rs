@@ -115,7 +115,7 @@ fn is_exact(half: Half, expr: &Expr, types: &[DType]) -> bool {
         Expr::Const(c) => half.nearest(*c) == *c,
         Expr::Step(_) | Expr::Rand(_) => false,
         Expr::Call(func, args) => {
-            let chooses = ["neg", "abs", "max", "min", "relu", "sign", "stop_gradient", "select"];
+            let chooses = ["neg", "abs", "max", "min", "relu", "sign", "stop_gradient", "select", "round"];
             func.tensorflow.narrow == Some(half)
                 || func.tensorflow.truth == Truth::Result
                 || chooses.contains(&func.name)

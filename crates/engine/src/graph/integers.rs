@@ -144,7 +144,8 @@ impl Tensor {
         }
     }
 
-    fn whole(self, integer: Integer, expr: Expr) -> Tensor {
+    /// Returns an expression of it, cut to the bits of an integer type.
+    pub(crate) fn whole(self, integer: Integer, expr: Expr) -> Tensor {
         let to = TensorType { dtype: DType::Whole(integer), shape: self.shape() };
         node(Kind::Pointwise(vec![cut(integer, expr)]), &[self], |_| Ok(vec![to]))
     }

@@ -8,7 +8,7 @@ use crate::graph::{Builder, CallContext, Integers, Layer, Resolver, Shape, Tenso
 use crate::words::Word;
 
 /// Makes an axis of `output` windows that lie as evenly as they can: window i is from ⌊i · length / output⌋ to ⌈(i + 1) · length / output⌉.
-fn along(x: Tensor, axis: usize, output: usize, take: fn(Tensor, &[isize]) -> Tensor) -> Tensor {
+pub(super) fn along(x: Tensor, axis: usize, output: usize, take: fn(Tensor, &[isize]) -> Tensor) -> Tensor {
     let length = x.shape()[axis];
     let window = |i: usize| {
         let (start, end) = (i * length / output, ((i + 1) * length).div_ceil(output));
@@ -18,7 +18,7 @@ fn along(x: Tensor, axis: usize, output: usize, take: fn(Tensor, &[isize]) -> Te
 }
 
 /// Windows of an axis, each of which is a node of the graph.
-const MOST: usize = 4096;
+pub(super) const MOST: usize = 4096;
 
 macro_rules! adaptive_pooling {
     ($(#[$doc:meta])* $name:ident [$($class:literal),+] $a:ident $b:ident $c:ident $take:ident $integers:ident) => {

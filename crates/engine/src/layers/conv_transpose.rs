@@ -63,24 +63,28 @@ impl<'de> serde::Deserialize<'de> for OneGroup {
     }
 }
 
-impl<const N: usize> ConvTranspose<N> {
-    /// The lengths of the output for those of the input; `None` where they would be negative.
-    fn output(&self, input: [usize; N]) -> Option<[usize; N]> {
-        let mut output = [0; N];
-        for (axis, length) in output.iter_mut().enumerate() {
-            let (input, stride) = (input[axis], self.strides.0[axis]);
-            let span = (self.kernel_size.0[axis] - 1).checked_mul(self.dilation_rate.0[axis])? + 1;
-            let more = self.output_padding.map(|more| more.0[axis]);
-            let smallest = input.checked_sub(1)?.checked_mul(stride)?;
-            *length = match (*self.padding, more) {
-                (Padding::Same, None) => input.checked_mul(stride)?,
-                (Padding::Same, Some(more)) => smallest.checked_add(span % 2)?.checked_add(more)?,
-                (_, None) => smallest.checked_add(span.max(stride))?,
-                (_, Some(more)) => smallest.checked_add(span)?.checked_add(more)?,
-            };
-        }
-        Some(output)
+/// Returns the lengths of the output for those of the input; `None` where they would be negative.
+pub(super) fn output_lengths<const N: usize>(
+    input: [usize; N],
+    size: [usize; N],
+    strides: [usize; N],
+    dilation: [usize; N],
+    padding: Padding,
+    more: Option<[usize; N]>,
+) -> Option<[usize; N]> {
+    let mut output = [0; N];
+    for (axis, length) in output.iter_mut().enumerate() {
+        let (input, stride) = (input[axis], strides[axis]);
+        let span = size[axis].checked_sub(1)?.checked_mul(dilation[axis])?.checked_add(1)?;
+        let smallest = input.checked_sub(1)?.checked_mul(stride)?;
+        *length = match (padding, more.map(|more| more[axis])) {
+            (Padding::Same, None) => input.checked_mul(stride)?,
+            (Padding::Same, Some(more)) => smallest.checked_add(span % 2)?.checked_add(more)?,
+            (_, None) => smallest.checked_add(span.max(stride))?,
+            (_, Some(more)) => smallest.checked_add(span)?.checked_add(more)?,
+        };
     }
+    Some(output)
 }
 
 impl<const N: usize> Layer for ConvTranspose<N> {
@@ -118,9 +122,13 @@ impl<const N: usize> Layer for ConvTranspose<N> {
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
         let bias = self.use_bias.then_some(&self.bias);
         let y = with_bias(*self.data_format, x, bias, cx, |x| {
-            let Some(output) = self.output(lengths(x)) else { return x };
-            let (size, strides) = (self.kernel_size.0, self.strides.0);
-            let windows = windows(*self.padding, output, size, strides, self.dilation_rate.0);
+            let (size, strides, dilation) = (self.kernel_size.0, self.strides.0, self.dilation_rate.0);
+            let more = self.output_padding.map(|more| more.0);
+            let Some(output) = output_lengths(lengths(x), size, strides, dilation, *self.padding, more)
+            else {
+                return x;
+            };
+            let windows = windows(*self.padding, output, size, strides, dilation);
             x.conv_transpose(&self.kernel, windows, output)
         });
         self.activation.apply(y)

@@ -9,6 +9,7 @@ use crate::graph::{
     Activation, Builder, CallContext, Initializer, IntoTensor, Layer, Named, Regularizer, Resolver, Shape,
     Tensor, Variable, fail,
 };
+use crate::ops::{Lettered, contract};
 
 config! {
     /// activation(einsum(equation, x, kernel) + bias): `"abc,cd->abd"`, `"...x,xy->...y"`.
@@ -160,45 +161,6 @@ impl EinsumDense {
         }
         Ok(lengths)
     }
-
-    /// The product of `x` and the kernel.
-    fn product(&self, terms: &Terms, x: Tensor) -> Tensor {
-        let kernel = self.kernel.into_tensor();
-        let (x_shape, k_shape) = (x.shape(), kernel.shape());
-        let (x_at, k_at) = (|c: &char| place(&terms.input, *c), |c: &char| place(&terms.kernel, *c));
-        // Axes that both keep, that are summed, and that one of them has.
-        let both: Vec<char> = terms
-            .output
-            .iter()
-            .copied()
-            .filter(|c| terms.input.contains(c) && terms.kernel.contains(c))
-            .collect();
-        let summed: Vec<char> = terms.kernel.iter().copied().filter(|c| !terms.output.contains(c)).collect();
-        let rows: Vec<char> = terms.output.iter().copied().filter(|c| !terms.kernel.contains(c)).collect();
-        let columns: Vec<char> = terms.output.iter().copied().filter(|c| !terms.input.contains(c)).collect();
-        let count = |letters: &[char], shape: &[usize], at: &dyn Fn(&char) -> usize| -> usize {
-            letters.iter().map(|c| shape[at(c)]).product()
-        };
-        let order = |letters: [&[char]; 3], at: &dyn Fn(&char) -> usize| -> Vec<usize> {
-            letters.concat().iter().map(at).collect()
-        };
-        let (b, k) = (count(&both, &k_shape, &k_at), count(&summed, &k_shape, &k_at));
-        let (m, n) = (count(&rows, &x_shape, &x_at), count(&columns, &k_shape, &k_at));
-        let x = turned(x, &order([&both, &rows, &summed], &x_at));
-        let kernel = turned(kernel, &order([&both, &summed, &columns], &k_at));
-        let y = if both.is_empty() {
-            x.reshape([m, k]).matmul(kernel.reshape([k, n]))
-        } else {
-            x.reshape([b, m, k]).batch_matmul(kernel.reshape([b, k, n]), false, false)
-        };
-        let made = [both, rows, columns].concat();
-        let lengths: Vec<usize> = made
-            .iter()
-            .map(|c| if terms.input.contains(c) { x_shape[x_at(c)] } else { k_shape[k_at(c)] })
-            .collect();
-        let back: Vec<usize> = terms.output.iter().map(|c| place(&made, *c)).collect();
-        turned(y.reshape(lengths), &back)
-    }
 }
 
 /// Adds a bias. Keras 3 on TensorFlow looks for the axis of a bias along one axis by its length, the last one first and then the second; Keras 2 does not.
@@ -212,11 +174,6 @@ fn with_bias(y: Tensor, bias: Tensor, keras2: bool) -> Tensor {
     };
     along[axis] = *n;
     y + bias.reshape(along)
-}
-
-/// Returns a tensor with its axes in another order; itself where it is the same.
-fn turned(x: Tensor, order: &[usize]) -> Tensor {
-    if order.iter().copied().eq(0..order.len()) { x } else { x.transpose(order) }
 }
 
 /// Describes where a letter is.
@@ -266,7 +223,8 @@ impl Layer for EinsumDense {
                 return x;
             }
         };
-        let y = self.product(&terms, x);
+        let kernel = Lettered::new(self.kernel.into_tensor(), terms.kernel);
+        let y = contract(vec![Lettered::new(x, terms.input), kernel], &terms.output);
         let y = if self.bias.is_built() {
             with_bias(y, self.bias.into_tensor(), cx.layer_is_keras2())
         } else {

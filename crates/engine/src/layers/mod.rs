@@ -44,6 +44,7 @@ mod rms_normalization;
 mod separable_conv;
 mod softmax;
 mod spatial_dropout;
+mod tensorflow;
 mod time_distributed;
 mod unit_normalization;
 mod up_sampling;
@@ -66,10 +67,11 @@ pub use einsum_dense::Lengths;
 pub use flatten::DataFormat;
 pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
 pub(crate) use operation::operation;
-pub use operation::{OPERATIONS, Operation};
+pub use operation::{Operation, functions, operations};
 pub use pooling::{AveragePooling, MaxPooling};
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
+pub use tensorflow::{SlicingOpLambda, TFOpLambda};
 pub use up_sampling::{Interpolation, UpSampling};
 pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
 pub use zero_padding::ZeroPadding;
@@ -151,6 +153,9 @@ layers! {
     up_sampling: UpSampling1D, UpSampling2D, UpSampling3D;
     zero_padding: ZeroPadding1D, ZeroPadding2D, ZeroPadding3D;
 }
+
+/// Layers that only files have: tf_keras makes them of functions that are called on symbolic tensors.
+pub static LAMBDAS: &[Class] = &[row::<SlicingOpLambda>(&[]), row::<TFOpLambda>(&[])];
 
 const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'static str)]) -> Class {
     Class { name: L::CLASS, make: make::<L>, of: TypeId::of::<L>, renamed }

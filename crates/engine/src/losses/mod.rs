@@ -24,7 +24,7 @@ pub use regression::{
     Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
     MeanSquaredLogarithmicError,
 };
-pub(crate) use shape::{one_hot, same_rank, squeeze_labels};
+pub(crate) use shape::{one_hot, same_rank, sigmoid_logits, softmax_logits, squeeze_labels};
 pub use similarity::{Axes, CategoricalHinge, CosineSimilarity, Dice, Hinge, SquaredHinge, Tversky};
 pub use targets::{TargetKind, kind_of_targets};
 

@@ -2,6 +2,7 @@
 
 mod infer;
 mod network;
+pub mod ops;
 pub mod registry;
 mod serving;
 mod symbol;

@@ -27,7 +27,7 @@ use crate::graph::{
     Activation, CallContext, Initializer, LayerRef, LayerSettings, Regularizer, Resolver, Shape, Spec,
     Tensor, fail,
 };
-use crate::layers::LAYERS;
+use crate::layers::{LAMBDAS, LAYERS};
 use crate::losses::{Loss, LossSpec};
 use crate::metrics::{Metric, MetricSpec};
 use crate::optimizers::{LearningRate, LearningRateSchedule, Optimizer, OptimizerSpec};
@@ -108,7 +108,7 @@ pub fn layer(
     let (trainable, dtype) = (own.shift_remove("trainable"), own.get("dtype").cloned());
     own.shift_remove("name");
     let asked = registered_name.unwrap_or(class_name);
-    let class = LAYERS.iter().find(|c| registered_name.is_none() && c.name == asked);
+    let class = LAYERS.iter().chain(LAMBDAS).find(|c| registered_name.is_none() && c.name == asked);
     let found = custom::find_class(class_name, registered_name)
         .or_else(|| class.is_none().then(|| custom::find_packaged(asked, |c| &c.layers)).flatten());
     let (made, registered) = match found {

@@ -36,6 +36,11 @@ impl Symbol {
         Symbol { shape, dtype, source: Ok((call, 0)) }
     }
 
+    /// A symbol of which nothing is known but an error, which a model that is made of it gives.
+    pub(crate) fn failed(error: Error) -> Symbol {
+        Symbol { shape: Shape::default(), dtype: DType::F32, source: Err(error) }
+    }
+
     /// Names the layer that makes it: `input([3]).name("left")`.
     #[must_use]
     pub fn name(self, name: impl Into<String>) -> Symbol {
@@ -76,7 +81,7 @@ impl Symbol {
                 let symbol = |(i, (shape, dtype))| Symbol { shape, dtype, source: Ok((call.clone(), i)) };
                 outputs.into_iter().enumerate().map(symbol).collect()
             }
-            Err(error) => vec![Symbol { shape: Shape::default(), dtype: DType::F32, source: Err(error) }],
+            Err(error) => vec![Symbol::failed(error)],
         }
     }
 }

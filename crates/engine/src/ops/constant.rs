@@ -27,9 +27,10 @@ impl<'de> Deserialize<'de> for Numbers {
     }
 }
 
-/// Returns what an array of NumPy holds; anything else as it is.
+/// Returns what an array of NumPy or a tensor holds; anything else as it is.
 fn plain(value: &Value) -> &Value {
-    let array = value.get("class_name").and_then(Value::as_str).is_some_and(|c| c == "__numpy__");
+    let class = value.get("class_name").and_then(Value::as_str);
+    let array = class.is_some_and(|c| c == "__numpy__" || c == "__tensor__");
     value.pointer("/config/value").filter(|_| array).unwrap_or(value)
 }
 

@@ -2,10 +2,11 @@
 
 use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::{Dispatch, Lowered, Slot, Store};
-use rhyton_kernels::params::{GatherGradParams, GatherParams, MergeRunsParams};
+use rhyton_kernels::params::{GatherGradParams, GatherParams};
 use rhyton_kernels::pointwise::DIV;
-use rhyton_kernels::table::{GATHER, GATHER_GRAD, MERGE_RUNS};
+use rhyton_kernels::table::{GATHER, GATHER_GRAD};
 
+use super::argsort::merges;
 use super::cases::Case;
 use crate::Error;
 use crate::export::{Attribute, Element, Exporter, Source};
@@ -148,29 +149,24 @@ impl OpDef for GatherGrad {
             let sums = Dispatch::linear(&GATHER_GRAD, caps, count, 4, params, &[0, 1, 0]);
             return Lowered::one(count, sums);
         }
-        let (mut dispatches, mut run, mut from) = (Vec::new(), 1, None);
-        loop {
-            let mut pass =
-                Dispatch::linear(&MERGE_RUNS, caps, n, 4, MergeRunsParams { count: n, run }, &[0, 0]);
-            let to = from.map_or(0, |k: usize| 1 - k);
-            match from {
-                Some(k) => pass.bindings[1] = Slot::Scratch(k),
-                None => pass = pass.with("FIRST", 1),
-            }
-            pass.stores = Store::Scratch(to);
-            dispatches.push(pass.because("sorted runs, twice as long in each pass"));
-            (from, run) = (Some(to), run * 2);
-            if run >= n {
-                break;
-            }
-        }
+        let mut lowered = merges(caps, n, n, false);
+        let last = lowered.dispatches.last().map_or(Store::Program, |d| d.stores);
         let width = inputs[1].shape.last().copied().unwrap_or(1);
         let params = GatherGradParams { count, width, indices: n };
         let mut sums = Dispatch::linear(&GATHER_GRAD, caps, count, 4, params, &[0, 1, 0]);
-        sums.bindings[2] = Slot::Scratch(from.unwrap_or(0));
-        dispatches.push(sums.because("each element looks for its row"));
-        let scratch = if dispatches.len() > 2 { vec![n, n] } else { vec![n] };
-        Lowered { dispatches, scratch }
+        if let Store::Scratch(order) = last {
+            sums.bindings[2] = Slot::Scratch(order);
+        }
+        lowered.dispatches.push(sums.because("each element looks for its row"));
+        lowered
+    }
+
+    fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
+        let (indices, last) = (cx.inputs[0], self.rows.max(1) as f64 - 1.0);
+        // What has no row was added nowhere.
+        let known = Tensor::full(&[], 0.0).less_equal(indices) * indices.less_equal(last);
+        let back = || known.expand_last().select(cx.grad.rows_at(known.select(indices, 0.0)), 0.0);
+        Ok(vec![None, cx.needs[1].then(back)])
     }
 
     fn flops(&self, inputs: &[TensorType], _output: &TensorType) -> u64 {
@@ -232,6 +228,11 @@ pub(crate) fn over_rows(gradient: Tensor, f: &dyn Fn(Tensor) -> Tensor) -> Optio
 }
 
 impl Tensor {
+    /// A table of so many rows, to which each of these is added where its number says.
+    pub(crate) fn rows_added(self, indices: Tensor, rows: usize) -> Tensor {
+        op_node(GatherGrad { rows }, &[indices, self])
+    }
+
     /// Row `indices[i]` of this table, for each i, from the end where that is negative; NaN where there is no such row.
     pub fn rows_at(self, indices: Tensor) -> Tensor {
         let rows = self.shape().first().copied().unwrap_or(0) as f64;
@@ -263,8 +264,8 @@ pub(super) fn grad_cases() -> Vec<Case> {
     let case = |rows: usize, width: usize, lead: &[usize]| {
         let count = lead.iter().product();
         let gradient = [lead, &[width]].concat();
-        let mut case =
-            Case::new(GatherGrad { rows }, &[lead, &gradient], 1e-5, "sums of f32").without_gradient();
+        let mut case = Case::new(GatherGrad { rows }, &[lead, &gradient], 1e-5, "sums of f32");
+        case.differentiable[0] = false;
         case.values[0] = indices(count, rows);
         case
     };

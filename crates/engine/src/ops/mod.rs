@@ -4,12 +4,15 @@
 //! elementwise function: a row of the pointwise table in `rhyton-kernels`, and a method in `pointwise.rs`.
 
 mod argmax;
+mod argsort;
 mod batch_matmul;
 pub mod cases;
 mod concat;
 mod constant;
+mod contract;
 mod conv;
 mod cross_entropy;
+mod cumulative;
 mod gather;
 mod matmul;
 mod packed_sums;
@@ -21,11 +24,13 @@ mod resize;
 mod reverse;
 mod slice;
 mod softmax;
+mod take_along;
 mod transpose;
 mod windows;
 
 pub use constant::Numbers;
 pub(crate) use constant::count_up;
+pub(crate) use contract::{Lettered, contract};
 pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
@@ -61,5 +66,9 @@ pub static OPS: &[Row] = &[
     Row { name: "gather", cases: gather::cases },
     Row { name: "gather_grad", cases: gather::grad_cases },
     Row { name: "reverse", cases: reverse::cases },
+    Row { name: "cumulative", cases: cumulative::cases },
+    Row { name: "argsort", cases: argsort::cases },
+    Row { name: "take_along", cases: take_along::cases },
+    Row { name: "spread_along", cases: take_along::grad_cases },
     Row { name: "packed_sums", cases: packed_sums::cases },
 ];

@@ -133,6 +133,34 @@ unary!(
     relu RELU,
     /// The error function.
     erf ERF,
+    /// 1 - erf(x), exact also where that is small.
+    erfc ERFC,
+    /// The inverse of the error function.
+    erfinv ERFINV,
+    /// Tangent.
+    tan TAN,
+    /// Inverse sine.
+    asin ASIN,
+    /// Inverse cosine.
+    acos ACOS,
+    /// Inverse tangent.
+    atan ATAN,
+    /// Hyperbolic sine.
+    sinh SINH,
+    /// Hyperbolic cosine.
+    cosh COSH,
+    /// Inverse hyperbolic sine.
+    asinh ASINH,
+    /// Inverse hyperbolic cosine.
+    acosh ACOSH,
+    /// Inverse hyperbolic tangent.
+    atanh ATANH,
+    /// The nearest whole number, of two the even one; its gradient is zero.
+    round ROUND,
+    /// 1 where it is NaN, else 0.
+    is_nan IS_NAN,
+    /// 1 where it is infinite, else 0.
+    is_inf IS_INF,
 );
 
 macro_rules! binary {
@@ -147,6 +175,10 @@ binary!(
     minimum MIN,
     /// It to the power of `other`.
     pow POW,
+    /// The angle of the point (`other`, it).
+    atan2 ATAN2,
+    /// What is left of it when whole multiples of `other` were taken off, with its own sign.
+    fmod FMOD,
     /// 1 where it is less, else 0.
     less LT,
     /// 1 where it is less or equal, else 0.

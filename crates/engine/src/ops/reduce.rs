@@ -20,6 +20,8 @@ pub enum Reduction {
     Max,
     /// Takes the smaller.
     Min,
+    /// Multiplies them.
+    Product,
 }
 
 /// Reduces neighbouring axes `first..first + count`; they stay with length 1.
@@ -41,6 +43,7 @@ impl Reduce {
     fn start<F: Real>(self) -> F {
         match self.kind {
             Reduction::Sum => F::zero(),
+            Reduction::Product => F::one(),
             Reduction::Max => F::neg_infinity(),
             Reduction::Min => F::infinity(),
         }
@@ -49,6 +52,7 @@ impl Reduce {
     fn join<F: Real>(self, a: F, b: F) -> F {
         match self.kind {
             Reduction::Sum => a + b,
+            Reduction::Product => a * b,
             Reduction::Max => {
                 if b > a || b.is_nan() {
                     b
@@ -71,7 +75,7 @@ impl OpDef for Reduce {
     const NAME: &'static str = "reduce";
 
     fn moves(&self) -> bool {
-        self.kind != Reduction::Sum
+        matches!(self.kind, Reduction::Max | Reduction::Min)
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
@@ -102,6 +106,15 @@ impl OpDef for Reduce {
         let (x, y, g) = (cx.inputs[0], cx.output, cx.grad);
         Ok(vec![Some(match self.kind {
             Reduction::Sum => g,
+            // By the products of the elements before and behind, so that zeros are right.
+            Reduction::Product => {
+                let shape = x.shape();
+                let (outer, len, inner) = self.split(&shape);
+                let rows = x.reshape([outer, len, inner]);
+                let others = |x: Tensor| x.cumprod(1).shifted(1, 1.0);
+                let others = others(rows) * others(rows.reverse(1)).reverse(1);
+                others.reshape(shape) * g
+            }
             // As TensorFlow: elements that tie share the gradient.
             Reduction::Max | Reduction::Min => {
                 let hit = x.equal(y);
@@ -122,6 +135,7 @@ impl OpDef for Reduce {
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
         let op = match self.kind {
             Reduction::Sum => "Sum",
+            Reduction::Product => "Prod",
             Reduction::Max => "Max",
             Reduction::Min => "Min",
         };
@@ -210,6 +224,7 @@ pub(super) fn lower(kind: Reduction, outer: usize, len: usize, inner: usize, cap
         Reduction::Sum => dispatch,
         Reduction::Max => dispatch.with("KIND", 1),
         Reduction::Min => dispatch.with("KIND", 2),
+        Reduction::Product => dispatch.with("KIND", 3),
     };
     Lowered::one(outputs, dispatch)
 }
@@ -297,6 +312,16 @@ impl Tensor {
         self.reduced(Reduction::Min, axes, false)
     }
 
+    /// Smallest element over axes. Reduced axes stay with length 1.
+    pub fn min_keep(self, axes: &[isize]) -> Tensor {
+        self.reduced(Reduction::Min, axes, true)
+    }
+
+    /// Product over axes. Reduced axes are gone.
+    pub fn product(self, axes: &[isize]) -> Tensor {
+        self.reduced(Reduction::Product, axes, false)
+    }
+
     /// Sums a broadcast gradient back to the shape it came from.
     pub(crate) fn sum_to(self, shape: &[usize]) -> Tensor {
         let wide = self.shape();
@@ -331,6 +356,19 @@ pub(super) fn cases() -> Vec<Case> {
                 "f32 sums of up to 700 normal numbers",
             ));
         }
+    }
+    for (shape, first, count) in
+        [(&[5usize, 7][..], 0, 1), (&[4, 3, 5], 1, 1), (&[2, 3, 4], 0, 3), (&[2, 70], 1, 1)]
+    {
+        let mut case = Case::new(
+            Reduce { kind: Reduction::Product, first, count },
+            &[shape],
+            1e-5,
+            "f32 products of up to 70 numbers",
+        );
+        // Near 1 and -1.
+        case.values[0].iter_mut().for_each(|v| *v = f64::from((1.0 + 0.2 * *v) as f32).copysign(*v));
+        cases.push(case);
     }
     cases
 }

@@ -1,0 +1,205 @@
+//! Operations of `keras.ops.image` that compute with the pixels where they are.
+
+use super::args::Args;
+use super::{Made, windows};
+use crate::Error;
+use crate::graph::Tensor;
+use crate::layers::flatten::DataFormat;
+use crate::layers::windows::channels_last;
+use crate::ops::Windows;
+
+operations! {
+    /// Keras' module `image`.
+    IMAGE "keras.src.ops.image" {
+        CropImages("images") Keeps, crop;
+        ExtractPatches("images") ViaFloats, windows::extract_patches;
+        GaussianBlur("images") Floats, blur;
+        HSVToRGB("images") Floats, |a| colours(a, to_rgb);
+        PadImages("images") Keeps, pad;
+        RGBToGrayscale("images") ViaFloats, grayscale;
+        RGBToHSV("images") Floats, |a| colours(a, to_hsv);
+        SobelEdges("images") Floats, sobel;
+    }
+}
+
+/// The axes of height and width.
+fn lines(a: &Args<'_>, x: Tensor) -> Result<[usize; 2], Error> {
+    let rank = x.rank();
+    if ![3, 4].contains(&rank) {
+        return Err(a.wrong(format!("a tensor of shape {:?}", x.shape())));
+    }
+    Ok(match windows::format(a)? {
+        DataFormat::ChannelsLast => [rank - 3, rank - 2],
+        DataFormat::ChannelsFirst => [rank - 2, rank - 1],
+    })
+}
+
+/// What is before and behind along an axis, and the length of what there is then; two of them say the third.
+fn ends(a: &Args<'_>, names: [&str; 3], length: usize, grows: bool) -> Result<[usize; 3], Error> {
+    let [before, after, target] = [a.count(names[0])?, a.count(names[1])?, a.count(names[2])?];
+    let wrong =
+        || a.wrong(format!("{} {before:?}, {} {after:?} and {} {target:?}", names[0], names[1], names[2]));
+    let more = |target: usize| if grows { target.checked_sub(length) } else { length.checked_sub(target) };
+    let made = |both: usize| if grows { length.checked_add(both) } else { length.checked_sub(both) };
+    let found = match (before, after, target) {
+        (Some(before), Some(after), None) => made(before + after).map(|target| [before, after, target]),
+        (Some(before), None, Some(target)) => {
+            more(target).and_then(|m| m.checked_sub(before)).map(|after| [before, after, target])
+        }
+        (None, Some(after), Some(target)) => {
+            more(target).and_then(|m| m.checked_sub(after)).map(|before| [before, after, target])
+        }
+        _ => None,
+    };
+    found.ok_or_else(wrong)
+}
+
+fn crop(a: &Args<'_>) -> Made {
+    let x = a.tensor("images")?;
+    let [height, width] = lines(a, x)?;
+    let of = |axis: usize, names| ends(a, names, x.shape()[axis], false);
+    let [top, _, tall] = of(height, ["top_cropping", "bottom_cropping", "target_height"])?;
+    let [left, _, wide] = of(width, ["left_cropping", "right_cropping", "target_width"])?;
+    Ok(vec![x.slice(height, top, tall).slice(width, left, wide)])
+}
+
+fn pad(a: &Args<'_>) -> Made {
+    let x = a.tensor("images")?;
+    let [height, width] = lines(a, x)?;
+    let of = |axis: usize, names| ends(a, names, x.shape()[axis], true);
+    let [top, bottom, _] = of(height, ["top_padding", "bottom_padding", "target_height"])?;
+    let [left, right, _] = of(width, ["left_padding", "right_padding", "target_width"])?;
+    Ok(vec![x.pad(height, top, bottom).pad(width, left, right)])
+}
+
+/// Calls `f` with images whose channels are last, of which there may be one without a batch.
+fn with_channels_last(a: &Args<'_>, x: Tensor, f: impl FnOnce(Tensor) -> Tensor) -> Result<Tensor, Error> {
+    lines(a, x)?;
+    let single = x.rank() == 3;
+    let images = if single { super::shape::widened(x, 0) } else { x };
+    let y = channels_last(windows::format(a)?, images, f);
+    Ok(if single { y.reshape(y.shape()[1..].to_vec()) } else { y })
+}
+
+fn channels(a: &Args<'_>, x: Tensor) -> Result<usize, Error> {
+    let [height, width] = lines(a, x)?;
+    let axis = if width + 1 < x.rank() { width + 1 } else { height - 1 };
+    Ok(x.shape()[axis])
+}
+
+fn grayscale(a: &Args<'_>) -> Made {
+    let x = a.tensor("images")?;
+    match channels(a, x)? {
+        1 => Ok(vec![x]),
+        3 => Ok(vec![with_channels_last(a, x, |x| {
+            let part = |i: usize, weight: f64| x.slice(3, i, 1) * weight;
+            part(0, 0.2989) + part(1, 0.5870) + part(2, 0.1140)
+        })?]),
+        n => Err(a.wrong(format!("images with {n} channels"))),
+    }
+}
+
+fn colours(a: &Args<'_>, f: fn([Tensor; 3]) -> [Tensor; 3]) -> Made {
+    let x = a.tensor("images")?;
+    if channels(a, x)? != 3 {
+        return Err(a.wrong(format!("images of shape {:?}", x.shape())));
+    }
+    Ok(vec![with_channels_last(a, x, |x| {
+        let made = f([0, 1, 2].map(|i| x.slice(3, i, 1)));
+        Tensor::concat(&made, 3)
+    })?])
+}
+
+/// Hue, saturation and value of red, green and blue, as TensorFlow computes them.
+fn to_hsv([r, g, b]: [Tensor; 3]) -> [Tensor; 3] {
+    let value = r.maximum(g).maximum(b);
+    let range = value - r.minimum(g).minimum(b);
+    let positive = |x: Tensor| Tensor::full(&[], 0.0).less(x);
+    let saturation = positive(value).select(range / positive(value).select(value, 1.0), 0.0);
+    let norm = 1.0 / (positive(range).select(range, 1.0) * 6.0);
+    let hue = r.equal(value).select(
+        norm * (g - b),
+        g.equal(value).select(norm * (b - r) + 2.0 / 6.0, norm * (r - g) + 4.0 / 6.0),
+    );
+    let hue = positive(range).select(hue, 0.0);
+    [hue.less(0.0).select(hue + 1.0, hue), saturation, value]
+}
+
+/// Red, green and blue of hue, saturation and value.
+fn to_rgb([h, s, v]: [Tensor; 3]) -> [Tensor; 3] {
+    let h = h * 6.0;
+    let (dr, dg, db) = ((h - 3.0).abs() - 1.0, 2.0 - (h - 2.0).abs(), 2.0 - (h - 4.0).abs());
+    [dr, dg, db].map(|d| ((1.0 - s) + s * d.clip(0.0, 1.0)) * v)
+}
+
+/// Each channel by itself with one kernel, `[height, width, 1, filters]`.
+fn filtered(x: Tensor, kernel: Tensor, around: [[usize; 2]; 2]) -> Tensor {
+    let shape = x.shape();
+    let &[n, h, w, c] = shape.as_slice() else { return x };
+    let planes = x.transpose(&[0, 3, 1, 2]).reshape([n * c, h, w, 1]);
+    let y = planes.conv(kernel, Windows { strides: [1, 1], dilation: [1, 1], padding: around }, 1);
+    let of = y.shape();
+    y.reshape([n, c, of[1], of[2], of[3]]).transpose(&[0, 2, 3, 1, 4])
+}
+
+/// Gradients along height and width, as a last axis of two.
+fn sobel(a: &Args<'_>) -> Made {
+    let x = a.tensor("images")?;
+    let format = windows::format(a)?;
+    if x.rank() != 4 {
+        return Err(a.wrong(format!("images of shape {:?}", x.shape())));
+    }
+    let first = format == DataFormat::ChannelsFirst;
+    let x = if first { x.transpose(&[0, 2, 3, 1]) } else { x };
+    if x.shape()[1..3].iter().any(|n| *n < 2) {
+        return Err(a.wrong(format!("images of shape {:?}", x.shape())));
+    }
+    // What lies beside the edge the other way round.
+    let reflected = |x: Tensor, axis: usize| {
+        let n = x.shape()[axis];
+        Tensor::concat(&[x.slice(axis, 1, 1), x, x.slice(axis, n - 2, 1)], axis)
+    };
+    let x = reflected(reflected(x, 1), 2);
+    // Along height, then along width.
+    let rows = [-1.0, -2.0, -1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 1.0];
+    let columns = [-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0];
+    let both: Vec<f64> = rows.iter().zip(&columns).flat_map(|(r, c)| [*r, *c]).collect();
+    let kernel = crate::ops::Numbers::from(both).tensor().reshape([3, 3, 1, 2]);
+    let y = filtered(x, kernel, [[0, 0], [0, 0]]);
+    Ok(vec![if first { y.transpose(&[0, 3, 1, 2, 4]) } else { y }])
+}
+
+/// A blur by a bell-shaped window.
+fn blur(a: &Args<'_>) -> Made {
+    let x = a.tensor("images")?;
+    let numbers = |name: &str, default: f64| -> Result<[f64; 2], Error> {
+        let Some(value) = a.value(name) else { return Ok([default; 2]) };
+        let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        match list.iter().filter_map(|v| v.as_f64()).collect::<Vec<_>>().as_slice() {
+            &[both] => Ok([both; 2]),
+            &[first, second] => Ok([first, second]),
+            _ => Err(a.wrong(format!("{name} = {value}"))),
+        }
+    };
+    let (size, sigma) = (numbers("kernel_size", 3.0)?, numbers("sigma", 1.0)?);
+    let size = size.map(|n| n as usize);
+    if size.iter().any(|n| !(1..=64).contains(n)) || size[0] * size[1] > 1024 {
+        return Err(a.wrong(format!("kernel_size = {size:?}")));
+    }
+    let bell = |n: usize, sigma: f64| -> Vec<f64> {
+        let middle = (n as f64 - 1.0) / 2.0;
+        let weights: Vec<f64> =
+            (0..n).map(|i| (-0.5 * ((i as f64 - middle) / sigma).powi(2)).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.into_iter().map(|w| w / sum).collect()
+    };
+    // In the order in which Keras has them: of a window that is no square too.
+    let (first, second) = (bell(size[0], sigma[0]), bell(size[1], sigma[1]));
+    let products: Vec<f64> = second.iter().flat_map(|s| first.iter().map(move |f| s * f)).collect();
+    let kernel = crate::ops::Numbers::from(products).tensor().reshape([size[0], size[1], 1, 1]);
+    let around = size.map(|n| [(n - 1) / 2, n / 2]);
+    Ok(vec![with_channels_last(a, x, |x| {
+        let shape = x.shape();
+        filtered(x, kernel, around).reshape(shape)
+    })?])
+}
