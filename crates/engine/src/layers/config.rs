@@ -1,7 +1,7 @@
 //! `config!`: a layer's config from one list of its fields: the struct, its defaults, its builders, and binding the objects that it names.
 
 use crate::Error;
-use crate::graph::{Activation, Initializer, Named, Regularizer, Resolver};
+use crate::graph::{Activation, Constraint, Initializer, Named, Regularizer, Resolver};
 use crate::initializers::Seed;
 
 use serde_json::{Map, Value};
@@ -53,7 +53,7 @@ macro_rules! named {
         }
     )* };
 }
-named!(dyn Activation, dyn Initializer, dyn Regularizer);
+named!(dyn Activation, dyn Initializer, dyn Regularizer, dyn Constraint);
 
 /// The type of a builder's argument.
 macro_rules! argument {

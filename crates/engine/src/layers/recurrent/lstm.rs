@@ -8,8 +8,8 @@ use super::super::dense::{glorot, zeros};
 use super::{Recurring, features, gates, orthogonal, part, positive};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable,
+    Activation, Builder, CallContext, Cell, Constraint, Drawn, Initializer, IntoTensor, Layer, Named,
+    Regularizer, Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -36,8 +36,14 @@ cell! {
         recurrent_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the recurrent kernel is made to be after each step of training.
+        recurrent_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
     }
-    unset { kernel_constraint, recurrent_constraint, bias_constraint }
+    unset {}
     then {
         /// Share of the inputs that training sets to zero, the same ones in all steps.
         dropout: f64 = 0.0;
@@ -85,17 +91,21 @@ impl Layer for LSTMCell {
         positive(self.units)?;
         let (inputs, n) = (features(input, Self::CLASS)?, self.units);
         self.kernel = builder.add_weight("kernel", [inputs, 4 * n], self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         self.recurrent_kernel =
             builder.add_weight("recurrent_kernel", [n, 4 * n], self.recurrent_initializer.clone(), true)?;
-        builder.regularize(&self.recurrent_kernel, &self.recurrent_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.recurrent_kernel,
+            &self.recurrent_regularizer,
+            &self.recurrent_constraint,
+        )?;
         if self.use_bias {
             let mut initializer = self.bias_initializer.clone();
             if let (true, Some(others)) = (self.unit_forget_bias, self.bias_initializer.get().cloned()) {
                 initializer = ForgetBias { others, units: n }.into();
             }
             self.bias = builder.add_weight("bias", [4 * n], initializer, true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }

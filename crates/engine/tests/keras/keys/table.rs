@@ -1,6 +1,7 @@
 //! What has no numbers to compare: keys that are refused, and keys that are tested elsewhere or change none.
 
 use rhyton_engine::activations::ACTIVATIONS;
+use rhyton_engine::constraints::CONSTRAINTS;
 use rhyton_engine::initializers::INITIALIZERS;
 use rhyton_engine::layers::LAYERS;
 use rhyton_engine::losses::LOSSES;
@@ -20,6 +21,7 @@ pub fn classes() -> Vec<(&'static str, Vec<String>)> {
         ("schedules", names(SCHEDULES.iter().map(|c| c.name).collect())),
         ("initializers", names(INITIALIZERS.iter().map(|c| c.names[0]).collect())),
         ("regularizers", names(REGULARIZERS.iter().map(|c| c.names[0]).collect())),
+        ("constraints", names(CONSTRAINTS.iter().map(|c| c.names[0]).collect())),
         ("activations", names(ACTIVATIONS.iter().map(|f| f.name).collect())),
     ]
 }
@@ -29,17 +31,6 @@ type Line = (&'static str, &'static str, &'static str, &'static str);
 
 /// Group, class, key, and a value (JSON) that is not supported: the error must name the key.
 pub const REFUSED: &[Line] = &[
-    ("layers", "Dense", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "Conv2D", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "Dense", "kernel_constraint", CONSTRAINT),
-    ("layers", "Dense", "bias_constraint", CONSTRAINT),
-    ("layers", "Conv2D", "kernel_constraint", CONSTRAINT),
-    ("layers", "Conv2D", "bias_constraint", CONSTRAINT),
-    ("layers", "PReLU", "alpha_constraint", CONSTRAINT),
-    ("layers", "LayerNormalization", "beta_constraint", CONSTRAINT),
-    ("layers", "LayerNormalization", "gamma_constraint", CONSTRAINT),
-    ("layers", "BatchNormalization", "beta_constraint", CONSTRAINT),
-    ("layers", "BatchNormalization", "gamma_constraint", CONSTRAINT),
     ("layers", "BatchNormalization", "renorm", "true"),
     ("layers", "BatchNormalization", "renorm_clipping", r#"{"rmax": 2.0}"#),
     ("layers", "Dense", "lora_rank", "2"),
@@ -47,48 +38,14 @@ pub const REFUSED: &[Line] = &[
     ("layers", "Dense", "quantization_config", r#"{"mode": "int8"}"#),
     ("layers", "Softmax", "robust_masking", "true"),
     ("layers", "Concatenate", "axis", "0"),
-    ("layers", "SimpleRNN", "kernel_constraint", CONSTRAINT),
-    ("layers", "SimpleRNN", "recurrent_constraint", CONSTRAINT),
-    ("layers", "SimpleRNN", "bias_constraint", CONSTRAINT),
-    ("layers", "LSTM", "kernel_constraint", CONSTRAINT),
-    ("layers", "LSTM", "recurrent_constraint", CONSTRAINT),
-    ("layers", "LSTM", "bias_constraint", CONSTRAINT),
-    ("layers", "GRU", "kernel_constraint", CONSTRAINT),
-    ("layers", "GRU", "recurrent_constraint", CONSTRAINT),
-    ("layers", "GRU", "bias_constraint", CONSTRAINT),
-    ("layers", "SimpleRNNCell", "kernel_constraint", CONSTRAINT),
-    ("layers", "SimpleRNNCell", "recurrent_constraint", CONSTRAINT),
-    ("layers", "SimpleRNNCell", "bias_constraint", CONSTRAINT),
-    ("layers", "LSTMCell", "kernel_constraint", CONSTRAINT),
-    ("layers", "LSTMCell", "recurrent_constraint", CONSTRAINT),
-    ("layers", "LSTMCell", "bias_constraint", CONSTRAINT),
-    ("layers", "GRUCell", "kernel_constraint", CONSTRAINT),
-    ("layers", "GRUCell", "recurrent_constraint", CONSTRAINT),
-    ("layers", "GRUCell", "bias_constraint", CONSTRAINT),
-    ("layers", "SimpleRNN", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "LSTM", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "GRU", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "Embedding", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
     ("layers", "SimpleRNN", "time_major", "true"),
     ("layers", "LSTM", "time_major", "true"),
     ("layers", "GRU", "time_major", "true"),
     ("layers", "RNN", "time_major", "true"),
-    ("layers", "Embedding", "embeddings_constraint", CONSTRAINT),
     ("layers", "Embedding", "lora_rank", "2"),
     ("layers", "Embedding", "lora_alpha", "2"),
     ("layers", "Embedding", "quantization_config", r#"{"mode": "int8"}"#),
     ("layers", "Embedding", "sparse", "true"),
-    ("layers", "Conv1D", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
-    ("layers", "Conv1D", "kernel_constraint", CONSTRAINT),
-    ("layers", "Conv1D", "bias_constraint", CONSTRAINT),
-    (
-        "layers",
-        "MultiHeadAttention",
-        "activity_regularizer",
-        r#"{"class_name": "L2", "config": {"l2": 0.1}}"#,
-    ),
-    ("layers", "MultiHeadAttention", "kernel_constraint", CONSTRAINT),
-    ("layers", "MultiHeadAttention", "bias_constraint", CONSTRAINT),
     ("layers", "MultiHeadAttention", "use_gate", "true"),
     ("layers", "MultiHeadAttention", "attention_axes", "[2]"),
     ("layers", "MultiHeadAttention", "flash_attention", "true"),
@@ -96,37 +53,6 @@ pub const REFUSED: &[Line] = &[
     ("layers", "MultiHeadAttention", "query_shape", "[null, 3, 4]"),
     ("layers", "MultiHeadAttention", "key_shape", "[null, 3, 4]"),
     ("layers", "MultiHeadAttention", "value_shape", "[null, 3, 4]"),
-    ("layers", "Conv3D", "activity_regularizer", ACTIVITY),
-    ("layers", "Conv3D", "kernel_constraint", CONSTRAINT),
-    ("layers", "Conv3D", "bias_constraint", CONSTRAINT),
-    ("layers", "Conv1DTranspose", "activity_regularizer", ACTIVITY),
-    ("layers", "Conv1DTranspose", "kernel_constraint", CONSTRAINT),
-    ("layers", "Conv1DTranspose", "bias_constraint", CONSTRAINT),
-    ("layers", "Conv2DTranspose", "activity_regularizer", ACTIVITY),
-    ("layers", "Conv2DTranspose", "kernel_constraint", CONSTRAINT),
-    ("layers", "Conv2DTranspose", "bias_constraint", CONSTRAINT),
-    ("layers", "Conv3DTranspose", "activity_regularizer", ACTIVITY),
-    ("layers", "Conv3DTranspose", "kernel_constraint", CONSTRAINT),
-    ("layers", "Conv3DTranspose", "bias_constraint", CONSTRAINT),
-    ("layers", "DepthwiseConv1D", "activity_regularizer", ACTIVITY),
-    ("layers", "DepthwiseConv1D", "depthwise_constraint", CONSTRAINT),
-    ("layers", "DepthwiseConv1D", "bias_constraint", CONSTRAINT),
-    ("layers", "DepthwiseConv2D", "activity_regularizer", ACTIVITY),
-    ("layers", "DepthwiseConv2D", "depthwise_constraint", CONSTRAINT),
-    ("layers", "DepthwiseConv2D", "bias_constraint", CONSTRAINT),
-    ("layers", "SeparableConv1D", "activity_regularizer", ACTIVITY),
-    ("layers", "SeparableConv1D", "depthwise_constraint", CONSTRAINT),
-    ("layers", "SeparableConv1D", "pointwise_constraint", CONSTRAINT),
-    ("layers", "SeparableConv1D", "bias_constraint", CONSTRAINT),
-    ("layers", "SeparableConv2D", "activity_regularizer", ACTIVITY),
-    ("layers", "SeparableConv2D", "depthwise_constraint", CONSTRAINT),
-    ("layers", "SeparableConv2D", "pointwise_constraint", CONSTRAINT),
-    ("layers", "SeparableConv2D", "bias_constraint", CONSTRAINT),
-    ("layers", "EinsumDense", "activity_regularizer", ACTIVITY),
-    ("layers", "EinsumDense", "kernel_constraint", CONSTRAINT),
-    ("layers", "EinsumDense", "bias_constraint", CONSTRAINT),
-    ("layers", "GroupNormalization", "beta_constraint", CONSTRAINT),
-    ("layers", "GroupNormalization", "gamma_constraint", CONSTRAINT),
     ("layers", "EinsumDense", "lora_rank", "2"),
     ("layers", "EinsumDense", "lora_alpha", "2"),
     ("layers", "EinsumDense", "gptq_unpacked_column_size", "2"),
@@ -148,11 +74,6 @@ pub const REFUSED: &[Line] = &[
     ("metrics", "SparseCategoricalCrossentropy", "axis", "1"),
     ("metrics", "SparseTopKCategoricalAccuracy", "from_sorted_ids", "true"),
 ];
-
-const ACTIVITY: &str = r#"{"class_name": "L2", "config": {"l2": 0.1}}"#;
-
-const CONSTRAINT: &str =
-    r#"{"module": "keras.constraints", "class_name": "NonNeg", "config": {}, "registered_name": null}"#;
 
 /// Keys that are tested elsewhere, or that no number depends on.
 pub const ELSEWHERE: &[Line] = &[

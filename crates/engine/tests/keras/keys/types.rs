@@ -68,6 +68,7 @@ fn make(group: &str, class: &str, config: &Map<String, Value>) -> Result<(), Str
         }
         "optimizers" => registry::optimizer(OptimizerSpec::Config(object)).map(drop).map_err(told),
         "schedules" => registry::schedule(&object).map(drop).map_err(told),
+        "constraints" => registry::resolver().constraint(&object).map(drop).map_err(told),
         "initializers" => registry::resolver().initializer(&object).map(drop).map_err(told),
         _ => registry::resolver().regularizer(&object).map(drop).map_err(told),
     }
@@ -111,7 +112,16 @@ fn unfit(value: &Value) -> Vec<Value> {
 #[test]
 fn wrong_types_are_named() {
     let mut wrong = Vec::new();
-    for group in ["layers", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"] {
+    for group in [
+        "layers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "schedules",
+        "regularizers",
+        "constraints",
+        "initializers",
+    ] {
         let file = File::of(group);
         let mut seen = Vec::new();
         for case in file.cases() {
