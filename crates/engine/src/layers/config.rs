@@ -162,7 +162,7 @@ macro_rules! config {
 macro_rules! cell {
     (
         $(#[$doc:meta])*
-        $class:ident ( $( $required:ident : $required_ty:ty ),* )
+        $class:ident $(<$axes:ident>)? ( $( $required:ident $required_how:tt $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
         then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
@@ -170,16 +170,16 @@ macro_rules! cell {
     ) => {
         config! {
             $(#[$doc])*
-            $class ( $( $required : $required_ty ),* )
+            $class $(<$axes>)? ( $( $required $required_how $required_ty ),* )
             { $( $(#[$field_doc])* $field $how $ty = $default ; )* }
             unset { $( $unset ),* }
             then { $( $(#[$late_doc])* $late $late_how $late_ty = $late_default ; )* }
             $($rest)*
         }
 
-        impl $crate::layers::recurrent::Recurring<$class> {
+        impl $(<const $axes: usize>)? $crate::layers::recurrent::Recurring<$class $(<$axes>)?> {
             /// Returns it with Keras' defaults.
-            pub fn new($( $required: $required_ty ),*) -> Self {
+            pub fn new($( $required: argument!($required_how $required_ty) ),*) -> Self {
                 Self::of($class::new($( $required ),*))
             }
 
@@ -200,7 +200,7 @@ macro_rules! cell {
             )*
         }
 
-        impl $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class>> {
+        impl $(<const $axes: usize>)? $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class $(<$axes>)?>> {
             $(
                 $(#[$field_doc])*
                 #[must_use]

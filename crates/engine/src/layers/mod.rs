@@ -70,6 +70,7 @@ pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
 pub(crate) use operation::operation;
 pub use operation::{OPERATIONS, Operation};
 pub use pooling::{AveragePooling, MaxPooling};
+pub use recurrent::ConvLSTM;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
 pub use up_sampling::{Interpolation, UpSampling};
@@ -139,7 +140,7 @@ layers! {
     permute: Permute;
     pooling: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
-    recurrent: Bidirectional, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
+    recurrent: Bidirectional, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;
     rescaling: Rescaling;

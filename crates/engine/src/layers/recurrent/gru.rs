@@ -102,18 +102,18 @@ impl Layer for GRUCell {
 }
 
 impl Cell for GRUCell {
-    fn state_sizes(&self) -> Vec<usize> {
-        vec![self.units]
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        vec![vec![self.units]]
     }
 
     fn gives_state(&self) -> bool {
         true
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
         // With dropout of the state Keras draws for each gate.
         let count = if self.recurrent_dropout == 0.0 { 1 } else { 3 };
-        super::drawn([self.dropout, self.recurrent_dropout], count, batch, [features, self.units], cx)
+        super::drawn([self.dropout, self.recurrent_dropout], count, step, &[self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

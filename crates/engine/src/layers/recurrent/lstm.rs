@@ -60,9 +60,23 @@ cell! {
 pub type LSTM = Recurring<LSTMCell>;
 
 /// The bias of which the forget gate's part begins as 1.
-struct ForgetBias {
+pub(super) struct ForgetBias {
     others: Arc<dyn Initializer>,
     units: usize,
+}
+
+impl ForgetBias {
+    /// Returns the initializer of a bias of four gates of so many units.
+    pub(super) fn around(
+        others: &Named<dyn Initializer>,
+        forgets: bool,
+        units: usize,
+    ) -> Named<dyn Initializer> {
+        match others.get().cloned().filter(|_| forgets) {
+            Some(others) => ForgetBias { others, units }.into(),
+            None => others.clone(),
+        }
+    }
 }
 
 impl Initializer for ForgetBias {
@@ -100,10 +114,7 @@ impl Layer for LSTMCell {
             &self.recurrent_constraint,
         )?;
         if self.use_bias {
-            let mut initializer = self.bias_initializer.clone();
-            if let (true, Some(others)) = (self.unit_forget_bias, self.bias_initializer.get().cloned()) {
-                initializer = ForgetBias { others, units: n }.into();
-            }
+            let initializer = ForgetBias::around(&self.bias_initializer, self.unit_forget_bias, n);
             self.bias = builder.add_weight("bias", [4 * n], initializer, true)?;
             builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
@@ -118,18 +129,18 @@ impl Layer for LSTMCell {
 }
 
 impl Cell for LSTMCell {
-    fn state_sizes(&self) -> Vec<usize> {
-        vec![self.units; 2]
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        vec![vec![self.units]; 2]
     }
 
     fn gives_state(&self) -> bool {
         true
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
         // With dropout of the state Keras draws for each gate.
         let count = if self.recurrent_dropout == 0.0 { 1 } else { 4 };
-        super::drawn([self.dropout, self.recurrent_dropout], count, batch, [features, self.units], cx)
+        super::drawn([self.dropout, self.recurrent_dropout], count, step, &[self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

@@ -86,16 +86,16 @@ impl Layer for SimpleRNNCell {
 }
 
 impl Cell for SimpleRNNCell {
-    fn state_sizes(&self) -> Vec<usize> {
-        vec![self.units]
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        vec![vec![self.units]]
     }
 
     fn gives_state(&self) -> bool {
         true
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
-        super::drawn([self.dropout, self.recurrent_dropout], 1, batch, [features, self.units], cx)
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
+        super::drawn([self.dropout, self.recurrent_dropout], 1, step, &[self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

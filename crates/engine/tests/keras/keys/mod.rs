@@ -34,6 +34,7 @@ impl File {
                 include_str!("../../data/keras/keys/sequences.json"),
                 include_str!("../../data/keras/keys/windows.json"),
                 include_str!("../../data/keras/keys/rules.json"),
+                include_str!("../../data/keras/keys/conv_lstm.json"),
             ]
             .map(data)
             {
