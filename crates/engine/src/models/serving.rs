@@ -172,6 +172,9 @@ impl Walk<'_> {
                 let (port, inside) = (self.types[*i].1.into(), inside(self.types[*i].1.fed()));
                 self.nodes.cast(Source::Input(*i), port, inside)
             }
+            (Kind::Constant(numbers), Kind::Constant(same)) if numbers == same => {
+                self.nodes.floats(a.edge_type(edge).shape.clone(), numbers.words().to_vec())
+            }
             (Kind::Variable(v), Kind::Variable(w)) if v == w => {
                 let known = self.variables.iter().position(|known| known == v);
                 let source = Source::Variable(known.unwrap_or_else(|| {

@@ -33,6 +33,7 @@ impl File {
                 include_str!("../../data/keras/keys/recurrent.json"),
                 include_str!("../../data/keras/keys/sequences.json"),
                 include_str!("../../data/keras/keys/windows.json"),
+                include_str!("../../data/keras/keys/images.json"),
             ]
             .map(data)
             {
