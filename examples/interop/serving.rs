@@ -321,6 +321,23 @@ fn cases() -> Vec<Case> {
         ),
     );
     add(
+        "images_of_other_sizes",
+        true,
+        sequential(
+            &[9, 8, 2],
+            vec![
+                Resizing::new(12, 7).into(),
+                Resizing::new(7, 11).interpolation("bicubic").crop_to_aspect_ratio(true).into(),
+                CenterCrop::new(6, 9).into(),
+                CenterCrop::new(9, 5).into(),
+                Resizing::new(11, 12).interpolation("nearest").into(),
+                Resizing::new(6, 5).interpolation("lanczos3").into(),
+                UpSampling2D::new().interpolation("lanczos5").into(),
+                Resizing::new(5, 7).interpolation("area").into(),
+            ],
+        ),
+    );
+    add(
         "volumes",
         true,
         sequential(

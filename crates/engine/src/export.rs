@@ -163,6 +163,11 @@ impl Nodes {
         self.constant(Element::F32, vec![], vec![(value as f32).to_bits()])
     }
 
+    /// Adds constant f32 of this shape, given as words.
+    pub fn floats(&mut self, shape: Vec<usize>, words: Vec<u32>) -> Source {
+        self.constant(Element::F32, shape, words)
+    }
+
     /// Adds a constant whole number.
     pub fn int(&mut self, value: i32) -> Source {
         self.constant(Element::I32, vec![], vec![value.cast_unsigned()])

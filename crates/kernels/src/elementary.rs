@@ -13,6 +13,8 @@ pub trait Elementary: Float {
     fn hyperbolic_tangent(self) -> Self;
     /// 1 / (1 + e⁻ˣ).
     fn logistic(self) -> Self;
+    /// The nearest whole number, of two the even one.
+    fn nearest_whole(self) -> Self;
 }
 
 impl Elementary for f64 {
@@ -36,6 +38,10 @@ impl Elementary for f64 {
             e / (1.0 + e)
         }
     }
+
+    fn nearest_whole(self) -> f64 {
+        self.round_ties_even()
+    }
 }
 
 /// 1.5 · 2²³: added to a number below 2²² and taken away again it leaves the nearest whole number, whose bits then are the last ones of the sum.
@@ -45,6 +51,11 @@ impl Elementary for f32 {
     #[inline(always)]
     fn erf(self) -> f32 {
         libm::erff(self)
+    }
+
+    #[inline(always)]
+    fn nearest_whole(self) -> f32 {
+        self.round_ties_even()
     }
 
     #[inline(always)]

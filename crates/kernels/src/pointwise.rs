@@ -159,6 +159,8 @@ table! {
     SIGN "sign", ANY, EXACT, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { a }, "signum({0})", tf("Sign", "y"), |_, _| vec![None];
     /// Largest whole number not above.
     FLOOR "floor", ANY, EXACT, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
+    /// The nearest whole number, of two the even one.
+    ROUND "round", ANY, EXACT, |a| a.nearest_whole(), "round({0})", tf("Round", "y"), |_, _| vec![None];
     /// a, with a derivative of zero.
     STOP_GRADIENT "stop_gradient", ANY, EXACT, |a| a, "{0}", tf("StopGradient", "output"), |_, _| vec![None];
     /// The nearest float of IEEE binary16; the derivative is that of a conversion.

@@ -78,6 +78,7 @@ const VOLUMES: &[&[(&str, u32)]] = &[
 const POOLINGS: &[&[(&str, u32)]] =
     &[&[], &[("KIND", 1)], &[("WORKGROUP", 8)], &[("VOLUME", 1)], &[("KIND", 1), ("VOLUME", 1)]];
 const SMALL: &[&[(&str, u32)]] = &[&[], &[("WORKGROUP", 8)]];
+const BETWEENS: &[&[(&str, u32)]] = &[&[], &[("BETWEEN", 1)], &[("BETWEEN", 1), ("WORKGROUP", 8)]];
 const MERGES: &[&[(&str, u32)]] = &[&[], &[("FIRST", 1)], &[("FIRST", 1), ("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
     &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 0), ("WORKGROUP", 8)]];
@@ -151,6 +152,8 @@ kernels! {
     MERGE_RUNS "merge_runs" ("keys", "order") ["WORKGROUP" = 64, "FIRST" = 0] {"count", "run"} MERGES;
     /// Copy with an axis the other way round.
     REVERSE "reverse" ("input") ["WORKGROUP" = 256] {"count", "length", "inner"} SMALL;
+    /// A linear map along an axis.
+    RESAMPLE "resample" ("input", "taps") ["WORKGROUP" = 256, "BETWEEN" = 0] {"count", "inner", "length", "outputs", "terms"} BETWEENS;
     /// Scaled sums of several arrays.
     PACKED_SUMS "packed_sums" ("input0", "input1", "input2", "input3", "input4", "input5") ["WORKGROUP" = 64]
         {"entries", "first", "table"} SMALL;

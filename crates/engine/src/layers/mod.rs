@@ -13,6 +13,7 @@ mod adaptive_pooling;
 mod alpha_dropout;
 mod attention;
 mod batch_normalization;
+mod center_crop;
 mod conv;
 mod conv_transpose;
 mod cropping;
@@ -25,6 +26,7 @@ mod embedding;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod images;
 mod inner;
 mod input;
 mod layer_normalization;
@@ -40,6 +42,7 @@ mod recurrent;
 mod repeat;
 mod rescaling;
 mod reshape;
+mod resizing;
 mod rms_normalization;
 mod separable_conv;
 mod softmax;
@@ -71,15 +74,17 @@ pub(crate) use operation::operation;
 pub use operation::{OPERATIONS, Operation};
 pub use pooling::{AveragePooling, MaxPooling};
 pub use recurrent::ConvLSTM;
+pub use resizing::Filling;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
-pub use up_sampling::{Interpolation, UpSampling};
+pub use up_sampling::UpSampling;
 pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
 pub use zero_padding::ZeroPadding;
 
 use crate::Error;
 use crate::config as configs;
 use crate::graph::{DynLayer, Layer};
+pub use crate::ops::Interpolation;
 
 /// Makes a layer from its own part of a config.
 pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
@@ -119,6 +124,7 @@ layers! {
     alpha_dropout: AlphaDropout;
     attention: AdditiveAttention, Attention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
+    center_crop: CenterCrop;
     conv: Conv1D, Conv2D, Conv3D;
     conv_transpose: Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
     cropping: Cropping1D, Cropping2D, Cropping3D;
@@ -145,6 +151,7 @@ layers! {
     repeat: RepeatVector;
     rescaling: Rescaling;
     reshape: Reshape;
+    resizing: Resizing;
     rms_normalization: RMSNormalization;
     separable_conv: SeparableConv1D, SeparableConv2D;
     softmax: Softmax;

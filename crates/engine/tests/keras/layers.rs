@@ -56,8 +56,10 @@ fn build(layer: &LayerRef, shapes: &[Vec<usize>]) -> Result<(), Error> {
 #[test]
 fn equal_keras() {
     let first = data(include_str!("../data/keras/layers.json"));
-    let families = data(include_str!("../data/keras/families.json"));
-    for case in first.as_array().unwrap().iter().chain(families["layers"].as_array().unwrap()) {
+    let [families, images] =
+        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
+    let more = [&families, &images].into_iter().flat_map(|file| file["layers"].as_array().unwrap());
+    for case in first.as_array().unwrap().iter().chain(more) {
         let name = case["name"].as_str().unwrap();
         let what = format!("{name} {}", case["args"]);
         let layer = registry::layer(name, None, case["config"].as_object().unwrap())

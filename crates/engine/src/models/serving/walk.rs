@@ -81,6 +81,9 @@ impl<'a> Walk<'a> {
         let edge = Edge { node: number, output: 0 };
         let made = match &node.kind {
             Kind::Input(i) if agree(&|k| matches!(k, Kind::Input(j) if i == j)) => self.input(*i)?,
+            Kind::Constant(numbers) if agree(&|k| matches!(k, Kind::Constant(same) if numbers == same)) => {
+                self.nodes.floats(graph.edge_type(edge).shape.clone(), numbers.words().to_vec())
+            }
             Kind::Variable(v) if agree(&|k| matches!(k, Kind::Variable(w) if v == w)) => {
                 self.variable(v, graph.edge_type(edge).dtype)
             }

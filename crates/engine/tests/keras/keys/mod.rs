@@ -35,6 +35,7 @@ impl File {
                 include_str!("../../data/keras/keys/windows.json"),
                 include_str!("../../data/keras/keys/rules.json"),
                 include_str!("../../data/keras/keys/conv_lstm.json"),
+                include_str!("../../data/keras/keys/images.json"),
             ]
             .map(data)
             {

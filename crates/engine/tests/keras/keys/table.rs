@@ -70,6 +70,7 @@ pub const REFUSED: &[Line] = &[
     ("layers", "SpatialDropout1D", "noise_shape", "[1, 2, 3]"),
     ("layers", "SpatialDropout2D", "noise_shape", "[1, 2, 3]"),
     ("layers", "SpatialDropout3D", "noise_shape", "[1, 2, 3]"),
+    ("layers", "Resizing", "fill_mode", r#""reflect""#),
     ("optimizers", "*", "use_ema", "true"),
     ("optimizers", "*", "gradient_accumulation_steps", "2"),
     ("optimizers", "Adam", "adaptive_epsilon", "true"),

@@ -23,6 +23,7 @@ fn required(class: &str) -> Value {
         "DepthwiseConv1D" | "DepthwiseConv2D" => json!({"kernel_size": 2}),
         _ if class.contains("Conv") => json!({"filters": 3, "kernel_size": 2}),
         "Dot" => json!({"axes": 1}),
+        "Resizing" | "CenterCrop" => json!({"height": 3, "width": 4}),
         "GroupNormalization" => json!({"groups": 2}),
         "EinsumDense" => json!({"equation": "...x,xy->...y", "output_shape": 3}),
         "MultiHeadAttention" => json!({"num_heads": 2, "key_dim": 3}),
