@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::graph::{Constraint, Tensor, fail, serialized};
-use crate::types::{Axes, axis};
+use crate::types::Axes;
 use crate::{Error, config};
 
 /// Makes a constraint from a config.
@@ -45,12 +45,18 @@ fn spec(class: &str, config: &impl Serialize) -> Value {
 
 /// Returns the lengths of a weight's vectors along these axes, which are kept with a length of 1.
 fn norms(weight: Tensor, axes: &Axes) -> Tensor {
-    let rank = weight.rank();
-    if let Some(error) = axes.list().iter().find_map(|a| axis(*a, rank).err()) {
-        fail(error);
-        return weight;
+    match axes.of_rank(weight.rank()) {
+        // A vector of one number is as long as that is.
+        Ok(list) if list.is_empty() => weight.abs(),
+        Ok(list) => {
+            let list: Vec<isize> = list.into_iter().filter_map(|a| isize::try_from(a).ok()).collect();
+            weight.square().sum_keep(&list).sqrt()
+        }
+        Err(error) => {
+            fail(error);
+            weight
+        }
     }
-    weight.square().sum_keep(axes.list()).sqrt()
 }
 
 /// Returns the weight with vectors of these lengths.

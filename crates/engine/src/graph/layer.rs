@@ -507,6 +507,21 @@ impl LayerRef {
         }
     }
 
+    /// Checks that it has no penalty on what it gives, where a layer around it runs it in another way than by a call.
+    ///
+    /// # Errors
+    /// It has one.
+    pub(crate) fn without_activity_penalty(&self, around: &str) -> Result<(), Error> {
+        if lock(&self.0.settings).activity_regularizer.spec().is_null() {
+            return Ok(());
+        }
+        let what = format!(
+            "activity_regularizer of {} inside {around} is not supported: give it to the layer around",
+            self.class_name()
+        );
+        Err(Error::Argument { what })
+    }
+
     /// Adds this layer's weight penalties to the loss (not those of layers inside); once per step, however often it is called.
     pub fn add_penalties(&self, cx: &CallContext) {
         let regularized = lock(&self.0.built).regularized.clone();

@@ -67,6 +67,9 @@ pub fn serving(root: &LayerRef) -> Result<Serving, String> {
             Ok(outputs.into_iter().filter_map(Tensor::edge).collect::<Vec<_>>())
         });
         let (graph, made) = traced.map_err(|e| e.to_string())?;
+        if let Some((variable, _)) = graph.assigns.first() {
+            return Err(format!("a prediction changes the variable `{}` for the next one", variable.name()));
+        }
         if !graphs.is_empty() && made != outputs {
             return Err("its outputs depend on the lengths of axes that data decide".into());
         }

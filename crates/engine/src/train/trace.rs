@@ -5,7 +5,7 @@ use crate::Error;
 use crate::autograd::gradients;
 use crate::graph::{
     CallContext, DType, Edge, Expr, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign,
-    assigned, fail, trace,
+    assigned, fail, scoped, trace,
 };
 use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
@@ -226,11 +226,14 @@ pub fn training(
 
 /// Makes the weights that were updated what their constraints say.
 fn constrain(layers: &[LayerRef], applied: &[Applied]) {
-    for (variable, constraint) in layers.iter().flat_map(LayerRef::constraints) {
-        let Some(update) = applied.iter().find(|a| a.variable == variable) else { continue };
-        let updated = assigned(&variable);
-        let made = constraint.call(updated);
-        assign(&variable, update.when.map_or(made, |when| when.select(made, updated)));
+    for layer in layers {
+        for (variable, constraint) in layer.constraints() {
+            let Some(update) = applied.iter().find(|a| a.variable == variable) else { continue };
+            let updated = assigned(&variable);
+            // An error names the layer.
+            let made = scoped(&layer.name(), || constraint.call(updated));
+            assign(&variable, update.when.map_or(made, |when| when.select(made, updated)));
+        }
     }
 }
 

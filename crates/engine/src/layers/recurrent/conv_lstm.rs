@@ -123,6 +123,9 @@ impl<const N: usize> Layer for ConvLSTMCell<N> {
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
         let class = ["", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"][N];
         check_windows(self.kernel_size, self.strides, self.dilation_rate)?;
+        self.padding.not_causal(class)?;
+        let large = |what: &str| Error::Argument { what: format!("{what} is too large") };
+        self.filters.checked_mul(GATES).ok_or_else(|| large("filters"))?;
         if self.filters == 0 {
             return Err(Error::Argument { what: "filters is 0, but must be positive".into() });
         }
@@ -137,8 +140,11 @@ impl<const N: usize> Layer for ConvLSTMCell<N> {
         let around = windows(*self.padding, sizes, size, strides, dilation).padding;
         let mut state = Vec::with_capacity(N + 1);
         for axis in 0..N {
-            let reach = (size[axis] - 1) * dilation[axis] + 1;
-            let padded = sizes[axis] + around[axis][0] + around[axis][1];
+            let reach = (size[axis] - 1).checked_mul(dilation[axis]).and_then(|n| n.checked_add(1));
+            let reach = reach.ok_or_else(|| large("kernel_size by dilation_rate"))?;
+            let padded =
+                sizes[axis].checked_add(around[axis][0]).and_then(|n| n.checked_add(around[axis][1]));
+            let padded = padded.ok_or_else(|| large("kernel_size by dilation_rate"))?;
             let Some(left) = padded.checked_sub(reach) else {
                 let what = format!("a window of {reach} does not fit into {} of {input}", sizes[axis]);
                 return Err(Error::Shape { layer: String::new(), what });

@@ -387,6 +387,7 @@ impl Layer for RNN {
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.cell.bind(resolver)?;
+        self.cell.get().map_or(Ok(()), |cell| cell.without_activity_penalty(Self::CLASS))?;
         let Some(cell) = self.cell.get().filter(|cell| cell.layer().as_cell().is_none()) else {
             return Ok(());
         };

@@ -207,9 +207,14 @@ fn build_cell(cell: &mut (impl Layer + Cell), builder: &mut Builder, inputs: &[S
 fn call_cell(cell: &impl Cell, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
     let (x, states) = (xs[0], &xs[1..]);
     let shape = x.shape();
-    let wanted = cell.state_shapes().len();
-    if states.len() != wanted || shape.len() < 2 {
-        let what = format!("a cell takes a step's inputs and {wanted} states");
+    let batch = shape.get(..1).unwrap_or_default();
+    let wanted: Vec<Vec<usize>> = cell.state_shapes().iter().map(|state| [batch, state].concat()).collect();
+    let given: Vec<Vec<usize>> = states.iter().map(|state| state.shape()).collect();
+    // A step has as many axes as its output.
+    if given != wanted || shape.len() != cell.output_shape().len() + 1 {
+        let what = format!(
+            "a cell takes a step's inputs and states of shapes {wanted:?}, but was given {shape:?} and {given:?}"
+        );
         fail(Error::Shape { layer: String::new(), what });
         return xs.to_vec();
     }

@@ -42,6 +42,8 @@ impl Layer for StackedRNNCells {
         if self.cells.is_empty() {
             return Err(Error::Argument { what: "cells is empty".into() });
         }
+        let mut cells = self.cells.iter().filter_map(Inner::get);
+        cells.try_for_each(|cell| cell.without_activity_penalty(Self::CLASS))?;
         let no_cell = |layer: &&LayerRef| layer.layer().as_cell().is_none();
         match self.cells.iter().filter_map(Inner::get).find(no_cell) {
             Some(layer) => Err(Error::Argument {
