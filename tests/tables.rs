@@ -15,6 +15,9 @@ const CASES: &str = include_str!("../crates/engine/tests/data/keras/layers.json"
 /// The same of convolution and pooling, and what stands beside them.
 const FAMILIES: &str = include_str!("../crates/engine/tests/data/keras/families.json");
 
+/// The same of layers that prepare images.
+const IMAGES: &str = include_str!("../crates/engine/tests/data/keras/images.json");
+
 /// Name and class of an object, and its variables with whether training changes them.
 type Described = (String, String, Vec<(String, bool)>);
 
@@ -51,9 +54,10 @@ fn with_plain_dtypes(value: &mut Value) {
 #[test]
 fn every_layer_has_its_outline() {
     let mut seen = BTreeSet::from(["InputLayer".to_owned()]);
-    let [cases, families] = [CASES, FAMILIES].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
-    let families = families["layers"].as_array().expect("a list");
-    for case in cases.as_array().expect("a list").iter().chain(families) {
+    let [cases, families, images] =
+        [CASES, FAMILIES, IMAGES].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+    let more = [&families, &images].into_iter().flat_map(|file| file["layers"].as_array().expect("a list"));
+    for case in cases.as_array().expect("a list").iter().chain(more) {
         let class = case["name"].as_str().expect("a class");
         let mut config = case["config"].clone();
         with_plain_dtypes(&mut config);

@@ -118,7 +118,7 @@ fn state(what: &str) -> Error {
 
 fn backward(kind: &Kind, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
     match kind {
-        Kind::Input(_) | Kind::Variable(_) | Kind::Loop(_) => Ok(vec![]),
+        Kind::Input(_) | Kind::Constant(_) | Kind::Variable(_) | Kind::Loop(_) => Ok(vec![]),
         Kind::Reshape => {
             Ok(vec![Some(cx.grad.broadcast_to(&cx.output.shape()).reshape(cx.inputs[0].shape()))])
         }

@@ -30,6 +30,7 @@ pub fn run(graph: &Graph, given: &Given) -> Vec<Vec<Vec<f64>>> {
         let zeros = || vec![0.0; node.types[0].len()];
         let out = match &node.kind {
             Kind::Input(i) => vec![given.inputs.get(i).cloned().unwrap_or_else(zeros)],
+            Kind::Constant(numbers) => vec![numbers.values().iter().map(|v| f64::from(*v)).collect()],
             Kind::Variable(v) => vec![given.variables.get(&v.id()).cloned().unwrap_or_else(zeros)],
             Kind::Reshape => vec![values[node.inputs[0].node][node.inputs[0].output].clone()],
             Kind::Op(op) => {

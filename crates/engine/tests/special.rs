@@ -149,7 +149,9 @@ fn ops_on_special_values() {
         for (k, case) in (row.cases)().iter().enumerate() {
             for (name, pattern) in &patterns {
                 for place in 0..case.inputs.len() {
-                    if !case.inputs[place].dtype.is_float() {
+                    // A table that the op makes itself.
+                    let is_table = row.name == "resample" && place == 1;
+                    if !case.inputs[place].dtype.is_float() || is_table {
                         continue;
                     }
                     let mut given = common::given(case);

@@ -24,7 +24,7 @@ pub trait Elementary: Float {
     /// The inverse hyperbolic tangent.
     fn area_tangent(self) -> Self;
     /// The nearest whole number, of two the even one.
-    fn half_to_even(self) -> Self;
+    fn nearest_whole(self) -> Self;
 }
 
 /// The inverse of the error function: Winitzki's approximation, made exact by Newton's method on what is left to 1.
@@ -91,7 +91,7 @@ impl Elementary for f64 {
         libm::atanh(self)
     }
 
-    fn half_to_even(self) -> f64 {
+    fn nearest_whole(self) -> f64 {
         self.round_ties_even()
     }
 }
@@ -163,7 +163,7 @@ impl Elementary for f32 {
     }
 
     #[inline(always)]
-    fn half_to_even(self) -> f32 {
+    fn nearest_whole(self) -> f32 {
         self.round_ties_even()
     }
 }

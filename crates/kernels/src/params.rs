@@ -157,6 +157,19 @@ params! {
         /// Elements of a row.
         length
     }
+    /// Of a linear map of `[outer, length, inner]` along the axis in the middle.
+    ResampleParams of RESAMPLE {
+        /// Elements of the result.
+        count,
+        /// Elements of what is behind the axis.
+        inner,
+        /// Length of the axis in the input.
+        length,
+        /// Its length in the result.
+        outputs,
+        /// Terms of all sums over one axis.
+        terms
+    }
     /// Of a copy of `[outer, length, inner]` with the axis in the middle the other way round.
     ReverseParams of REVERSE {
         /// Elements.

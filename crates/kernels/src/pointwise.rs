@@ -162,6 +162,8 @@ table! {
     SIGN "sign", ANY, EXACT, |a| if a > F::zero() { F::one() } else if a < F::zero() { -F::one() } else { a }, "signum({0})", tf("Sign", "y"), |_, _| vec![None];
     /// Largest whole number not above.
     FLOOR "floor", ANY, EXACT, |a| a.floor(), "floor({0})", tf("Floor", "y"), |_, _| vec![None];
+    /// The nearest whole number, of two the even one.
+    ROUND "round", ANY, EXACT, |a| a.nearest_whole(), "round({0})", tf("Round", "y"), |_, _| vec![None];
     /// a, with a derivative of zero.
     STOP_GRADIENT "stop_gradient", ANY, EXACT, |a| a, "{0}", tf("StopGradient", "output"), |_, _| vec![None];
     /// The nearest float of IEEE binary16; the derivative is that of a conversion.
@@ -221,8 +223,6 @@ table! {
     ACOSH "acosh", ABOVE_ONE, OWN, |a| a.area_cosine(), "acosh_f32({0})", tf("Acosh", "y"), |v, _| vec![Some(1.0 / (v[0].clone().square() - 1.0).sqrt())];
     /// Inverse hyperbolic tangent.
     ATANH "atanh", INSIDE, OWN, |a| a.area_tangent(), "atanh_f32({0})", tf("Atanh", "y"), |v, _| vec![Some(1.0 / (1.0 - v[0].clone().square()))];
-    /// The nearest whole number, of two the even one.
-    ROUND "round", ANY, EXACT, |a| a.half_to_even(), "round({0})", tf("Rint", "y"), |_, _| vec![None];
     /// What is left of a when whole multiples of b were taken off, with the sign of a.
     FMOD "fmod", ANY, EXACT, |a, b| a % b, "fmod_f32({0}, {1})", tf("TruncateMod", "z"), |v, _| {
         let quotient = v[0].clone() / v[1].clone();

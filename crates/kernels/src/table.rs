@@ -86,6 +86,7 @@ const MERGES: &[&[(&str, u32)]] = &[
     &[("FIRST", 1), ("DESCENDING", 1)],
 ];
 const PRODUCTS: &[&[(&str, u32)]] = &[&[], &[("PRODUCT", 1)], &[("PRODUCT", 1), ("WORKGROUP", 8)]];
+const BETWEENS: &[&[(&str, u32)]] = &[&[], &[("BETWEEN", 1)], &[("BETWEEN", 1), ("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
     &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 3)], &[("KIND", 0), ("WORKGROUP", 8)]];
 const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 3)]];
@@ -164,6 +165,8 @@ kernels! {
     SPREAD_ALONG "spread_along" ("indices", "gradient") ["WORKGROUP" = 64] {"count", "row", "length"} SMALL;
     /// Copy with an axis the other way round.
     REVERSE "reverse" ("input") ["WORKGROUP" = 256] {"count", "length", "inner"} SMALL;
+    /// A linear map along an axis.
+    RESAMPLE "resample" ("input", "taps") ["WORKGROUP" = 256, "BETWEEN" = 0] {"count", "inner", "length", "outputs", "terms"} BETWEENS;
     /// Scaled sums of several arrays.
     PACKED_SUMS "packed_sums" ("input0", "input1", "input2", "input3", "input4", "input5") ["WORKGROUP" = 64]
         {"entries", "first", "table"} SMALL;

@@ -70,7 +70,9 @@ impl Values<'_> {
             Kind::Input(k) if *k < self.looped.carried => self.slice(Saved::Carried(*k), ty),
             Kind::Input(k) if self.looped.is_slice(*k) => self.slice(Saved::Slice(*k), ty),
             Kind::Input(k) => self.inputs[*k],
-            Kind::Op(_) | Kind::Loop(_) | Kind::Variable(_) => self.slice(Saved::Value(edge), ty),
+            Kind::Op(_) | Kind::Loop(_) | Kind::Constant(_) | Kind::Variable(_) => {
+                self.slice(Saved::Value(edge), ty)
+            }
             kind @ (Kind::Pointwise(_) | Kind::Reshape) => {
                 let inputs: Vec<Tensor> = forward.inputs.iter().map(|e| self.of(*e)).collect();
                 let first = node(kind.clone(), &inputs, |_| Ok(forward.types.clone()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Backend, MemoryRef, Reading, StepRow};
 use crate::Error;
-use crate::plan::{Buffer, Plan, Step};
+use crate::plan::{Buffer, Plan, Role, Step};
 
 /// The first difference between two devices.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,10 @@ pub fn compare(
 ) -> Result<Option<Difference>, Error> {
     let mut memories: [Vec<MemoryRef>; 2] = [Vec::new(), Vec::new()];
     for buffer in &plan.buffers {
-        let image = initial(buffer);
+        let image = match &buffer.role {
+            Role::Constant(numbers) => Some(numbers.words().to_vec()),
+            _ => initial(buffer),
+        };
         for (device, memories) in devices.iter().zip(&mut memories) {
             let memory = device.allocate(&buffer.name, buffer.words)?;
             if let Some(words) = &image {

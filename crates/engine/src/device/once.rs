@@ -75,6 +75,11 @@ pub fn run_once(
     let plan = Arc::new(plan(graph, outputs, &arenas, backend.caps())?);
     let memories: Vec<MemoryRef> =
         plan.buffers.iter().map(|b| backend.allocate(&b.name, b.words)).collect::<Result<_, _>>()?;
+    for (buffer, memory) in plan.buffers.iter().zip(&memories) {
+        if let Role::Constant(numbers) = &buffer.role {
+            backend.write(memory, 0, numbers.words())?;
+        }
+    }
     for variable in &variables {
         if let Some(values) = given.variables.get(&variable.id()) {
             let (buffer, offset) = arenas.places[&variable.id()];

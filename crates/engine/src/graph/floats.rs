@@ -81,6 +81,7 @@ fn is_weak_edge(graph: &Graph, edge: Edge) -> bool {
                 waiting.extend(values.into_iter().map(|i| node.inputs[i]));
             }
             Kind::Reshape | Kind::Op(_) => waiting.extend(&node.inputs),
+            Kind::Constant(_) => {}
             Kind::Input(_) | Kind::Variable(_) | Kind::Loop(_) => return false,
         }
     }

@@ -19,6 +19,8 @@ pub enum Integers {
     KeepsNumbers,
     /// The same as [`Integers::KeepsNumbers`], by these numbers, which the type must have.
     KeepsWithin([i64; 2]),
+    /// Computes with floats, and rounds to the nearest number of the type, of two the even one.
+    Rounds,
     /// Adds or subtracts, within the bits of the type.
     Adds,
     /// Multiplies, within the bits of the type.
@@ -81,13 +83,22 @@ pub(super) fn at_the_door(
             ));
             out
         }
-        Integers::KeepsNumbers | Integers::KeepsWithin(_) | Integers::Adds | Integers::Multiplies
+        Integers::KeepsNumbers
+        | Integers::KeepsWithin(_)
+        | Integers::Rounds
+        | Integers::Adds
+        | Integers::Multiplies
             if joined == Integer::Bool =>
         {
             refused(format!("takes numbers, but its inputs are of {}; {MAKE_FLOATS}", names()));
             out
         }
         Integers::KeepsNumbers => kept(out),
+        Integers::Rounds => {
+            let [low, high] = joined.bounds();
+            let nearest = |y: Tensor| y.to_f32().round().clip(low, high);
+            kept(out.into_iter().map(nearest).collect())
+        }
         Integers::KeepsWithin(bounds) => {
             if let Some(bound) = bounds.iter().find(|bound| !joined.has(**bound)) {
                 refused(format!(

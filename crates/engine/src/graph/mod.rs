@@ -8,6 +8,7 @@ mod arguments;
 mod builder;
 mod call;
 mod configured;
+mod constant;
 mod floats;
 mod integers;
 mod layer;
@@ -27,6 +28,7 @@ pub use arguments::{Argument, Arguments};
 pub use builder::Builder;
 pub use call::CallContext;
 pub use configured::{Configured, LayerExt};
+pub use constant::Constant;
 pub use floats::Precision;
 pub(crate) use floats::{joined, operands, rounded, rounded_throughout};
 pub use integers::Integers;
@@ -34,7 +36,7 @@ pub(crate) use integers::MAKE_FLOATS;
 pub use layer::{DynLayer, Layer, LayerRef, LayerSettings};
 pub use memory::{Reading, Resident};
 pub use objects::{
-    Activation, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
+    Activation, Constraint, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
     serialized_custom_function,
 };
 pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};
@@ -64,6 +66,8 @@ pub struct Edge {
 pub enum Kind {
     /// Data of the step: input number.
     Input(usize),
+    /// Numbers that the host made.
+    Constant(Constant),
     /// The value of a variable from the step's start.
     Variable(Variable),
     /// Elementwise: one expression per output, over inputs that broadcast to the node's shape.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Edge, Graph, Kind, OPEN, Tensor, Variable, fail, joined, tensor_of, with_open};
+use super::{Edge, Graph, Kind, OPEN, Tensor, fail, joined, tensor_of, with_open};
 use crate::Error;
 use crate::types::TensorType;
 
@@ -82,14 +82,18 @@ fn captured(graph: &mut Graph, outer: Edge, ty: TensorType) -> Edge {
     Edge { node: node.unwrap_or(0), output: 0 }
 }
 
-/// Finds the node of a variable, which belongs to the outermost graph.
-pub(super) fn variable(open: &mut [Graph], variable: &Variable, ty: TensorType) -> Option<Edge> {
+/// Finds a node that belongs to the outermost graph, where `make` finds or makes it: a variable, a constant.
+pub(super) fn outermost(
+    open: &mut [Graph],
+    ty: &TensorType,
+    make: &mut dyn FnMut(&mut Graph) -> Edge,
+) -> Option<Edge> {
     let (graph, around) = open.split_last_mut()?;
     if graph.body.is_none() {
-        return Some(graph.variable(variable, ty));
+        return Some(make(graph));
     }
-    let outer = self::variable(around, variable, ty.clone())?;
-    Some(captured(graph, outer, ty))
+    let outer = outermost(around, ty, make)?;
+    Some(captured(graph, outer, ty.clone()))
 }
 
 /// A body that was traced.

@@ -156,7 +156,7 @@ impl IntoTensor for &Variable {
             return Tensor::nowhere();
         };
         let made = OPEN.with_borrow_mut(|open| {
-            let edge = scan::variable(open, self, ty)?;
+            let edge = scan::outermost(open, &ty, &mut |graph| graph.variable(self, ty.clone()))?;
             Some(Tensor::new(open.last()?, edge))
         });
         let made = made.unwrap_or_else(Tensor::nowhere);

@@ -13,6 +13,7 @@ mod adaptive_pooling;
 mod alpha_dropout;
 mod attention;
 mod batch_normalization;
+mod center_crop;
 mod conv;
 mod conv_transpose;
 mod cropping;
@@ -25,6 +26,7 @@ mod embedding;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod images;
 mod inner;
 mod input;
 mod layer_normalization;
@@ -40,6 +42,7 @@ mod recurrent;
 mod repeat;
 mod rescaling;
 mod reshape;
+mod resizing;
 mod rms_normalization;
 mod separable_conv;
 mod softmax;
@@ -57,6 +60,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::types::Axes;
+pub(crate) use crate::types::axis;
 pub use adaptive_pooling::{AdaptiveAveragePooling, AdaptiveMaxPooling};
 pub use attention::{ScoreMode, Sizes};
 pub use conv::Conv;
@@ -69,16 +74,19 @@ pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
 pub(crate) use operation::operation;
 pub use operation::{Operation, functions, operations};
 pub use pooling::{AveragePooling, MaxPooling};
+pub use recurrent::ConvLSTM;
+pub use resizing::Filling;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
 pub use tensorflow::{SlicingOpLambda, TFOpLambda};
-pub use up_sampling::{Interpolation, UpSampling};
+pub use up_sampling::UpSampling;
 pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
 pub use zero_padding::ZeroPadding;
 
 use crate::Error;
 use crate::config as configs;
 use crate::graph::{DynLayer, Layer};
+pub use crate::ops::Interpolation;
 
 /// Makes a layer from its own part of a config.
 pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
@@ -118,6 +126,7 @@ layers! {
     alpha_dropout: AlphaDropout;
     attention: AdditiveAttention, Attention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
+    center_crop: CenterCrop;
     conv: Conv1D, Conv2D, Conv3D;
     conv_transpose: Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
     cropping: Cropping1D, Cropping2D, Cropping3D;
@@ -139,11 +148,12 @@ layers! {
     permute: Permute;
     pooling: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
-    recurrent: Bidirectional, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
+    recurrent: Bidirectional, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;
     rescaling: Rescaling;
     reshape: Reshape;
+    resizing: Resizing;
     rms_normalization: RMSNormalization;
     separable_conv: SeparableConv1D, SeparableConv2D;
     softmax: Softmax;
@@ -186,69 +196,4 @@ impl<'de> Deserialize<'de> for Unset {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Unset)
     }
-}
-
-/// One axis or several, as configs have them; negative ones count from the end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a whole number, or a list of them")]
-pub enum Axes {
-    /// One.
-    One(isize),
-    /// Several.
-    Many(Vec<isize>),
-}
-
-/// No axis.
-impl Default for Axes {
-    fn default() -> Self {
-        Axes::Many(Vec::new())
-    }
-}
-
-impl From<isize> for Axes {
-    fn from(axis: isize) -> Self {
-        Axes::One(axis)
-    }
-}
-impl<const N: usize> From<[isize; N]> for Axes {
-    fn from(axes: [isize; N]) -> Self {
-        Axes::Many(axes.to_vec())
-    }
-}
-impl From<Vec<isize>> for Axes {
-    fn from(axes: Vec<isize>) -> Self {
-        Axes::Many(axes)
-    }
-}
-
-impl Axes {
-    /// All of them.
-    pub fn list(&self) -> &[isize] {
-        match self {
-            Axes::One(axis) => std::slice::from_ref(axis),
-            Axes::Many(axes) => axes,
-        }
-    }
-
-    /// All of them, counted from the front, ascending.
-    ///
-    /// # Errors
-    /// A tensor of this rank has no such axis.
-    pub(crate) fn of_rank(&self, rank: usize) -> Result<Vec<usize>, Error> {
-        let mut axes = self.list().iter().map(|a| axis(*a, rank)).collect::<Result<Vec<_>, _>>()?;
-        axes.sort_unstable();
-        axes.dedup();
-        Ok(axes)
-    }
-}
-
-/// An axis counted from the front.
-///
-/// # Errors
-/// A tensor of this rank has no such axis.
-pub(crate) fn axis(axis: isize, rank: usize) -> Result<usize, Error> {
-    crate::types::axis_index(axis, rank).ok_or_else(|| Error::Shape {
-        layer: String::new(),
-        what: format!("axis {axis} of a tensor with {rank} axes"),
-    })
 }

@@ -4,40 +4,12 @@ use serde_json::{Map, Value};
 
 use super::cropping::{first_axis, without_format};
 use super::flatten::DataFormat;
+use super::images::of_resizing;
 use super::windows::{Size, channels};
 use crate::Error;
 use crate::graph::{Builder, CallContext, Integers, Layer, Resolver, Shape, Tensor};
-use crate::ops::{Resize, resize_axis};
-use crate::words::{Word, Words};
-
-/// How pixels between others are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Interpolation {
-    /// Each pixel several times.
-    #[default]
-    Nearest,
-    /// A weighed mean of the two nearest along each axis.
-    Bilinear,
-    /// Cubic splines over four.
-    Bicubic,
-    /// Lanczos' window over six.
-    Lanczos3,
-    /// Lanczos' window over ten.
-    Lanczos5,
-}
-
-impl Words for Interpolation {
-    const OPTION: &'static str = "interpolation";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("nearest", Interpolation::Nearest),
-        ("bilinear", Interpolation::Bilinear),
-        ("bicubic", Interpolation::Bicubic),
-        ("lanczos3", Interpolation::Lanczos3),
-        ("lanczos5", Interpolation::Lanczos5),
-    ];
-}
-
-impl super::config::Field for Word<Interpolation> {}
+use crate::ops::Interpolation;
+use crate::words::Word;
 
 config! {
     /// Makes each of `N` axes several times as long.
@@ -94,22 +66,18 @@ impl<const N: usize> Layer for UpSampling<N> {
         }
     }
 
-    fn integers(&self, _cx: &CallContext) -> Integers {
-        if *self.interpolation == Interpolation::Nearest { Integers::Keeps } else { Integers::Floats }
+    fn integers(&self, cx: &CallContext) -> Integers {
+        of_resizing(*self.interpolation, cx)
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         let first = first_axis(*self.data_format);
-        let how = match *self.interpolation {
-            Interpolation::Nearest => None,
-            Interpolation::Bilinear => Some(Resize::Linear),
-            Interpolation::Bicubic => Some(Resize::Cubic),
-            Interpolation::Lanczos3 => Some(Resize::Lanczos(3)),
-            Interpolation::Lanczos5 => Some(Resize::Lanczos(5)),
-        };
-        let longer = |x: Tensor, (axis, times): (usize, &usize)| match how {
-            None => repeat(x, first + axis, *times),
-            Some(how) => resize_axis(x, first + axis, *times, how),
+        let longer = |x: Tensor, (axis, times): (usize, &usize)| {
+            let axis = first + axis;
+            match (*self.interpolation, x.shape().get(axis)) {
+                (Interpolation::Nearest, _) | (_, None) => repeat(x, axis, *times),
+                (how, Some(length)) => x.resized(axis, length.saturating_mul(*times), how, false),
+            }
         };
         self.size.0.iter().enumerate().fold(x, longer)
     }

@@ -105,10 +105,7 @@ impl Numbers {
         let (shape, values) = self.parts();
         match values.as_slice() {
             [one] => Tensor::full(&shape, *one),
-            many => {
-                let parts: Vec<Tensor> = many.iter().map(|v| Tensor::full(&[1], *v)).collect();
-                Tensor::concat(&parts, 0).reshape(shape)
-            }
+            many => Tensor::constant(shape, many.iter().map(|v| *v as f32).collect()),
         }
     }
 }

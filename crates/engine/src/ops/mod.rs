@@ -19,6 +19,7 @@ mod packed_sums;
 mod pointwise;
 mod pool;
 mod reduce;
+mod resample;
 mod reshape;
 mod resize;
 mod reverse;
@@ -34,7 +35,7 @@ pub(crate) use contract::{Lettered, contract};
 pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
-pub(crate) use resize::{Resize, resize_axis};
+pub use resize::Interpolation;
 pub use windows::Windows;
 
 use cases::Case;
@@ -65,6 +66,7 @@ pub static OPS: &[Row] = &[
     Row { name: "transpose", cases: transpose::cases },
     Row { name: "gather", cases: gather::cases },
     Row { name: "gather_grad", cases: gather::grad_cases },
+    Row { name: "resample", cases: resample::cases },
     Row { name: "reverse", cases: reverse::cases },
     Row { name: "cumulative", cases: cumulative::cases },
     Row { name: "argsort", cases: argsort::cases },

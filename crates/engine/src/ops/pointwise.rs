@@ -109,6 +109,8 @@ unary!(
     sign SIGN,
     /// Largest whole number not above; its gradient is zero.
     floor FLOOR,
+    /// The nearest whole number, of two the even one; its gradient is zero.
+    round ROUND,
     /// It, as a constant to the gradient.
     stop_gradient STOP_GRADIENT,
     /// e to the power of it.
@@ -155,8 +157,6 @@ unary!(
     acosh ACOSH,
     /// Inverse hyperbolic tangent.
     atanh ATANH,
-    /// The nearest whole number, of two the even one; its gradient is zero.
-    round ROUND,
     /// 1 where it is NaN, else 0.
     is_nan IS_NAN,
     /// 1 where it is infinite, else 0.

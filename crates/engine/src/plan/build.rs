@@ -110,7 +110,7 @@ impl<'a> Planner<'a> {
         self.buffers.len() - 1
     }
 
-    /// Regions of inputs, variables, outputs, assigned values and gradients.
+    /// Regions of inputs, constants, variables, outputs, assigned values and gradients.
     fn place_fixed(&mut self, outputs: &[Edge], arenas: &Arenas) -> Result<(), Error> {
         let variable_region = |variable: &Variable| {
             let (arena, offset) = arenas.places.get(&variable.id()).ok_or_else(|| Error::State {
@@ -124,6 +124,11 @@ impl<'a> Planner<'a> {
                 Kind::Input(k) => {
                     let words = node.types[0].len();
                     let buffer = self.buffer(format!("input {k}"), Role::Input(*k), words);
+                    self.regions.insert(edge, Region::new(buffer, 0, words));
+                }
+                Kind::Constant(numbers) => {
+                    let words = node.types[0].len();
+                    let buffer = self.buffer("constant".into(), Role::Constant(numbers.clone()), words);
                     self.regions.insert(edge, Region::new(buffer, 0, words));
                 }
                 Kind::Variable(v) => {

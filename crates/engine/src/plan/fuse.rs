@@ -82,7 +82,7 @@ pub(super) fn fuse(graph: &Graph, ends: &Ends, caps: &Caps) -> Fused {
     };
     for i in (0..graph.nodes.len()).filter(|i| live[*i]) {
         match &graph.nodes[i].kind {
-            Kind::Input(_) | Kind::Variable(_) | Kind::Reshape => {}
+            Kind::Input(_) | Kind::Constant(_) | Kind::Variable(_) | Kind::Reshape => {}
             Kind::Op(_) => fuser.start(i, true),
             Kind::Loop(_) => fuser.alone(i),
             Kind::Pointwise(exprs) => {

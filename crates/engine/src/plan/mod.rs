@@ -18,7 +18,7 @@ pub use rhyton_kernels::caps::Caps;
 use rhyton_kernels::dispatch::Dispatch;
 use rhyton_kernels::program::Program;
 
-use crate::graph::{DynOp, TensorType};
+use crate::graph::{Constant, DynOp, TensorType};
 
 /// Number of a buffer in its plan.
 pub type BufferId = usize;
@@ -30,6 +30,8 @@ pub enum Role {
     Arena,
     /// An input of the step. The memory is a window of several slots, one per step of a submit.
     Input(usize),
+    /// Numbers that are written once, when the plan is made ready.
+    Constant(Constant),
     /// An output of the step, a window likewise.
     Output(usize),
     /// Intermediate values; its memory belongs to the plan and holds anything before a step.

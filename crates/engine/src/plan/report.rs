@@ -42,7 +42,10 @@ impl Plan {
             totals.flops += step.flops() * trips as u64;
             totals.bytes += step.bytes() * trips as u64;
             let outside = |r: &&super::Region| {
-                matches!(self.buffers[r.buffer].role, Role::Arena | Role::Input(_) | Role::Output(_))
+                matches!(
+                    self.buffers[r.buffer].role,
+                    Role::Arena | Role::Input(_) | Role::Constant(_) | Role::Output(_)
+                )
             };
             let all = |r: &super::Region| r.whole(trips).0;
             read.extend(

@@ -192,6 +192,11 @@ impl Session {
                     pools += 1;
                     self.pool[pools - 1].clone()
                 }
+                Role::Constant(ref numbers) => {
+                    let memory = backend.allocate(&buffer.name, buffer.words)?;
+                    backend.write(&memory, 0, numbers.words())?;
+                    memory
+                }
                 // Its own: the gaps between gradients stay zero.
                 Role::Gradients => backend.allocate(&buffer.name, buffer.words)?,
                 Role::Arena => {

@@ -73,6 +73,12 @@ impl Integer {
         self.wrap(value) == value && (value >= 0 || self.is_signed())
     }
 
+    /// Returns its smallest and its largest number, as floats.
+    pub fn bounds(self) -> [f64; 2] {
+        let range = 2f64.powi(self.bits() as i32);
+        if self.is_signed() { [-range / 2.0, range / 2.0 - 1.0] } else { [0.0, range - 1.0] }
+    }
+
     /// Returns a number as this type has it: cut to its bits, as a cast of integers does; truth values are 0 and 1.
     pub fn wrap(self, value: i64) -> i64 {
         match (self, self.bits()) {

@@ -44,8 +44,9 @@ fn equal(got: &Value, want: &Value) {
 }
 
 fn layers_of_keras() -> Vec<Value> {
-    let families = data(include_str!("../data/keras/families.json"));
-    let all = [reference()["layers"].take(), families["configs"].clone()];
+    let [families, images] =
+        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
+    let all = [reference()["layers"].take(), families["configs"].clone(), images["configs"].clone()];
     all.iter().flat_map(|list| list.as_array().unwrap().clone()).collect()
 }
 
@@ -77,7 +78,7 @@ fn layers_by_constructor() {
         .bias_regularizer(L1::new(0.5))
         .kernel_initializer(HeNormal::new().seed(3));
     let conv = k::Conv2D::new(4, (2, 3)).strides([2, 1]).padding(k::Padding::Same).groups(2).use_bias(false);
-    let made: Vec<LayerRef> = vec![
+    let mut made: Vec<LayerRef> = vec![
         k::BatchNormalization::new().into(),
         k::MaxPooling2D::new(2).into(),
         k::AveragePooling2D::new([2, 3]).strides(1).padding(k::Padding::Same).into(),
@@ -199,7 +200,11 @@ fn layers_by_constructor() {
         k::AdaptiveMaxPooling1D::new(3).into(),
         k::AdaptiveMaxPooling2D::new((2, 3)).into(),
         k::AdaptiveMaxPooling3D::new(2).into(),
+        k::ConvLSTM1D::new(3, 2).into(),
+        k::ConvLSTM2D::new(3, (2, 3)).padding("same").return_sequences(true).into(),
+        k::ConvLSTM3D::new(3, 2).dropout(0.25).into(),
     ];
+    made.extend(crate::images::made());
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());
     for (layer, want) in made.iter().zip(&all) {

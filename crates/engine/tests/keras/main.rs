@@ -5,6 +5,7 @@ mod common;
 mod compile;
 mod configs;
 mod half;
+mod images;
 mod integers;
 mod keys;
 mod layers;

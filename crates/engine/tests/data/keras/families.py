@@ -115,6 +115,11 @@ def table(k):
     return rows
 
 
+def single(name, args):
+    """Whether TensorFlow's kernel knows float32 only."""
+    return name in ("MaxPooling3D", "AveragePooling3D") or name.startswith("Adaptive") or args.get("interpolation", "nearest") != "nearest"
+
+
 def plain(value):
     return json.loads(json.dumps(value, default=lambda v: v.tolist() if hasattr(v, "tolist") else dict(v)))
 
@@ -123,15 +128,26 @@ def called(layer, inputs):
     return layer(inputs if len(inputs) > 1 else inputs[0])
 
 
-def layers():
+# integers.py has the integers of these.
+PICTURES = [
+    ("ConvLSTM1D", {"filters": 2, "kernel_size": 2, "return_sequences": True}, [3, 5, 2]),
+    ("ConvLSTM2D", {"filters": 2, "kernel_size": [2, 3], "strides": [1, 2], "padding": "same"}, [3, 4, 5, 2]),
+    ("ConvLSTM3D", {"filters": 2, "kernel_size": 2, "use_bias": False, "go_backwards": True}, [2, 3, 3, 4, 2]),
+]
+
+
+def with_pictures(k):
+    return table(k) + PICTURES
+
+
+def layers(table=with_pictures, single=single):
     keras.config.set_floatx("float64")
     out = []
     for name, args, *shapes in table(keras):
         inputs = [drawn([2, *shape]) for shape in shapes]
-        # Some of TensorFlow's kernels know float32 only.
-        single = name in ("MaxPooling3D", "AveragePooling3D") or name.startswith("Adaptive") or args.get("interpolation", "nearest") != "nearest"
-        inputs = [i.astype("float32") for i in inputs] if single else inputs
-        layer = getattr(keras.layers, name)(**args, **({"dtype": "float32"} if single else {}))
+        narrow = single(name, args)
+        inputs = [i.astype("float32") for i in inputs] if narrow else inputs
+        layer = getattr(keras.layers, name)(**args, **({"dtype": "float32"} if narrow else {}))
         # Some layers write what they were built for.
         config = plain(layer.get_config())
         called(layer, inputs)
@@ -141,31 +157,35 @@ def layers():
         out.append({"name": name, "args": args, "config": config, "x": [{"shape": list(i.shape), "data": numbers(i)} for i in inputs],
                     "weights": [{"name": w.name, "shape": list(w.shape), "data": numbers(w)} for w in layer.weights],
                     "y": numbers(y), "y_shape": list(y.shape), "losses": []})
-        if single:
+        if narrow:
             out[-1]["tolerance"] = 4e-6
     return out
 
 
-def configs():
-    """Each class as Keras writes it by default, and some with settings; in float32."""
-    keras.config.set_floatx("float32")
-    keras.utils.clear_session()
-    K = keras.layers
-    made = [K.Conv3D(3, 2), K.Conv3D(4, (1, 2, 3), strides=(2, 1, 1), padding="same", groups=2, use_bias=False), K.Conv1DTranspose(3, 2), K.Conv2DTranspose(3, 2, strides=2, output_padding=1),
+def made(K):
+    """Each class by default, and some with settings."""
+    return [K.Conv3D(3, 2), K.Conv3D(4, (1, 2, 3), strides=(2, 1, 1), padding="same", groups=2, use_bias=False), K.Conv1DTranspose(3, 2), K.Conv2DTranspose(3, 2, strides=2, output_padding=1),
             K.Conv3DTranspose(3, 2), K.DepthwiseConv1D(3), K.DepthwiseConv2D((2, 3), depth_multiplier=2, activation="relu"), K.SeparableConv1D(3, 2),
             K.SeparableConv2D(3, (2, 3), depth_multiplier=2, pointwise_regularizer="l2"), K.MaxPooling3D(), K.AveragePooling3D((2, 3, 1), strides=1, padding="same"),
             K.GlobalAveragePooling3D(), K.GlobalMaxPooling3D(keepdims=True), K.Cropping1D(), K.Cropping2D(((1, 2), (0, 1))), K.Cropping3D(), K.ZeroPadding1D(2), K.ZeroPadding2D((1, 2)),
             K.ZeroPadding3D(), K.UpSampling1D(), K.UpSampling2D((2, 3), interpolation="bilinear"), K.UpSampling3D(), K.SpatialDropout1D(0.5), K.SpatialDropout2D(0.5, seed=3),
             K.SpatialDropout3D(0.5), K.AlphaDropout(0.5), K.Dot(1), K.Dot((2, 1), normalize=True), K.GroupNormalization(), K.GroupNormalization(2, axis=1, scale=False), K.RMSNormalization(),
             K.EinsumDense("ab,bc->ac", 3), K.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d", activation="relu"), K.AdaptiveAveragePooling1D(3), K.AdaptiveAveragePooling2D((2, 3)),
-            K.AdaptiveAveragePooling3D(2), K.AdaptiveMaxPooling1D(3), K.AdaptiveMaxPooling2D((2, 3)), K.AdaptiveMaxPooling3D(2)]
-    return [plain(keras.saving.serialize_keras_object(o)) for o in made]
+            K.AdaptiveAveragePooling3D(2), K.AdaptiveMaxPooling1D(3), K.AdaptiveMaxPooling2D((2, 3)), K.AdaptiveMaxPooling3D(2),
+            K.ConvLSTM1D(3, 2), K.ConvLSTM2D(3, (2, 3), padding="same", return_sequences=True), K.ConvLSTM3D(3, 2, dropout=0.25)]
+
+
+def configs(made=made):
+    """Layers as Keras writes them, in float32."""
+    keras.config.set_floatx("float32")
+    keras.utils.clear_session()
+    return [plain(keras.saving.serialize_keras_object(o)) for o in made(keras.layers)]
 
 
 RANGES = {"int32": (-9, 9), "uint8": (0, 40), "bool": (0, 2)}
 
 
-def integers():
+def integers(table=table):
     """As integers.py."""
     cases, seen = [], set()
     for library, k in (("keras3", keras), ("tf_keras", tf_keras)):
@@ -198,11 +218,12 @@ def integers():
     return cases
 
 
-def main():
-    parts = {"layers": layers(), "configs": configs(), "integers": integers()}
+def write(name, parts, **more):
     lines = [f'"{name}":[\n' + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]" for name, cases in parts.items()]
-    (HERE / "families.json").write_text("{" + ",\n".join(lines) + "}\n")
+    lines += [f'"{key}":{json.dumps(value)}' for key, value in more.items()]
+    (HERE / name).write_text("{" + ",\n".join(lines) + "}\n")
     print({name: len(cases) for name, cases in parts.items()})
 
 
-main()
+if __name__ == "__main__":
+    write("families.json", {"layers": layers(), "configs": configs(), "integers": integers()})

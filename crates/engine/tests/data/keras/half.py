@@ -1,6 +1,6 @@
-"""What the layers of layers.json and families.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
+"""What the layers of layers.json, families.json and images.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
 
-`python half.py` with keras 3.15 and tensorflow-cpu writes half.json beside it: for each case and policy the type of the output, its numbers, and the
+`python half.py` with keras 3.15 and tensorflow-cpu writes half.json and half_images.json beside it: for each case and policy the type of the output, its numbers, and the
 gradients of sum(y * weights) by the inputs and by the variables, in the case's order. What TensorFlow has no kernel for on the CPU is left out.
 """
 
@@ -61,19 +61,34 @@ def run(case, policy):
         y = y[0] if isinstance(y, (list, tuple)) else y
         total = tf.reduce_sum(tf.cast(y, "float32") * weights(int(np.prod(y.shape))).reshape(y.shape))
     variables = [v.value for v in layer.weights]
-    found = tape.gradient(total, inputs + variables)
+    given = {"policy": policy, "dtype": y.dtype.name, "types": [keras.backend.standardize_dtype(v.dtype) for v in layer.weights], "y": short(y)}
+    try:
+        found = tape.gradient(total, inputs + variables)
+    except (LookupError, tf.errors.InvalidArgumentError) as error:
+        print(case["name"], case["args"], policy, "has no gradient:", str(error)[:100])
+        return given
     dense = [None if g is None else tf.convert_to_tensor(g) for g in found]
-    return {"policy": policy, "dtype": y.dtype.name, "types": [keras.backend.standardize_dtype(v.dtype) for v in layer.weights],
-            "y": short(y), "gradients": [None if g is None else short(g) for g in dense]}
+    return {**given, "gradients": [None if g is None else short(g) for g in dense]}
 
 
-out = []
-for case in json.loads((HERE / "layers.json").read_text()) + json.loads((HERE / "families.json").read_text())["layers"]:
-    rows = []
-    for policy in POLICIES:
-        try:
-            rows.append(run(case, policy))
-        except (TypeError, tf.errors.UnimplementedError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-            print(case["name"], case["args"], policy, type(error).__name__, str(error)[:150])
-    out.append(rows)
-(HERE / "half.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
+def write(name, cases):
+    out = []
+    for case in cases:
+        rows = []
+        for policy in POLICIES:
+            try:
+                rows.append(run(case, policy))
+            except (TypeError, tf.errors.UnimplementedError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+                print(case["name"], case["args"], policy, type(error).__name__, str(error)[:150])
+        out.append(rows)
+    (HERE / name).write_text(json.dumps(out, separators=(",", ":")) + "\n")
+
+
+def cases(name):
+    found = json.loads((HERE / name).read_text())
+    return found["layers"] if isinstance(found, dict) else found
+
+
+if __name__ == "__main__":
+    write("half.json", cases("layers.json") + cases("families.json"))
+    write("half_images.json", cases("images.json"))

@@ -103,6 +103,8 @@ fn kind(class: &str, key: &str) -> Option<Kind> {
         ("n", "RepeatVector") => Size,
         ("size", "UpSampling1D" | "UpSampling2D" | "UpSampling3D") => Sizes(1),
         ("target_shape", "Reshape") => Lengths,
+        ("height" | "width", "Resizing" | "CenterCrop" | "RandomCrop") => Size,
+        ("crop_to_aspect_ratio" | "pad_to_aspect_ratio" | "antialias", "Resizing") => Flag,
         (
             "rate",
             "Dropout" | "AlphaDropout" | "GaussianDropout" | "SpatialDropout1D" | "SpatialDropout2D"
