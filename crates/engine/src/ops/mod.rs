@@ -20,6 +20,7 @@ mod resample;
 mod reshape;
 mod resize;
 mod reverse;
+mod sample;
 mod slice;
 mod softmax;
 mod transpose;
@@ -31,6 +32,7 @@ pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
 pub use resize::Interpolation;
+pub(crate) use sample::Sample;
 pub use windows::Windows;
 
 use cases::Case;
@@ -63,5 +65,6 @@ pub static OPS: &[Row] = &[
     Row { name: "gather_grad", cases: gather::grad_cases },
     Row { name: "resample", cases: resample::cases },
     Row { name: "reverse", cases: reverse::cases },
+    Row { name: "sample", cases: sample::cases },
     Row { name: "packed_sums", cases: packed_sums::cases },
 ];
