@@ -58,8 +58,8 @@ pub use rhyton_engine::device::gpu::wgpu;
 pub use rhyton_engine::names::clear_session;
 pub use rhyton_engine::random::set_random_seed;
 pub use rhyton_engine::{
-    activations, device, export, initializers, layers, losses, metrics, models, ops, optimizers, plan,
-    regularizers, train, types, words,
+    activations, constraints, device, export, initializers, layers, losses, metrics, models, ops, optimizers,
+    plan, regularizers, train, types, words,
 };
 pub use rhyton_persist as persist;
 pub use rhyton_persist::Location;

@@ -36,7 +36,7 @@ const HOUSES: &[House] = &[
             &["random", "export", "config"],
             &["graph"],
             &["ops"],
-            &["autograd", "oracle", "activations", "initializers", "regularizers"],
+            &["autograd", "oracle", "activations", "initializers", "regularizers", "constraints"],
             &["losses", "layers", "optimizers"],
             &["metrics"],
             &["models"],

@@ -71,13 +71,17 @@ formula!(
     }
 );
 
-type Inputs = Vec<Vec<usize>>;
+type Inputs = Vec<ArrayD<f32>>;
 
 /// Numbers of both signs, without a pattern that a wrong order of axes would keep.
 fn numbers(shape: &[usize]) -> ArrayD<f32> {
     let value = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 300.0 - 1.6;
     let values = (0..shape.iter().product()).map(value).collect();
     ArrayD::from_shape_vec(shape.to_vec(), values).unwrap_or_default()
+}
+
+fn data<const N: usize>(shapes: [&[usize]; N]) -> Inputs {
+    shapes.map(numbers).into()
 }
 
 fn sequential(shape: &[usize], mut layers: Vec<LayerRef>) -> Result<(Model, Inputs)> {
@@ -89,7 +93,7 @@ fn sequential(shape: &[usize], mut layers: Vec<LayerRef>) -> Result<(Model, Inpu
     let shifted: Vec<_> =
         weights.iter().enumerate().map(|(i, w)| w.mapv(|v| v + 0.01 * (i + 1) as f32)).collect();
     model.set_weights(&shifted)?;
-    Ok((model, vec![[&[7], shape].concat()]))
+    Ok((model, data([&[&[7], shape].concat()])))
 }
 
 /// Several inputs and outputs; one layer in several places; names that TensorFlow does not take as they are.
@@ -108,7 +112,7 @@ fn graph() -> Result<(Model, Inputs)> {
     ];
     let joined = Concatenate::new().on([&[product, sum.clone(), y], &more[..]].concat());
     let out = Dense::new(2).name("7out").on(&joined);
-    Ok((Model::new([&a, &b], [&out, &sum, &x, &z, &a])?, vec![vec![7, 5], vec![7, 3]]))
+    Ok((Model::new([&a, &b], [&out, &sum, &x, &z, &a])?, data([&[7, 5], &[7, 3]])))
 }
 
 /// Models inside, one of them frozen.
@@ -119,7 +123,7 @@ fn nested() -> Result<(Model, Inputs)> {
     let second = Model::new(&x, Add::new().on([&x, &Dense::new(6).on(&x)])).name("inner")?;
     let frozen = Dense::new(3).name("frozen").trainable(false).shared();
     let (first, second): (LayerRef, LayerRef) = ((&first).into(), (&second).into());
-    Ok((Model::new(&y, frozen.on(second.on(first.on(&y))))?, vec![vec![7, 5]]))
+    Ok((Model::new(&y, frozen.on(second.on(first.on(&y))))?, data([&[7, 5]])))
 }
 
 /// Axes besides the batch that data decide.
@@ -127,7 +131,65 @@ fn open_axes() -> Result<(Model, Inputs)> {
     let (x, image) = (input([None, Some(5)]), input([None, None, Some(3)]));
     let steps = Softmax::new().on(LayerNormalization::new().on(Dense::new(4).on(&x)));
     let pixels = Conv2D::new(2, 3).on(Conv2D::new(4, 3).padding(Padding::Same).on(&image));
-    Ok((Model::new([&x, &image], [&steps, &pixels])?, vec![vec![7, 3, 5], vec![7, 8, 6, 3]]))
+    Ok((Model::new([&x, &image], [&steps, &pixels])?, data([&[7, 3, 5], &[7, 8, 6, 3]])))
+}
+
+/// Layers with loops, over six steps of four numbers.
+fn recurrent() -> Vec<(&'static str, Vec<LayerRef>)> {
+    let all = |yes| LSTM::new(5).return_sequences(yes);
+    vec![
+        ("lstm", vec![all(true).into(), LSTM::new(3).go_backwards(true).into()]),
+        ("gru", vec![GRU::new(5).return_sequences(true).into(), GRU::new(3).reset_after(false).into()]),
+        ("simple_rnn", vec![SimpleRNN::new(5).go_backwards(true).return_sequences(true).into()]),
+        ("bidirectional", vec![Bidirectional::new(all(true)).into(), Bidirectional::new(GRU::new(2)).into()]),
+        (
+            "cells",
+            vec![
+                RNN::new(StackedRNNCells::new(layers![LSTMCell::new(4), GRUCell::new(3)])).into(),
+                Dense::new(2).into(),
+            ],
+        ),
+        (
+            "each_step",
+            vec![
+                TimeDistributed::new(Dense::new(3)).into(),
+                Conv1D::new(4, 2).padding(Padding::Causal).into(),
+                MaxPooling1D::new(2).into(),
+                GlobalAveragePooling1D::new().into(),
+            ],
+        ),
+    ]
+}
+
+/// Steps that a mask leaves out, at the end and in between.
+fn masked() -> Result<(Model, Inputs)> {
+    let layers = layers![Masking::new(0.0), LSTM::new(5).return_sequences(true), GRU::new(3)];
+    let (model, mut inputs) = sequential(&[6, 4], layers)?;
+    for (i, mut row) in inputs[0].rows_mut().into_iter().enumerate() {
+        if i % 6 == 5 || i % 7 == 2 {
+            row.fill(0.0);
+        }
+    }
+    Ok((model, inputs))
+}
+
+/// Whole numbers that stand for words, with padding behind them, in attention and a loop.
+fn words() -> Result<(Model, Inputs)> {
+    let ids = input_symbol(InputLayer::new([6]).dtype("int32"));
+    let x = Embedding::new(12, 4).mask_zero(true).on(&ids);
+    let attended = MultiHeadAttention::new(2, 3).on([&x, &x]);
+    let out = Dense::new(2).on(LSTM::new(3).on(Add::new().on([&x, &attended])));
+    let numbers = (0..7 * 6).map(|i: usize| ((i * 7919 + 13) % 101 % 12) as f32).collect();
+    Ok((Model::new(&ids, &out)?, vec![ArrayD::from_shape_vec(vec![7, 6], numbers)?]))
+}
+
+/// As many steps as data have.
+fn open_steps() -> Result<(Model, Inputs)> {
+    let x = input([None, Some(4)]);
+    let near = Conv1D::new(5, 3).on(&x);
+    let both = Bidirectional::new(LSTM::new(3).return_sequences(true)).on(&near);
+    let pooled = GlobalMaxPooling1D::new().on(&both);
+    Ok((Model::new(&x, [&both, &pooled])?, data([&[7, 9, 4]])))
 }
 
 /// Name, whether tf_keras knows all its layers, and the model.
@@ -338,6 +400,12 @@ fn cases() -> Vec<Case> {
             ],
         ),
     );
+    for (name, layers) in recurrent() {
+        add(name, true, sequential(&[6, 4], layers));
+    }
+    add("masked", true, masked());
+    add("words", true, words());
+    add("open_steps", true, open_steps());
     add("no_weights", true, sequential(&[5], vec![ReLU::new().into()]));
     add("graph", true, graph());
     add("nested", true, nested());
@@ -364,7 +432,6 @@ pub(super) fn write(out: &Path, report: &mut Report) -> Result<()> {
 
 fn one(folder: &Path, model: &mut Model, inputs: &Inputs, known: bool, device: &Device) -> Result<()> {
     model.to(device)?;
-    let inputs: Vec<ArrayD<f32>> = inputs.iter().map(|shape| numbers(shape)).collect();
     let data: Vec<_> = inputs.iter().map(|x| Data::of(x).into_owned()).collect();
     let outputs = model.predict(data).batch_size(4).run_all()?;
     // Without a signature there is nothing to compare.
@@ -372,7 +439,7 @@ fn one(folder: &Path, model: &mut Model, inputs: &Inputs, known: bool, device: &
     std::fs::create_dir_all(folder)?;
     model.save(folder.join("saved_model"))?;
     let mut arrays = Vec::new();
-    for (letter, list) in [("x", &inputs), ("y", &outputs)] {
+    for (letter, list) in [("x", inputs), ("y", &outputs)] {
         for (i, array) in list.iter().enumerate() {
             let file = format!("{letter}{i}.f32");
             let bytes: Vec<u8> = array.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -4,7 +4,8 @@ use rhyton_engine::export;
 use rhyton_engine::graph::{LayerRef, Variable};
 use rhyton_engine::models;
 use rhyton_persist::tree::{
-    Attribute, DType, ModelConfig, Object, Place, Port, Serving, ServingNode, Source,
+    Attribute, DType, Element, ModelConfig, Object, Place, Port, Serving, ServingFunction, ServingNode,
+    Source,
 };
 
 use super::to_tree::{children, object};
@@ -65,28 +66,38 @@ fn converted(root: &LayerRef, serving: &models::Serving) -> Result<Serving, Stri
         .iter()
         .map(|v| place(root, v, &mut vec![]).ok_or_else(|| lost(v)))
         .collect::<Result<_, _>>()?;
+    // Of these tf_keras has float32, whatever the policy, and so have its files.
+    let widened: Vec<usize> = (0..serving.variables.len())
+        .filter(|i| is_of(root, &serving.variables[*i], "BatchNormalization"))
+        .collect();
+    let mut nodes = nodes(&serving.nodes);
+    for node in nodes.iter_mut().filter(|node| node.op == "Cast") {
+        if matches!(node.inputs.as_slice(), [Source::Variable(i)] if widened.contains(i)) {
+            let from = node.attributes.iter_mut().filter(|(name, _)| name == "SrcT");
+            from.for_each(|(_, of)| *of = Attribute::Type(Element::Of(DType::F32)));
+        }
+    }
     let ports = |ports: &[models::Port]| {
-        let port = |port: &models::Port| Port {
-            name: port.name.clone(),
-            dtype: dtype(port.element),
-            shape: port.shape.clone(),
-            source: source(port.source),
+        let port = |port: &models::Port| {
+            let Element::Of(dtype) = element(port.element) else {
+                return Err(format!("`{}` is a list of tensors", port.name));
+            };
+            Ok(Port {
+                name: port.name.clone(),
+                dtype,
+                shape: port.shape.clone(),
+                source: source(port.source),
+            })
         };
-        ports.iter().map(port).collect()
+        ports.iter().map(port).collect::<Result<_, String>>()
     };
-    let node = |node: &export::Node| ServingNode {
-        scope: node.scope.clone(),
-        op: node.op.into(),
-        output: node.output.into(),
-        inputs: node.inputs.iter().copied().map(source).collect(),
-        attributes: node.attributes.iter().map(|(name, a)| ((*name).into(), attribute(a))).collect(),
-    };
-    Ok(Serving {
-        inputs: ports(&serving.inputs),
-        outputs: ports(&serving.outputs),
-        variables,
-        nodes: serving.nodes.iter().map(node).collect(),
-    })
+    Ok(Serving { inputs: ports(&serving.inputs)?, outputs: ports(&serving.outputs)?, variables, nodes })
+}
+
+/// Returns whether a variable is one of a layer of this class.
+fn is_of(layer: &LayerRef, variable: &Variable, class: &str) -> bool {
+    layer.class_name() == class && layer.own_variables().contains(variable)
+        || layer.layer().inner().iter().any(|(_, inner)| is_of(inner, variable, class))
 }
 
 /// Where a variable is in the tree's object of a layer.
@@ -110,11 +121,23 @@ fn source(source: export::Source) -> Source {
         export::Source::Input(i) => Source::Input(i),
         export::Source::Variable(i) => Source::Variable(i),
         export::Source::Node(i) => Source::Node(i),
+        export::Source::Output(i, k) => Source::Output(i, k),
     }
 }
 
-fn dtype(element: export::Element) -> DType {
-    match element {
+fn nodes(nodes: &[export::Node]) -> Vec<ServingNode> {
+    let node = |node: &export::Node| ServingNode {
+        scope: node.scope.clone(),
+        op: node.op.into(),
+        output: node.output.into(),
+        inputs: node.inputs.iter().copied().map(source).collect(),
+        attributes: node.attributes.iter().map(|(name, a)| ((*name).into(), attribute(a))).collect(),
+    };
+    nodes.iter().map(node).collect()
+}
+
+fn element(element: export::Element) -> Element {
+    Element::Of(match element {
         export::Element::F32 => DType::F32,
         export::Element::F16 => DType::F16,
         export::Element::BF16 => DType::BF16,
@@ -127,19 +150,26 @@ fn dtype(element: export::Element) -> DType {
         export::Element::I64 => DType::I64,
         export::Element::U64 => DType::U64,
         export::Element::Bool => DType::Bool,
-    }
+        export::Element::Variant => return Element::Variant,
+    })
 }
 
 fn attribute(attribute: &export::Attribute) -> Attribute {
     match attribute {
-        export::Attribute::Type(element) => Attribute::Type(dtype(*element)),
+        export::Attribute::Type(of) => Attribute::Type(element(*of)),
         export::Attribute::Bool(yes) => Attribute::Bool(*yes),
         export::Attribute::Int(n) => Attribute::Int(*n),
         export::Attribute::Ints(list) => Attribute::Ints(list.clone()),
         export::Attribute::Text(text) => Attribute::Text((*text).into()),
-        export::Attribute::Tensor(element, shape, words) => {
+        export::Attribute::Tensor(of, shape, words) => {
             let bytes = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-            Attribute::Tensor(dtype(*element), shape.clone(), bytes)
+            Attribute::Tensor(element(*of), shape.clone(), bytes)
         }
+        export::Attribute::Types(list) => Attribute::Types(list.iter().copied().map(element).collect()),
+        export::Attribute::Function(function) => Attribute::Function(ServingFunction {
+            arguments: function.arguments.iter().copied().map(element).collect(),
+            results: function.results.iter().map(|(s, e)| (source(*s), element(*e))).collect(),
+            nodes: nodes(&function.nodes),
+        }),
     }
 }

@@ -236,6 +236,21 @@ fn is_keras(layer: &LayerRef) -> bool {
     LAYERS.iter().any(|class| (class.of)() == held.as_any().type_id())
 }
 
+/// Returns what a layer was built for, as Keras 3 writes it: by the names of the arguments where there are several.
+fn build_config_of(layer: &LayerRef, shapes: &[Shape]) -> Value {
+    let held = layer.layer();
+    let each = held.arguments(shapes.len()).positional.len() > 1;
+    match shapes {
+        [shape] => json!({"input_shape": shape_json(shape)}),
+        _ if each => {
+            let named = held.parameters().iter().zip(shapes);
+            let named = named.map(|(name, shape)| (format!("{name}_shape"), shape_json(shape)));
+            json!({"shapes_dict": named.collect::<Map<_, _>>()})
+        }
+        _ => json!({"input_shape": shapes.iter().map(shape_json).collect::<Vec<_>>()}),
+    }
+}
+
 fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let name = layer.name();
     let settings = layer.settings();
@@ -249,11 +264,9 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
         config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| dtype(layer).into()));
     }
     config.extend(layer.layer().config());
-    let build_config = match (layer.class_name(), layer.built_for().as_deref()) {
-        ("InputLayer", _) | (_, None) => None,
-        (_, Some([shape])) => Some(json!({"input_shape": shape_json(shape)})),
-        (_, Some(shapes)) => Some(json!({"input_shape": shapes.iter().map(shape_json).collect::<Vec<_>>()})),
-    };
+    settings.complete(&mut config);
+    let build_config = layer.built_for().filter(|_| layer.class_name() != "InputLayer");
+    let build_config = build_config.map(|shapes| build_config_of(layer, &shapes));
     let model = model_of(layer, &name).map(Box::new);
     // A class of the user's that is not registered: by its name alone, which registering it in a package will find.
     let custom = model.is_none() && !is_keras(layer);

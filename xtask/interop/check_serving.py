@@ -57,6 +57,8 @@ def check(folder, where):
     named = sorted(signature.structured_input_signature[1]) == sorted(inputs) and \
         sorted(signature.structured_outputs) == sorted(outputs)
     report(named, where, "names", f"{','.join(inputs)} -> {','.join(outputs)}")
+    specs = signature.structured_input_signature[1]
+    xs = [x.astype(specs[n].dtype.as_numpy_dtype) for n, x in zip(inputs, xs)]
     for times in (1, 3):
         got = signature(**{n: tf.constant(np.concatenate([x] * times)) for n, x in zip(inputs, xs)})
         compare(where, f"signature, batch of {7 * times}", [got[n] for n in outputs], [np.concatenate([y] * times) for y in ys])

@@ -1,6 +1,6 @@
 //! TensorFlow nodes as plain data: what the serving graph of a SavedModel is made of.
 //!
-//! An op names its nodes through an [`Exporter`] (`OpDef::export`); who writes the file need not understand them. Every node has one output.
+//! An op names its nodes through an [`Exporter`] (`OpDef::export`); who writes the file need not understand them.
 
 use crate::types::{DType, Half, Integer};
 
@@ -20,6 +20,8 @@ pub enum Element {
     I64,
     U64,
     Bool,
+    /// A list of tensors, or another value that no tensor holds.
+    Variant,
 }
 
 impl From<DType> for Element {
@@ -58,6 +60,8 @@ pub enum Source {
     Variable(usize),
     /// The output of the node with this number.
     Node(usize),
+    /// Of the node with the first number, the output with the second, where its outputs are a list.
+    Output(usize, usize),
 }
 
 /// An attribute of a node. Those that have their default are left out.
@@ -75,9 +79,24 @@ pub enum Attribute {
     Text(&'static str),
     /// A constant: type, shape and elements as words.
     Tensor(Element, Vec<usize>, Vec<u32>),
+    /// Element types.
+    Types(Vec<Element>),
+    /// A graph that the node runs.
+    Function(Function),
 }
 
-/// One node of a TensorFlow graph.
+/// A graph with arguments and results, which a node of another one runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// Types of its arguments, which its nodes read as [`Source::Input`].
+    pub arguments: Vec<Element>,
+    /// Its results, with their types.
+    pub results: Vec<(Source, Element)>,
+    /// Its nodes, each after those that it reads. They read no variables.
+    pub nodes: Vec<Node>,
+}
+
+/// One node of a TensorFlow graph. Its outputs are one, or one list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Path of the layer that it belongs to.

@@ -1,7 +1,7 @@
 //! The training engine of Rhyton: graphs of ops with gradients, plans, devices, layers, training.
 //!
 //! Floors, lowest first; a module imports only from below its own: [`types`], [`export`], [`graph`], [`ops`], [`autograd`] with activations,
-//! initializers and regularizers, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
+//! initializers, regularizers and constraints, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
 
 #![deny(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod activations;
 pub mod autograd;
 pub mod callbacks;
 mod config;
+pub mod constraints;
 pub mod device;
 pub mod export;
 pub mod graph;

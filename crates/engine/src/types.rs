@@ -1,10 +1,13 @@
 //! Element types, shapes, and what a tensor is.
 
+mod axes;
 mod integer;
 mod policy;
 
 use std::fmt;
 
+pub use axes::Axes;
+pub(crate) use axes::axis;
 pub use integer::{EXACT, Integer};
 pub use policy::{Policy, dtype_policy, set_dtype_policy};
 pub use rhyton_kernels::narrow::Half;

@@ -10,17 +10,18 @@ use rhyton_engine::layers::{
     AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add,
     AdditiveAttention, AlphaDropout, Attention, Average, AveragePooling1D, AveragePooling2D,
     AveragePooling3D, BatchNormalization, Bidirectional, CenterCrop, Concatenate, Conv1D, Conv1DTranspose,
-    Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, DataFormat, Dense,
-    DepthwiseConv1D, DepthwiseConv2D, Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell,
-    GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
-    GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer,
-    LAYERS, LSTM, LSTMCell, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
-    Maximum, Minimum, MultiHeadAttention, Multiply, PReLU, Padding, Permute, RMSNormalization, RNN,
-    RandomCrop, RandomElasticTransform, RandomFlip, RandomHeight, RandomPerspective, RandomRotation,
-    RandomShear, RandomTranslation, RandomWidth, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape,
-    Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D, Softmax, SpatialDropout1D,
-    SpatialDropout2D, SpatialDropout3D, StackedRNNCells, Subtract, TimeDistributed, UnitNormalization,
-    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Cropping1D,
+    Cropping2D, Cropping3D, DataFormat, Dense, DepthwiseConv1D, DepthwiseConv2D, Dot, Dropout, ELU,
+    EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, LAYERS, LSTM, LSTMCell, LayerNormalization,
+    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention,
+    Multiply, PReLU, Padding, Permute, RMSNormalization, RNN, RandomCrop, RandomElasticTransform, RandomFlip,
+    RandomHeight, RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomWidth, RandomZoom,
+    ReLU, RepeatVector, Rescaling, Reshape, Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN,
+    SimpleRNNCell, Size1D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, StackedRNNCells,
+    Subtract, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
+    ZeroPadding2D, ZeroPadding3D,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -431,6 +432,17 @@ fn builders_come_in_any_order() {
             .beta_regularizer("l2")
             .gamma_regularizer("l1")
             .into(),
+        settled!(ConvLSTM1D::new(3, 2)).return_sequences(true).activation("relu").strides(2).into(),
+        settled!(ConvLSTM2D::new(3, (2, 1)))
+            .padding("same")
+            .data_format("channels_first")
+            .recurrent_activation("relu")
+            .use_bias(false)
+            .kernel_regularizer("l2")
+            .kernel_constraint("non_neg")
+            .dropout(0.25)
+            .into(),
+        settled!(ConvLSTM3D::new(3, 2)).dilation_rate(2).unit_forget_bias(false).go_backwards(true).into(),
         settled!(RMSNormalization::new()).axis([1, 2]).epsilon(0.01).into(),
         settled!(EinsumDense::new("abc,cd->abd", [None, Some(3)]))
             .activation("relu")

@@ -23,7 +23,7 @@ pub use asset::Asset;
 pub(crate) use found::AsRead;
 pub use found::Found;
 pub(crate) use module::{is_op, part as part_of_keras};
-pub use serving::{Attribute, Place, Port, Serving, ServingNode, Source};
+pub use serving::{Attribute, Element, Place, Port, Serving, ServingFunction, ServingNode, Source};
 
 /// Which library's habits a file follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

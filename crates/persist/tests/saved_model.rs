@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::{Npy, npz};
 use rhyton_persist::formats::by_ending;
 use rhyton_persist::tree::{
-    Attribute, DType, Dialect, Object, Place, Port, Serving, ServingNode, Source, Tree, Variable,
+    Attribute, DType, Dialect, Element, Object, Place, Port, Serving, ServingNode, Source, Tree, Variable,
     WriteOptions,
 };
 use rhyton_persist::{Error, open, write};
@@ -180,7 +180,7 @@ fn tree() -> Tree {
         op: "AddV2".into(),
         output: "z".into(),
         inputs: vec![Source::Input(0), Source::Variable(0)],
-        attributes: vec![("T".into(), Attribute::Type(DType::F32))],
+        attributes: vec![("T".into(), Attribute::Type(Element::Of(DType::F32)))],
     };
     let serving = Serving {
         inputs: vec![port("input_1", 3, Source::Input(0))],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::floats::Precision;
 use super::layer::policy_of;
-use super::objects::{Initializer, Named, Regularizer, Resolver};
+use super::objects::{Constraint, Initializer, Named, Regularizer, Resolver};
 use super::{LayerSettings, Role, Value, Variable};
 use crate::Error;
 use crate::random::next_seed;
@@ -19,6 +19,9 @@ pub struct Builder<'a> {
     variable_type: DType,
     pub(super) variables: Vec<Variable>,
     pub(super) regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
+    pub(super) constrained: Vec<(Variable, Arc<dyn Constraint>)>,
+    /// The penalty on what the layer gives, unless the layer takes it for layers inside.
+    pub(super) activity: Named<dyn Regularizer>,
 }
 
 impl<'a> Builder<'a> {
@@ -34,7 +37,16 @@ impl<'a> Builder<'a> {
             Precision::Wide if settings.keras2 => DType::F32,
             _ => policy_of(settings.dtype.as_ref()).variable(),
         };
-        Builder { resolver, settings, variable_type, variables: Vec::new(), regularized: Vec::new() }
+        let activity = settings.activity_regularizer.clone();
+        Builder {
+            resolver,
+            settings,
+            variable_type,
+            variables: Vec::new(),
+            regularized: Vec::new(),
+            constrained: Vec::new(),
+            activity,
+        }
     }
 
     /// A weight; its value is made when it is first needed.
@@ -96,6 +108,38 @@ impl<'a> Builder<'a> {
             self.regularized.push((weight.clone(), regularizer.clone()));
         }
         Ok(())
+    }
+
+    /// Holds a weight to a constraint: training applies it after each step.
+    ///
+    /// # Errors
+    /// Nobody registered the constraint.
+    pub fn constrain(&mut self, weight: &Variable, constraint: &Named<dyn Constraint>) -> Result<(), Error> {
+        let mut constraint = constraint.clone();
+        constraint.bind(self.resolver)?;
+        if let Some(constraint) = constraint.get() {
+            self.constrained.push((weight.clone(), constraint.clone()));
+        }
+        Ok(())
+    }
+
+    /// Adds a penalty on a weight, and holds it to a constraint: [`Builder::regularize`] and [`Builder::constrain`].
+    ///
+    /// # Errors
+    /// Nobody registered one of them.
+    pub fn regularize_and_constrain(
+        &mut self,
+        weight: &Variable,
+        regularizer: &Named<dyn Regularizer>,
+        constraint: &Named<dyn Constraint>,
+    ) -> Result<(), Error> {
+        self.regularize(weight, regularizer)?;
+        self.constrain(weight, constraint)
+    }
+
+    /// Takes the penalty on what the layer gives: the layer passes it on to layers inside, as Keras' attention does.
+    pub(crate) fn take_activity_regularizer(&mut self) -> Named<dyn Regularizer> {
+        std::mem::take(&mut self.activity)
     }
 
     /// Returns the settings of a layer inside that has this name, and the layer's own dtype policy.

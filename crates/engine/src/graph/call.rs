@@ -210,6 +210,7 @@ impl LayerRef {
             let called = at_the_door(layer.integers(cx), policy.integer(), casts.inside, &inputs, call);
             let mut out: Vec<Tensor> =
                 called.into_iter().map(|y| casts.outputs.map_or(y, |dtype| y.float_as(dtype))).collect();
+            self.add_activity_penalty(&out, cx);
             let masks: Vec<Option<Tensor>> =
                 computed.iter().map(|n| masks.get(*n).copied().flatten()).collect();
             let made = layer.compute_mask(&inputs, &out, &masks, cx);

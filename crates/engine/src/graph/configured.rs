@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Layer, LayerRef, LayerSettings};
+use super::{Layer, LayerRef, LayerSettings, Named, Regularizer};
 
 /// A layer with a name, an input shape, or frozen: what [`LayerExt::name`] and its kin give. It has the builders of the layer itself too, so they
 /// may come in any order: `Dense::new(512).input_shape([784]).activation("relu")`.
@@ -84,6 +84,13 @@ pub trait LayerExt: Into<LayerRef> + Sized {
     fn dtype(self, policy: &str) -> Configured<Self::Layer> {
         let mut configured = self.configured();
         configured.settings.dtype = Some(policy.into());
+        configured
+    }
+
+    /// Adds a penalty on what it gives to the loss: the sum of each output's, divided by the number of examples.
+    fn activity_regularizer(self, penalty: impl Into<Named<dyn Regularizer>>) -> Configured<Self::Layer> {
+        let mut configured = self.configured();
+        configured.settings.activity_regularizer = penalty.into();
         configured
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::floats::Precision;
 use super::integers::Integers;
-use super::objects::{Regularizer, Resolver};
+use super::objects::{Constraint, Named, Regularizer, Resolver};
 use super::{Arguments, Builder, CallContext, Cell, Recurrent, Role, Tensor, Variable, fail, scoped};
 use crate::Error;
 use crate::types::{Policy, Shape, dtype_policy};
@@ -259,6 +259,17 @@ pub struct LayerSettings {
     pub registered: Option<String>,
     /// Whether it trains as in Keras 2 (`tf_keras`) where Keras 3 does otherwise: so that a model from a file of Keras 2 goes on as there.
     pub keras2: bool,
+    /// The penalty on what it gives, as configs name it.
+    pub activity_regularizer: Named<dyn Regularizer>,
+}
+
+impl LayerSettings {
+    /// Adds to a layer's config what the settings say of it.
+    pub fn complete(&self, config: &mut Map<String, Json>) {
+        if !self.activity_regularizer.spec().is_null() {
+            config.insert("activity_regularizer".into(), self.activity_regularizer.spec().clone());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -266,6 +277,8 @@ struct Built {
     inputs: Option<Vec<Shape>>,
     variables: Vec<Variable>,
     regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
+    constrained: Vec<(Variable, Arc<dyn Constraint>)>,
+    activity: Option<Arc<dyn Regularizer>>,
 }
 
 struct LayerCell {
@@ -460,10 +473,14 @@ impl LayerRef {
                 .and_then(|()| layer.build_all(&mut builder, inputs))
                 .map_err(|e| self.named(e))?;
         }
+        let mut activity = builder.activity;
+        activity.bind(resolver).map_err(|e| self.named(e))?;
         *lock(&self.0.built) = Built {
             inputs: Some(inputs.to_vec()),
             variables: builder.variables,
             regularized: builder.regularized,
+            constrained: builder.constrained,
+            activity: activity.get().cloned(),
         };
         Ok(())
     }
@@ -474,6 +491,35 @@ impl LayerRef {
             Error::Argument { what } => Error::Argument { what: format!("layer {}: {what}", self.name()) },
             other => other,
         }
+    }
+
+    /// Returns what its own weights are held to after each step of training.
+    pub fn constraints(&self) -> Vec<(Variable, Arc<dyn Constraint>)> {
+        lock(&self.0.built).constrained.clone()
+    }
+
+    /// Adds the penalty on what a call of this layer gives to the loss: per example, of each output.
+    pub(super) fn add_activity_penalty(&self, outputs: &[Tensor], cx: &CallContext) {
+        let Some(penalty) = lock(&self.0.built).activity.clone() else { return };
+        for y in outputs {
+            let batch = y.shape().first().copied().unwrap_or(1).max(1);
+            cx.add_loss(penalty.call(*y) * (1.0 / batch as f64));
+        }
+    }
+
+    /// Checks that it has no penalty on what it gives, where a layer around it runs it in another way than by a call.
+    ///
+    /// # Errors
+    /// It has one.
+    pub(crate) fn without_activity_penalty(&self, around: &str) -> Result<(), Error> {
+        if lock(&self.0.settings).activity_regularizer.spec().is_null() {
+            return Ok(());
+        }
+        let what = format!(
+            "activity_regularizer of {} inside {around} is not supported: give it to the layer around",
+            self.class_name()
+        );
+        Err(Error::Argument { what })
     }
 
     /// Adds this layer's weight penalties to the loss (not those of layers inside); once per step, however often it is called.

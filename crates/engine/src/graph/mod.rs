@@ -36,7 +36,7 @@ pub(crate) use integers::MAKE_FLOATS;
 pub use layer::{DynLayer, Layer, LayerRef, LayerSettings};
 pub use memory::{Reading, Resident};
 pub use objects::{
-    Activation, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
+    Activation, Constraint, Initializer, Named, Regularizer, Resolver, Spec, serialized, serialized_custom,
     serialized_custom_function,
 };
 pub use op::{Backward, CpuView, DynOp, OpDef, Real, Tile, Tiling, View};

@@ -1,4 +1,4 @@
-//! Objects that configs name: activations, initializers, regularizers; and what turns names into objects.
+//! Objects that configs name: activations, initializers, regularizers, constraints; and what turns names into objects.
 
 use std::fmt;
 use std::sync::Arc;
@@ -109,6 +109,14 @@ pub trait Regularizer: Send + Sync {
     fn call(&self, weight: Tensor) -> Tensor;
 }
 
+/// What a weight is made to be after each step of training.
+pub trait Constraint: Send + Sync {
+    /// Returns it as configs name it.
+    fn spec(&self) -> Value;
+    /// Returns the weight as it has to be, in its shape.
+    fn call(&self, weight: Tensor) -> Tensor;
+}
+
 /// What turns what a config says into objects: the registry.
 pub trait Resolver {
     /// An activation; `None` for null.
@@ -126,6 +134,11 @@ pub trait Resolver {
     /// # Errors
     /// As above.
     fn regularizer(&self, spec: &Value) -> Result<Option<Arc<dyn Regularizer>>, Error>;
+    /// A constraint.
+    ///
+    /// # Errors
+    /// As above.
+    fn constraint(&self, spec: &Value) -> Result<Option<Arc<dyn Constraint>>, Error>;
     /// A layer, for layers that hold others; bound, but not built.
     ///
     /// # Errors
@@ -145,6 +158,13 @@ pub struct Named<T: ?Sized> {
 impl<T: ?Sized> Clone for Named<T> {
     fn clone(&self) -> Self {
         Named { spec: self.spec.clone(), object: self.object.clone() }
+    }
+}
+
+/// Two are the same where configs say the same of them.
+impl<T: ?Sized> PartialEq for Named<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec == other.spec
     }
 }
 
@@ -233,6 +253,7 @@ macro_rules! named {
 named!(Activation, activation);
 named!(Initializer, initializer);
 named!(Regularizer, regularizer);
+named!(Constraint, constraint);
 
 impl Named<dyn Activation> {
     /// Calls the activation; none is the identity.

@@ -15,12 +15,12 @@ pub struct Drawn {
 
 /// One step of a recurrent layer. A layer is one through [`Layer::as_cell`](super::Layer::as_cell).
 pub trait Cell: Send + Sync {
-    /// Returns the lengths of its states.
-    fn state_sizes(&self) -> Vec<usize>;
+    /// Returns the shapes of its states without the batch axis, once it is built.
+    fn state_shapes(&self) -> Vec<Vec<usize>>;
 
-    /// Returns the length of its output.
-    fn output_size(&self) -> usize {
-        self.state_sizes().first().copied().unwrap_or(0)
+    /// Returns the shape of its output without the batch axis.
+    fn output_shape(&self) -> Vec<usize> {
+        self.state_shapes().swap_remove(0)
     }
 
     /// Returns whether the output is the first state.
@@ -28,12 +28,12 @@ pub trait Cell: Send + Sync {
         false
     }
 
-    /// Draws what all steps share, for inputs `[batch, features]`.
-    fn draw(&self, _batch: usize, _features: usize, _cx: &CallContext) -> Drawn {
+    /// Draws what all steps share, for a step's inputs of this shape, the batch axis included.
+    fn draw(&self, _step: &[usize], _cx: &CallContext) -> Drawn {
         Drawn::default()
     }
 
-    /// Computes what does not depend on the state, of inputs `[.., batch, features]` of all steps at once.
+    /// Computes what does not depend on the state, of inputs `[steps, batch, ..]` of all steps at once, or of one step `[batch, ..]`.
     fn project(&self, x: Tensor, _drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {
         vec![x]
     }
@@ -46,7 +46,7 @@ pub trait Cell: Send + Sync {
 /// Holds what a recurrent layer makes of a sequence.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// The output: the last one `[batch, units]`, or that of each step `[batch, steps, units]`, in the order of the input.
+    /// The output: the last one `[batch, ..]`, or that of each step `[batch, steps, ..]`, in the order of the input.
     pub output: Tensor,
     /// The last states.
     pub states: Vec<Tensor>,
@@ -68,12 +68,12 @@ pub trait Recurrent: Send + Sync {
     /// Returns how it runs.
     fn running(&self) -> Running;
 
-    /// Returns the variables of its states, where it is stateful and built: `[batch, length]` each.
+    /// Returns the variables of its states, where it is stateful and built.
     fn states(&self) -> &[Variable] {
         &[]
     }
 
-    /// Runs over `[batch, steps, features]`, as `running` says, which may be another way than its own.
+    /// Runs over `[batch, steps, ..]`, as `running` says, which may be another way than its own.
     fn run(
         &self,
         x: Tensor,

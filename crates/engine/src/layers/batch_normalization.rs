@@ -7,8 +7,8 @@ use super::layer_normalization::{affine, epsilon, ones};
 use super::{Axes, Unset, axis};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, IntoTensor, Layer, Named, Precision, Regularizer, Resolver, Shape,
-    Tensor, Variable, assign, assigned, fail,
+    Builder, CallContext, Constraint, Initializer, IntoTensor, Layer, Named, Precision, Regularizer,
+    Resolver, Shape, Tensor, Variable, assign, assigned, fail,
 };
 
 /// (x - mean) / √(variance + epsilon) · gamma + beta, for each channel. In training, mean and (biased) variance are those of the batch, and
@@ -42,9 +42,9 @@ pub struct BatchNormalization {
     #[serde(default)]
     gamma_regularizer: Named<dyn Regularizer>,
     #[serde(default)]
-    beta_constraint: Unset,
+    beta_constraint: Named<dyn Constraint>,
     #[serde(default)]
-    gamma_constraint: Unset,
+    gamma_constraint: Named<dyn Constraint>,
     /// Over several devices; there is one.
     #[serde(default)]
     synchronized: bool,
@@ -87,8 +87,8 @@ impl Default for BatchNormalization {
             moving_variance_initializer: ones(),
             beta_regularizer: Named::default(),
             gamma_regularizer: Named::default(),
-            beta_constraint: Unset,
-            gamma_constraint: Unset,
+            beta_constraint: Named::default(),
+            gamma_constraint: Named::default(),
             synchronized: false,
             renorm: false,
             renorm_clipping: Unset,
@@ -180,7 +180,9 @@ impl Layer for BatchNormalization {
         self.moving_mean_initializer.bind(resolver)?;
         self.moving_variance_initializer.bind(resolver)?;
         self.beta_regularizer.bind(resolver)?;
-        self.gamma_regularizer.bind(resolver)
+        self.beta_constraint.bind(resolver)?;
+        self.gamma_regularizer.bind(resolver)?;
+        self.gamma_constraint.bind(resolver)
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
@@ -201,10 +203,14 @@ impl Layer for BatchNormalization {
         weights.moving_mean = add("moving_mean", &self.moving_mean_initializer, false)?;
         weights.moving_variance = add("moving_variance", &self.moving_variance_initializer, false)?;
         if self.scale {
-            builder.regularize(&weights.gamma, &self.gamma_regularizer)?;
+            builder.regularize_and_constrain(
+                &weights.gamma,
+                &self.gamma_regularizer,
+                &self.gamma_constraint,
+            )?;
         }
         if self.center {
-            builder.regularize(&weights.beta, &self.beta_regularizer)?;
+            builder.regularize_and_constrain(&weights.beta, &self.beta_regularizer, &self.beta_constraint)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `config!`: a layer's config from one list of its fields: the struct, its defaults, its builders, and binding the objects that it names.
 
 use crate::Error;
-use crate::graph::{Activation, Initializer, Named, Regularizer, Resolver};
+use crate::graph::{Activation, Constraint, Initializer, Named, Regularizer, Resolver};
 use crate::initializers::Seed;
 
 use serde_json::{Map, Value};
@@ -53,7 +53,7 @@ macro_rules! named {
         }
     )* };
 }
-named!(dyn Activation, dyn Initializer, dyn Regularizer);
+named!(dyn Activation, dyn Initializer, dyn Regularizer, dyn Constraint);
 
 /// The type of a builder's argument.
 macro_rules! argument {
@@ -162,7 +162,7 @@ macro_rules! config {
 macro_rules! cell {
     (
         $(#[$doc:meta])*
-        $class:ident ( $( $required:ident : $required_ty:ty ),* )
+        $class:ident $(<$axes:ident>)? ( $( $required:ident $required_how:tt $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
         then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
@@ -170,16 +170,16 @@ macro_rules! cell {
     ) => {
         config! {
             $(#[$doc])*
-            $class ( $( $required : $required_ty ),* )
+            $class $(<$axes>)? ( $( $required $required_how $required_ty ),* )
             { $( $(#[$field_doc])* $field $how $ty = $default ; )* }
             unset { $( $unset ),* }
             then { $( $(#[$late_doc])* $late $late_how $late_ty = $late_default ; )* }
             $($rest)*
         }
 
-        impl $crate::layers::recurrent::Recurring<$class> {
+        impl $(<const $axes: usize>)? $crate::layers::recurrent::Recurring<$class $(<$axes>)?> {
             /// Returns it with Keras' defaults.
-            pub fn new($( $required: $required_ty ),*) -> Self {
+            pub fn new($( $required: argument!($required_how $required_ty) ),*) -> Self {
                 Self::of($class::new($( $required ),*))
             }
 
@@ -200,7 +200,7 @@ macro_rules! cell {
             )*
         }
 
-        impl $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class>> {
+        impl $(<const $axes: usize>)? $crate::graph::Configured<$crate::layers::recurrent::Recurring<$class $(<$axes>)?>> {
             $(
                 $(#[$field_doc])*
                 #[must_use]

@@ -5,8 +5,8 @@ use super::flatten::DataFormat;
 use super::windows::{ConvPadding, Size, channels, lengths, windows, with_bias};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable,
+    Activation, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver, Shape,
+    Tensor, Variable,
 };
 use crate::words::Word;
 
@@ -39,8 +39,13 @@ config! {
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, kernel_constraint, bias_constraint }
-    then {}
+    unset { activity_regularizer }
+    then {
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
+    }
     read {}
     skip { kernel: Variable, bias: Variable }
 }
@@ -104,10 +109,10 @@ impl<const N: usize> Layer for Conv<N> {
         self.check_numbers(channels)?;
         let shape = [self.kernel_size.0.as_slice(), &[channels / self.groups, self.filters]].concat();
         self.kernel = builder.add_weight("kernel", shape, self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         if self.use_bias {
             self.bias = builder.add_weight("bias", [self.filters], self.bias_initializer.clone(), true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }

@@ -1,41 +1,36 @@
 //! A fully connected layer.
 
-use serde::{Deserialize, Serialize};
-
-use super::Unset;
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable,
+    Activation, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver, Shape,
+    Tensor, Variable,
 };
 use crate::initializers::{GlorotUniform, Zeros};
 
-/// activation(x · kernel + bias), along the last axis.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Dense {
-    units: usize,
-    #[serde(default = "crate::activations::none")]
-    activation: Named<dyn Activation>,
-    #[serde(default = "yes")]
-    use_bias: bool,
-    #[serde(default = "glorot")]
-    kernel_initializer: Named<dyn Initializer>,
-    #[serde(default = "zeros")]
-    bias_initializer: Named<dyn Initializer>,
-    #[serde(default)]
-    kernel_regularizer: Named<dyn Regularizer>,
-    #[serde(default)]
-    bias_regularizer: Named<dyn Regularizer>,
-    #[serde(default)]
-    kernel_constraint: Unset,
-    #[serde(default)]
-    bias_constraint: Unset,
-    #[serde(default)]
-    quantization_config: Unset,
-    #[serde(skip)]
-    kernel: Variable,
-    #[serde(skip)]
-    bias: Variable,
+config! {
+    /// activation(x · kernel + bias), along the last axis.
+    Dense(units: usize) {
+        /// Sets what is done with the result; none is `"linear"`.
+        activation <- Named<dyn Activation> = crate::activations::none();
+        /// Sets whether there is a bias.
+        use_bias: bool = true;
+        /// First value of the kernel.
+        kernel_initializer <- Named<dyn Initializer> = glorot();
+        /// First value of the bias.
+        bias_initializer <- Named<dyn Initializer> = zeros();
+        /// Penalty on the kernel.
+        kernel_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// Penalty on the bias.
+        bias_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
+    }
+    unset { quantization_config }
+    then {}
+    read {}
+    skip { kernel: Variable, bias: Variable }
 }
 
 pub(super) fn yes() -> bool {
@@ -50,81 +45,12 @@ pub(super) fn zeros() -> Named<dyn Initializer> {
     Zeros::default().into()
 }
 
-impl Dense {
-    /// With this many outputs.
-    pub fn new(units: usize) -> Self {
-        Dense {
-            units,
-            activation: crate::activations::none(),
-            use_bias: true,
-            kernel_initializer: glorot(),
-            bias_initializer: zeros(),
-            kernel_regularizer: Named::default(),
-            bias_regularizer: Named::default(),
-            kernel_constraint: Unset,
-            bias_constraint: Unset,
-            quantization_config: Unset,
-            kernel: Variable::default(),
-            bias: Variable::default(),
-        }
-    }
-}
-
-builders! {
-impl Dense {
-    /// What is done with the result; none is `"linear"`.
-    #[must_use]
-    pub fn activation(mut self, activation: impl Into<Named<dyn Activation>>) -> Self {
-        self.activation = activation.into();
-        self
-    }
-
-    /// Whether there is a bias.
-    #[must_use]
-    pub fn use_bias(mut self, use_bias: bool) -> Self {
-        self.use_bias = use_bias;
-        self
-    }
-
-    /// First value of the kernel.
-    #[must_use]
-    pub fn kernel_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-        self.kernel_initializer = initializer.into();
-        self
-    }
-
-    /// First value of the bias.
-    #[must_use]
-    pub fn bias_initializer(mut self, initializer: impl Into<Named<dyn Initializer>>) -> Self {
-        self.bias_initializer = initializer.into();
-        self
-    }
-
-    /// Penalty on the kernel.
-    #[must_use]
-    pub fn kernel_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-        self.kernel_regularizer = regularizer.into();
-        self
-    }
-
-    /// Penalty on the bias.
-    #[must_use]
-    pub fn bias_regularizer(mut self, regularizer: impl Into<Named<dyn Regularizer>>) -> Self {
-        self.bias_regularizer = regularizer.into();
-        self
-    }
-}
-}
-
 impl Layer for Dense {
     const CLASS: &'static str = "Dense";
+    const REQUIRED: &'static [&'static str] = Self::KEYS;
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
-        self.activation.bind(resolver)?;
-        self.kernel_initializer.bind(resolver)?;
-        self.bias_initializer.bind(resolver)?;
-        self.kernel_regularizer.bind(resolver)?;
-        self.bias_regularizer.bind(resolver)
+        self.bind_fields(resolver)
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
@@ -138,10 +64,10 @@ impl Layer for Dense {
         let inputs = input.known(-1)?;
         let shape = [inputs, self.units];
         self.kernel = builder.add_weight("kernel", shape, self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         if self.use_bias {
             self.bias = builder.add_weight("bias", [self.units], self.bias_initializer.clone(), true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use super::flatten::DataFormat;
 use super::windows::{Padding, Size, channels, lengths, windows, with_bias};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable,
+    Activation, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver, Shape,
+    Tensor, Variable,
 };
 use crate::words::Word;
 
@@ -40,8 +40,13 @@ config! {
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, depthwise_constraint, bias_constraint }
-    then {}
+    unset { activity_regularizer }
+    then {
+        /// What the depthwise kernel is made to be after each step of training.
+        depthwise_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
+    }
     read { groups: OneGroup }
     skip { kernel: Variable, bias: Variable }
 }
@@ -65,11 +70,15 @@ impl<const N: usize> Layer for DepthwiseConv<N> {
         self.padding.not_causal(Self::CLASS)?;
         let shape = [self.kernel_size.0.as_slice(), &[channels, self.depth_multiplier]].concat();
         self.kernel = builder.add_weight("kernel", shape, self.depthwise_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.depthwise_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.kernel,
+            &self.depthwise_regularizer,
+            &self.depthwise_constraint,
+        )?;
         if self.use_bias {
             let filters = channels.saturating_mul(self.depth_multiplier);
             self.bias = builder.add_weight("bias", [filters], self.bias_initializer.clone(), true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use super::config::led_by;
 use super::dense::{glorot, zeros};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Initializer, IntoTensor, Layer, Named, Regularizer, Resolver, Shape,
-    Tensor, Variable, fail,
+    Activation, Builder, CallContext, Constraint, Initializer, IntoTensor, Layer, Named, Regularizer,
+    Resolver, Shape, Tensor, Variable, fail,
 };
 
 config! {
@@ -26,8 +26,13 @@ config! {
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, kernel_constraint, bias_constraint, quantization_config }
-    then {}
+    unset { activity_regularizer, quantization_config }
+    then {
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
+    }
     read {}
     skip { kernel: Variable, bias: Variable }
 }
@@ -245,7 +250,7 @@ impl Layer for EinsumDense {
         };
         let shape = terms.kernel.iter().map(length).collect::<Result<Vec<_>, _>>()?;
         self.kernel = builder.add_weight("kernel", shape, self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         let Some(axes) = &self.bias_axes else { return Ok(()) };
         let own = &terms.output[terms.elided[0]..];
         if let Some(c) = axes.chars().find(|c| !own.contains(c)) {
@@ -255,7 +260,7 @@ impl Layer for EinsumDense {
         let along = |c: &char| if axes.contains(*c) { length(c) } else { Ok(1) };
         let shape = own[first..].iter().map(along).collect::<Result<Vec<_>, _>>()?;
         self.bias = builder.add_weight("bias", shape, self.bias_initializer.clone(), true)?;
-        builder.regularize(&self.bias, &self.bias_regularizer)
+        builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
@@ -276,6 +281,11 @@ impl Layer for EinsumDense {
     }
 
     fn config(&self) -> Map<String, Value> {
-        led_by("output_shape", self)
+        let mut config = led_by("output_shape", self);
+        // Keras has it behind the constraints.
+        if let Some(value) = config.shift_remove("quantization_config") {
+            config.insert("quantization_config".into(), value);
+        }
+        config
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Axes, Unset};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, DType, Initializer, Integers, IntoTensor, Layer, Named, Regularizer, Resolver,
-    Shape, Tensor, Variable,
+    Builder, CallContext, Constraint, DType, Initializer, Integers, IntoTensor, Layer, Named, Regularizer,
+    Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::RandomUniform;
 
@@ -26,7 +26,7 @@ pub struct Embedding {
     #[serde(default)]
     activity_regularizer: Unset,
     #[serde(default)]
-    embeddings_constraint: Unset,
+    embeddings_constraint: Named<dyn Constraint>,
     #[serde(default)]
     mask_zero: bool,
     #[serde(default)]
@@ -47,7 +47,7 @@ impl Embedding {
             embeddings_initializer: uniform(),
             embeddings_regularizer: Named::default(),
             activity_regularizer: Unset,
-            embeddings_constraint: Unset,
+            embeddings_constraint: Named::default(),
             mask_zero: false,
             quantization_config: Unset,
             input_length: None,
@@ -72,6 +72,13 @@ builders! {
             self
         }
 
+        /// What the vectors are made to be after each step of training.
+        #[must_use]
+        pub fn embeddings_constraint(mut self, constraint: impl Into<Named<dyn Constraint>>) -> Self {
+            self.embeddings_constraint = constraint.into();
+            self
+        }
+
         /// Sets whether 0 stands for nothing, and is masked.
         #[must_use]
         pub fn mask_zero(mut self, mask_zero: bool) -> Self {
@@ -87,7 +94,8 @@ impl Layer for Embedding {
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.embeddings_initializer.bind(resolver)?;
-        self.embeddings_regularizer.bind(resolver)
+        self.embeddings_regularizer.bind(resolver)?;
+        self.embeddings_constraint.bind(resolver)
     }
 
     fn build(&mut self, builder: &mut Builder, _input: &Shape) -> Result<(), Error> {
@@ -99,7 +107,11 @@ impl Layer for Embedding {
         let shape = [self.input_dim, self.output_dim];
         self.embeddings =
             builder.add_weight("embeddings", shape, self.embeddings_initializer.clone(), true)?;
-        builder.regularize(&self.embeddings, &self.embeddings_regularizer)
+        builder.regularize_and_constrain(
+            &self.embeddings,
+            &self.embeddings_regularizer,
+            &self.embeddings_constraint,
+        )
     }
 
     /// Indices stay whole numbers, whatever floats the layer computes with.

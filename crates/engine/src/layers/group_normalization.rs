@@ -5,8 +5,8 @@ use super::dense::zeros;
 use super::layer_normalization::{of_normalized, ones};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, Named, Precision, Regularizer, Resolver,
-    Shape, Tensor, Variable, fail,
+    Builder, CallContext, Constraint, Initializer, Integers, IntoTensor, Layer, Named, Precision,
+    Regularizer, Resolver, Shape, Tensor, Variable, fail,
 };
 
 config! {
@@ -30,8 +30,12 @@ config! {
         beta_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on gamma.
         gamma_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// What beta is made to be after each step of training.
+        beta_constraint <- Named<dyn Constraint> = Named::default();
+        /// What gamma is made to be after each step of training.
+        gamma_constraint <- Named<dyn Constraint> = Named::default();
     }
-    unset { beta_constraint, gamma_constraint }
+    unset {}
     then {}
     read {}
     skip { gamma: Variable, beta: Variable }
@@ -70,11 +74,11 @@ impl Layer for GroupNormalization {
         let channels = input.known(at as isize)?;
         if self.scale {
             self.gamma = builder.add_weight("gamma", [channels], self.gamma_initializer.clone(), true)?;
-            builder.regularize(&self.gamma, &self.gamma_regularizer)?;
+            builder.regularize_and_constrain(&self.gamma, &self.gamma_regularizer, &self.gamma_constraint)?;
         }
         if self.center {
             self.beta = builder.add_weight("beta", [channels], self.beta_initializer.clone(), true)?;
-            builder.regularize(&self.beta, &self.beta_regularizer)?;
+            builder.regularize_and_constrain(&self.beta, &self.beta_regularizer, &self.beta_constraint)?;
         }
         Ok(())
     }

@@ -63,8 +63,9 @@ pub(crate) fn spec_of(layer: &LayerRef) -> Value {
     let mut config = Map::new();
     config.insert("name".into(), layer.name().into());
     config.insert("trainable".into(), layer.is_trainable().into());
-    config.insert("dtype".into(), settings.dtype.unwrap_or_else(|| "float32".into()));
+    config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| "float32".into()));
     config.extend(layer.layer().config());
+    settings.complete(&mut config);
     let module = settings.registered.is_none().then_some("keras.layers");
     json!({"module": module, "class_name": layer.class_name(), "config": config, "registered_name": settings.registered})
 }

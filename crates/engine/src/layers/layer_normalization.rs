@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Axes;
 use super::dense::{yes, zeros};
-use super::{Axes, Unset};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, Integers, IntoTensor, Layer, MAKE_FLOATS, Named, Precision,
-    Regularizer, Resolver, Shape, Tensor, Variable, fail,
+    Builder, CallContext, Constraint, Initializer, Integers, IntoTensor, Layer, MAKE_FLOATS, Named,
+    Precision, Regularizer, Resolver, Shape, Tensor, Variable, fail,
 };
 use crate::initializers::Ones;
 
@@ -33,9 +33,9 @@ pub struct LayerNormalization {
     #[serde(default)]
     gamma_regularizer: Named<dyn Regularizer>,
     #[serde(default)]
-    beta_constraint: Unset,
+    beta_constraint: Named<dyn Constraint>,
     #[serde(default)]
-    gamma_constraint: Unset,
+    gamma_constraint: Named<dyn Constraint>,
     #[serde(skip)]
     gamma: Variable,
     #[serde(skip)]
@@ -64,8 +64,8 @@ impl Default for LayerNormalization {
             gamma_initializer: ones(),
             beta_regularizer: Named::default(),
             gamma_regularizer: Named::default(),
-            beta_constraint: Unset,
-            gamma_constraint: Unset,
+            beta_constraint: Named::default(),
+            gamma_constraint: Named::default(),
             gamma: Variable::default(),
             beta: Variable::default(),
         }
@@ -124,6 +124,20 @@ macro_rules! affine {
                 self.gamma_regularizer = regularizer.into();
                 self
             }
+
+            /// What beta is made to be after each step of training.
+            #[must_use]
+            pub fn beta_constraint(mut self, constraint: impl Into<Named<dyn Constraint>>) -> Self {
+                self.beta_constraint = constraint.into();
+                self
+            }
+
+            /// What gamma is made to be after each step of training.
+            #[must_use]
+            pub fn gamma_constraint(mut self, constraint: impl Into<Named<dyn Constraint>>) -> Self {
+                self.gamma_constraint = constraint.into();
+                self
+            }
         } }
     };
 }
@@ -166,7 +180,9 @@ impl Layer for LayerNormalization {
         self.beta_initializer.bind(resolver)?;
         self.gamma_initializer.bind(resolver)?;
         self.beta_regularizer.bind(resolver)?;
-        self.gamma_regularizer.bind(resolver)
+        self.beta_constraint.bind(resolver)?;
+        self.gamma_regularizer.bind(resolver)?;
+        self.gamma_constraint.bind(resolver)
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
@@ -174,12 +190,12 @@ impl Layer for LayerNormalization {
         let shape = axes.iter().map(|a| input.known(*a as isize)).collect::<Result<Vec<_>, _>>()?;
         if self.scale || self.rms_scaling {
             let gamma = builder.add_weight("gamma", shape.clone(), self.gamma_initializer.clone(), true)?;
-            builder.regularize(&gamma, &self.gamma_regularizer)?;
+            builder.regularize_and_constrain(&gamma, &self.gamma_regularizer, &self.gamma_constraint)?;
             self.gamma = gamma;
         }
         if self.center && !self.rms_scaling {
             let beta = builder.add_weight("beta", shape, self.beta_initializer.clone(), true)?;
-            builder.regularize(&beta, &self.beta_regularizer)?;
+            builder.regularize_and_constrain(&beta, &self.beta_regularizer, &self.beta_constraint)?;
             self.beta = beta;
         }
         Ok(())

@@ -68,6 +68,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::types::Axes;
+pub(crate) use crate::types::axis;
 pub use adaptive_pooling::{AdaptiveAveragePooling, AdaptiveMaxPooling};
 pub use attention::{ScoreMode, Sizes};
 pub use augment::{Factor, MaybeFactor, Pair, Span};
@@ -82,6 +84,8 @@ pub(crate) use operation::operation;
 pub use operation::{OPERATIONS, Operation};
 pub use pooling::{AveragePooling, MaxPooling};
 pub use random_flip::FlipMode;
+pub use recurrent::ConvLSTM;
+pub use resizing::Filling;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
 pub use up_sampling::UpSampling;
@@ -159,7 +163,7 @@ layers! {
     random_flip: RandomFlip;
     random_size: RandomHeight, RandomWidth;
     random_warps: RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomZoom;
-    recurrent: Bidirectional, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
+    recurrent: Bidirectional, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;
     rescaling: Rescaling;
@@ -204,69 +208,4 @@ impl<'de> Deserialize<'de> for Unset {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Unset)
     }
-}
-
-/// One axis or several, as configs have them; negative ones count from the end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a whole number, or a list of them")]
-pub enum Axes {
-    /// One.
-    One(isize),
-    /// Several.
-    Many(Vec<isize>),
-}
-
-/// No axis.
-impl Default for Axes {
-    fn default() -> Self {
-        Axes::Many(Vec::new())
-    }
-}
-
-impl From<isize> for Axes {
-    fn from(axis: isize) -> Self {
-        Axes::One(axis)
-    }
-}
-impl<const N: usize> From<[isize; N]> for Axes {
-    fn from(axes: [isize; N]) -> Self {
-        Axes::Many(axes.to_vec())
-    }
-}
-impl From<Vec<isize>> for Axes {
-    fn from(axes: Vec<isize>) -> Self {
-        Axes::Many(axes)
-    }
-}
-
-impl Axes {
-    /// All of them.
-    pub fn list(&self) -> &[isize] {
-        match self {
-            Axes::One(axis) => std::slice::from_ref(axis),
-            Axes::Many(axes) => axes,
-        }
-    }
-
-    /// All of them, counted from the front, ascending.
-    ///
-    /// # Errors
-    /// A tensor of this rank has no such axis.
-    pub(crate) fn of_rank(&self, rank: usize) -> Result<Vec<usize>, Error> {
-        let mut axes = self.list().iter().map(|a| axis(*a, rank)).collect::<Result<Vec<_>, _>>()?;
-        axes.sort_unstable();
-        axes.dedup();
-        Ok(axes)
-    }
-}
-
-/// An axis counted from the front.
-///
-/// # Errors
-/// A tensor of this rank has no such axis.
-pub(crate) fn axis(axis: isize, rank: usize) -> Result<usize, Error> {
-    crate::types::axis_index(axis, rank).ok_or_else(|| Error::Shape {
-        layer: String::new(),
-        what: format!("axis {axis} of a tensor with {rank} axes"),
-    })
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::dense::zeros;
-use super::{Axes, Unset, axis};
+use super::{Axes, axis};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor, Variable,
+    Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor,
+    Variable,
 };
 
 /// x, or alpha · x below zero, with an alpha for each element that `shared_axes` do not join.
@@ -17,7 +18,7 @@ pub struct PReLU {
     #[serde(default)]
     alpha_regularizer: Named<dyn Regularizer>,
     #[serde(default)]
-    alpha_constraint: Unset,
+    alpha_constraint: Named<dyn Constraint>,
     #[serde(default)]
     shared_axes: Option<Axes>,
     #[serde(skip)]
@@ -29,7 +30,7 @@ impl Default for PReLU {
         PReLU {
             alpha_initializer: zeros(),
             alpha_regularizer: Named::default(),
-            alpha_constraint: Unset,
+            alpha_constraint: Named::default(),
             shared_axes: None,
             alpha: Variable::default(),
         }
@@ -59,6 +60,13 @@ impl PReLU {
         self
     }
 
+    /// What alpha is made to be after each step of training.
+    #[must_use]
+    pub fn alpha_constraint(mut self, constraint: impl Into<Named<dyn Constraint>>) -> Self {
+        self.alpha_constraint = constraint.into();
+        self
+    }
+
     /// Axes, counted with the batch, that share an alpha.
     #[must_use]
     pub fn shared_axes(mut self, axes: impl Into<Vec<isize>>) -> Self {
@@ -73,7 +81,8 @@ impl Layer for PReLU {
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.alpha_initializer.bind(resolver)?;
-        self.alpha_regularizer.bind(resolver)
+        self.alpha_regularizer.bind(resolver)?;
+        self.alpha_constraint.bind(resolver)
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
@@ -86,7 +95,7 @@ impl Layer for PReLU {
         let length = |i: usize| if shared.contains(&i) { Ok(1) } else { input.known(i as isize) };
         let shape = (1..input.rank()).map(length).collect::<Result<Vec<_>, _>>()?;
         self.alpha = builder.add_weight("alpha", shape, self.alpha_initializer.clone(), true)?;
-        builder.regularize(&self.alpha, &self.alpha_regularizer)
+        builder.regularize_and_constrain(&self.alpha, &self.alpha_regularizer, &self.alpha_constraint)
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

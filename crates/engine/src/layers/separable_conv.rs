@@ -10,8 +10,8 @@ use super::flatten::DataFormat;
 use super::windows::{ConvPadding, Size, channels, lengths, windows, with_bias};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Initializer, Layer, Named, Regularizer, Resolver, Shape, Tensor,
-    Variable,
+    Activation, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver, Shape,
+    Tensor, Variable,
 };
 use crate::ops::Windows;
 use crate::words::Word;
@@ -46,8 +46,15 @@ config! {
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, depthwise_constraint, pointwise_constraint, bias_constraint }
-    then {}
+    unset { activity_regularizer }
+    then {
+        /// What the depthwise kernel is made to be after each step of training.
+        depthwise_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the pointwise kernel is made to be after each step of training.
+        pointwise_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
+    }
     read { groups: OneGroup, kernel_initializer: serde::de::IgnoredAny, kernel_regularizer: serde::de::IgnoredAny, kernel_constraint: serde::de::IgnoredAny }
     skip { depthwise_kernel: Variable, pointwise_kernel: Variable, bias: Variable }
 }
@@ -78,15 +85,23 @@ impl<const N: usize> Layer for SeparableConv<N> {
         let shape = [self.kernel_size.0.as_slice(), &[channels, self.depth_multiplier]].concat();
         self.depthwise_kernel =
             builder.add_weight("depthwise_kernel", shape, self.depthwise_initializer.clone(), true)?;
-        builder.regularize(&self.depthwise_kernel, &self.depthwise_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.depthwise_kernel,
+            &self.depthwise_regularizer,
+            &self.depthwise_constraint,
+        )?;
         let between = channels.saturating_mul(self.depth_multiplier);
         let shape = [[1; N].as_slice(), &[between, self.filters]].concat();
         self.pointwise_kernel =
             builder.add_weight("pointwise_kernel", shape, self.pointwise_initializer.clone(), true)?;
-        builder.regularize(&self.pointwise_kernel, &self.pointwise_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.pointwise_kernel,
+            &self.pointwise_regularizer,
+            &self.pointwise_constraint,
+        )?;
         if self.use_bias {
             self.bias = builder.add_weight("bias", [self.filters], self.bias_initializer.clone(), true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }

@@ -32,7 +32,8 @@ impl Layer for TimeDistributed {
     }
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
-        self.layer.bind(resolver)
+        self.layer.bind(resolver)?;
+        self.layer.get().map_or(Ok(()), |layer| layer.without_activity_penalty(Self::CLASS))
     }
 
     fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {

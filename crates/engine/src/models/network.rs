@@ -214,6 +214,9 @@ impl Resolver for NoNames {
     fn regularizer(&self, _: &Json) -> Result<Option<Arc<dyn crate::graph::Regularizer>>, Error> {
         Ok(None)
     }
+    fn constraint(&self, _: &Json) -> Result<Option<Arc<dyn crate::graph::Constraint>>, Error> {
+        Ok(None)
+    }
 }
 
 impl DynLayer for Network {

@@ -13,19 +13,21 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 pub use custom::{
-    CustomObjects, custom_object_scope, register, register_activation, register_initializer, register_layer,
-    register_loss, register_loss_class, register_metric, register_metric_class, register_optimizer,
-    register_regularizer, register_schedule,
+    CustomObjects, custom_object_scope, register, register_activation, register_constraint,
+    register_initializer, register_layer, register_loss, register_loss_class, register_metric,
+    register_metric_class, register_optimizer, register_regularizer, register_schedule,
 };
 
 pub use catalogue::is_missing;
 use catalogue::{Kind as _, unknown};
-use kinds::{Activations, Initializers, Layers, Losses, Metrics, Optimizers, Regularizers, Schedules};
+use kinds::{
+    Activations, Constraints, Initializers, Layers, Losses, Metrics, Optimizers, Regularizers, Schedules,
+};
 
 use crate::config::Config;
 use crate::graph::{
-    Activation, CallContext, Initializer, LayerRef, LayerSettings, Regularizer, Resolver, Shape, Spec,
-    Tensor, fail,
+    Activation, CallContext, Constraint, Initializer, LayerRef, LayerSettings, Named, Regularizer, Resolver,
+    Shape, Spec, Tensor, fail,
 };
 use crate::layers::LAYERS;
 use crate::losses::{Loss, LossSpec};
@@ -59,6 +61,10 @@ impl Resolver for Registry {
 
     fn regularizer(&self, spec: &Value) -> Result<Option<Arc<dyn Regularizer>>, Error> {
         Spec::of(spec)?.map(|spec| Regularizers.resolve(&spec)).transpose()
+    }
+
+    fn constraint(&self, spec: &Value) -> Result<Option<Arc<dyn Constraint>>, Error> {
+        Spec::of(spec)?.map(|spec| Constraints.resolve(&spec)).transpose()
     }
 
     fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
@@ -108,6 +114,7 @@ pub fn layer(
     let (trainable, dtype) = (own.shift_remove("trainable"), own.get("dtype").cloned());
     own.shift_remove("name");
     let asked = registered_name.unwrap_or(class_name);
+    let mut activity_regularizer: Named<dyn Regularizer> = Named::default();
     let class = LAYERS.iter().find(|c| registered_name.is_none() && c.name == asked);
     let found = custom::find_class(class_name, registered_name)
         .or_else(|| class.is_none().then(|| custom::find_packaged(asked, |c| &c.layers)).flatten());
@@ -132,6 +139,11 @@ pub fn layer(
                 own.shift_remove("dtype");
             }
             own.shift_remove("batch_input_shape");
+            let penalty = own.shift_remove("activity_regularizer").unwrap_or_default();
+            activity_regularizer = serde_json::from_value(penalty).map_err(|e| {
+                let what = format!("activity_regularizer: {e}");
+                placed(Error::Config { object: class.name.into(), what }, &name)
+            })?;
             ((class.make)(own).map_err(|e| in_words_of(config, class.renamed, e)), None)
         }
     };
@@ -140,8 +152,11 @@ pub fn layer(
     }
     let mut boxed = made.map_err(|e| placed(e, &name))?;
     boxed.bind(&Registry).map_err(|e| placed(e, &name))?;
+    // A name that nobody knows is told now.
+    activity_regularizer.bind(&Registry).map_err(|e| placed(e, &name))?;
     let settings = LayerSettings {
         name,
+        activity_regularizer,
         // Keras 2 repeats the input's shape in the first layer.
         input_shape: config.get("batch_input_shape").and_then(shape_without_batch),
         dtype,

@@ -4,8 +4,8 @@ use super::compiled::Compiled;
 use crate::Error;
 use crate::autograd::gradients;
 use crate::graph::{
-    CallContext, DType, Edge, Expr, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign, fail,
-    trace,
+    CallContext, DType, Edge, Expr, Graph, IntoTensor, LayerRef, Tensor, TensorType, Variable, assign,
+    assigned, fail, scoped, trace,
 };
 use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
@@ -217,9 +217,24 @@ pub fn training(
                 by_rows,
             });
         }
-        compiled.optimizer.apply(&applied)
+        compiled.optimizer.apply(&applied)?;
+        constrain(&layers, &applied);
+        Ok(())
     })?;
     Ok(graph)
+}
+
+/// Makes the weights that were updated what their constraints say.
+fn constrain(layers: &[LayerRef], applied: &[Applied]) {
+    for layer in layers {
+        for (variable, constraint) in layer.constraints() {
+            let Some(update) = applied.iter().find(|a| a.variable == variable) else { continue };
+            let updated = assigned(&variable);
+            // An error names the layer.
+            let made = scoped(&layer.name(), || constraint.call(updated));
+            assign(&variable, update.when.map_or(made, |when| when.select(made, updated)));
+        }
+    }
 }
 
 /// Returns 1 where all gradients are finite, else 0, for an optimizer that skips such steps; the variable of the compile keeps it.

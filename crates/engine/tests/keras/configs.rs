@@ -200,6 +200,9 @@ fn layers_by_constructor() {
         k::AdaptiveMaxPooling1D::new(3).into(),
         k::AdaptiveMaxPooling2D::new((2, 3)).into(),
         k::AdaptiveMaxPooling3D::new(2).into(),
+        k::ConvLSTM1D::new(3, 2).into(),
+        k::ConvLSTM2D::new(3, (2, 3)).padding("same").return_sequences(true).into(),
+        k::ConvLSTM3D::new(3, 2).dropout(0.25).into(),
     ];
     made.extend(crate::images::made());
     let all = layers_of_keras();

@@ -54,6 +54,7 @@ pub mod data_type {
     pub const COMPLEX128: i32 = 18;
     pub const HALF: i32 = 19;
     pub const RESOURCE: i32 = 20;
+    pub const VARIANT: i32 = 21;
     pub const UINT32: i32 = 22;
     pub const UINT64: i32 = 23;
 

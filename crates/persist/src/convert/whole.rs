@@ -71,7 +71,12 @@ pub fn whole(
     }
     file.weights.fill(&mut root)?;
     let compile = file.compile.clone().or_else(|| source.compile.clone());
-    let class = compile.as_ref().map(|c| optimizer_class(&c.optimizer)).unwrap_or_default();
+    let class = compile.as_ref().map(|c| match file.compile {
+        // A state without its config tells itself whether it has a scale of the loss.
+        None => inner_class(&c.optimizer).unwrap_or_else(|| optimizer_class(&c.optimizer)),
+        Some(_) => optimizer_class(&c.optimizer),
+    });
+    let class = class.unwrap_or_default();
     let (optimizer, trouble) = match optimizer_of(file, &mut root, config, &class, &unknown) {
         Ok(state) => (state, None),
         Err(Error::Mismatch { mismatches, .. }) => (None, Some(mismatches.join("; "))),
@@ -113,6 +118,11 @@ pub fn optimizer_class(config: &serde_json::Value) -> String {
         Some(name) => optimizer::class_of_string(name).map_or(name, |c| c.name).into(),
         None => config.get("class_name").and_then(serde_json::Value::as_str).unwrap_or_default().into(),
     }
+}
+
+/// The class of the optimizer inside one that scales the loss.
+fn inner_class(config: &serde_json::Value) -> Option<String> {
+    config.pointer("/config/inner_optimizer").map(optimizer_class)
 }
 
 /// Places of children on the way from the model to an object.

@@ -46,9 +46,11 @@ pub enum Source {
     Variable(usize),
     /// The output of the node with this number.
     Node(usize),
+    /// Of the node with the first number, the output with the second, where its outputs are a list.
+    Output(usize, usize),
 }
 
-/// One TensorFlow node; it has one output.
+/// One TensorFlow node. Its outputs are one, or one list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServingNode {
     /// Path of the layer that it belongs to.
@@ -67,7 +69,7 @@ pub struct ServingNode {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
     /// An element type.
-    Type(DType),
+    Type(Element),
     /// A truth value.
     Bool(bool),
     /// A whole number.
@@ -77,5 +79,29 @@ pub enum Attribute {
     /// A name.
     Text(String),
     /// A constant: type, shape, little-endian elements.
-    Tensor(DType, Vec<usize>, Vec<u8>),
+    Tensor(Element, Vec<usize>, Vec<u8>),
+    /// Element types.
+    Types(Vec<Element>),
+    /// A graph that the node runs.
+    Function(ServingFunction),
+}
+
+/// What a value of a graph consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// Numbers of this type.
+    Of(DType),
+    /// A list of tensors.
+    Variant,
+}
+
+/// A graph with arguments and results, which a node of another one runs. It reads no variables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServingFunction {
+    /// Types of its arguments, which its nodes read as [`Source::Input`].
+    pub arguments: Vec<Element>,
+    /// Its results, with their types.
+    pub results: Vec<(Source, Element)>,
+    /// The nodes, each after those that it reads.
+    pub nodes: Vec<ServingNode>,
 }

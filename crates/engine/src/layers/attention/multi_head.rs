@@ -7,8 +7,8 @@ use super::projection::{Shared, projection};
 use super::{both, check_share, places, weights};
 use crate::Error;
 use crate::graph::{
-    Arguments, Builder, CallContext, Initializer, Layer, LayerRef, Named, Regularizer, Resolver, Shape,
-    Tensor, fail,
+    Arguments, Builder, CallContext, Constraint, Initializer, Layer, LayerRef, Named, Regularizer, Resolver,
+    Shape, Tensor, fail,
 };
 use crate::initializers::Seed;
 use crate::layers::config::Field;
@@ -80,8 +80,12 @@ config! {
         /// Penalty on the biases.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, kernel_constraint, bias_constraint }
+    unset { activity_regularizer }
     then {
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed # Seed = Seed::default();
     }
@@ -192,6 +196,9 @@ impl Layer for MultiHeadAttention {
             bias_initializer: self.bias_initializer.clone(),
             kernel_regularizer: self.kernel_regularizer.clone(),
             bias_regularizer: self.bias_regularizer.clone(),
+            kernel_constraint: self.kernel_constraint.clone(),
+            bias_constraint: self.bias_constraint.clone(),
+            activity_regularizer: builder.take_activity_regularizer(),
         };
         let (heads, values) = (self.num_heads, self.values());
         let key = inputs.get(2).unwrap_or(value);

@@ -1,6 +1,6 @@
 //! A product with a kernel of several axes: what the layers inside attention are.
 
-use crate::graph::{Initializer, LayerRef, LayerSettings, Named, Regularizer};
+use crate::graph::{Constraint, Initializer, LayerRef, LayerSettings, Named, Regularizer};
 use crate::layers::{EinsumDense, Lengths};
 
 /// Holds what the projections of a layer share.
@@ -11,6 +11,10 @@ pub(super) struct Shared {
     pub bias_initializer: Named<dyn Initializer>,
     pub kernel_regularizer: Named<dyn Regularizer>,
     pub bias_regularizer: Named<dyn Regularizer>,
+    pub kernel_constraint: Named<dyn Constraint>,
+    pub bias_constraint: Named<dyn Constraint>,
+    /// The penalty on what each projection gives.
+    pub activity_regularizer: Named<dyn Regularizer>,
 }
 
 /// Returns a layer with these settings: x · kernel + bias over the last `contracted` axes of x, which become those of `output`.
@@ -30,6 +34,12 @@ pub(super) fn projection(
         .kernel_initializer(shared.kernel_initializer.clone())
         .bias_initializer(shared.bias_initializer.clone())
         .kernel_regularizer(shared.kernel_regularizer.clone())
-        .bias_regularizer(shared.bias_regularizer.clone());
+        .bias_regularizer(shared.bias_regularizer.clone())
+        .kernel_constraint(shared.kernel_constraint.clone())
+        .bias_constraint(shared.bias_constraint.clone());
+    // Keras 2 forgets it.
+    let activity_regularizer =
+        if settings.keras2 { Named::default() } else { shared.activity_regularizer.clone() };
+    let settings = LayerSettings { activity_regularizer, ..settings };
     LayerRef::new(Box::new(layer), settings)
 }

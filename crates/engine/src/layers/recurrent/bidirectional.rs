@@ -147,6 +147,7 @@ impl Layer for Bidirectional {
         let wrong = |what: String| Err(Error::Argument { what });
         for inner in [&mut self.forward, &mut self.backward] {
             inner.bind(resolver)?;
+            inner.get().map_or(Ok(()), |layer| layer.without_activity_penalty(Self::CLASS))?;
             match inner.get() {
                 Some(layer) if layer.layer().as_recurrent().is_some() => {}
                 Some(layer) => {

@@ -4,8 +4,8 @@ use super::super::dense::{glorot, zeros};
 use super::{Recurring, features, gates, orthogonal, part, positive};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable,
+    Activation, Builder, CallContext, Cell, Constraint, Drawn, Initializer, IntoTensor, Layer, Named,
+    Regularizer, Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -30,8 +30,14 @@ cell! {
         recurrent_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the recurrent kernel is made to be after each step of training.
+        recurrent_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
     }
-    unset { kernel_constraint, recurrent_constraint, bias_constraint }
+    unset {}
     then {
         /// Share of the inputs that training sets to zero, the same ones in all steps.
         dropout: f64 = 0.0;
@@ -72,14 +78,18 @@ impl Layer for GRUCell {
         positive(self.units)?;
         let (inputs, n) = (features(input, Self::CLASS)?, self.units);
         self.kernel = builder.add_weight("kernel", [inputs, 3 * n], self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         self.recurrent_kernel =
             builder.add_weight("recurrent_kernel", [n, 3 * n], self.recurrent_initializer.clone(), true)?;
-        builder.regularize(&self.recurrent_kernel, &self.recurrent_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.recurrent_kernel,
+            &self.recurrent_regularizer,
+            &self.recurrent_constraint,
+        )?;
         if self.use_bias {
             let shape = if self.reset_after { vec![2, 3 * n] } else { vec![3 * n] };
             self.bias = builder.add_weight("bias", shape, self.bias_initializer.clone(), true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }
@@ -92,18 +102,18 @@ impl Layer for GRUCell {
 }
 
 impl Cell for GRUCell {
-    fn state_sizes(&self) -> Vec<usize> {
-        vec![self.units]
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        vec![vec![self.units]]
     }
 
     fn gives_state(&self) -> bool {
         true
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
         // With dropout of the state Keras draws for each gate.
         let count = if self.recurrent_dropout == 0.0 { 1 } else { 3 };
-        super::drawn([self.dropout, self.recurrent_dropout], count, batch, [features, self.units], cx)
+        super::drawn([self.dropout, self.recurrent_dropout], count, step, &[self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

@@ -67,8 +67,9 @@ impl Options {
             );
             return Err(Error::Shape { layer: String::new(), what });
         };
-        let sizes = cell.layer().as_cell().map(Cell::state_sizes).unwrap_or_default();
-        sizes.into_iter().map(|size| builder.add_state("rnn_state", [batch, size])).collect()
+        let shapes = cell.layer().as_cell().map(Cell::state_shapes).unwrap_or_default();
+        let of_batch = |shape: Vec<usize>| [vec![batch], shape].concat();
+        shapes.into_iter().map(|shape| builder.add_state("rnn_state", of_batch(shape))).collect()
     }
 }
 
@@ -103,7 +104,7 @@ macro_rules! options {
 options!(Recurring<C>, [<C: Clone>]);
 options!(RNN, []);
 
-/// A layer that runs a cell of one class over `[batch, steps, features]`: its config is that of the cell, and how it runs.
+/// A layer that runs a cell of one class over `[batch, steps, ..]`: its config is that of the cell, and how it runs.
 #[derive(Clone, Debug)]
 pub struct Recurring<C> {
     cell: C,
@@ -167,6 +168,12 @@ impl<'de, C: DeserializeOwned> Deserialize<'de> for Recurring<C> {
 pub trait Runs {
     /// Class name.
     const CLASS: &'static str;
+    /// How many axes a step's inputs have, the batch's included.
+    const RANK: usize = 2;
+}
+impl<const N: usize> Runs for super::ConvLSTMCell<N> {
+    const CLASS: &'static str = ["", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"][N];
+    const RANK: usize = N + 2;
 }
 impl Runs for super::SimpleRNNCell {
     const CLASS: &'static str = "SimpleRNN";
@@ -178,13 +185,16 @@ impl Runs for super::GRUCell {
     const CLASS: &'static str = "GRU";
 }
 
-/// The shape of a step's inputs.
-fn step_shape(inputs: &[Shape], class: &str) -> Result<Shape, Error> {
+/// The shape of a step's inputs, which have so many axes, the batch's included.
+fn step_shape(inputs: &[Shape], class: &str, rank: usize) -> Result<Shape, Error> {
     match inputs.first().map(|s| s.0.as_slice()) {
-        Some(&[batch, _, features]) => Ok(Shape(vec![batch, features])),
+        Some(&[batch, _, ref step @ ..]) if step.len() + 1 == rank => {
+            Ok(Shape(std::iter::once(batch).chain(step.iter().copied()).collect()))
+        }
         Some(_) => {
+            let axes = if rank == 2 { "features" } else { "the axes of a step" };
             let what = format!(
-                "{class} takes inputs of shape (batch, steps, features), but the shape is {}",
+                "{class} takes inputs of shape (batch, steps, {axes}), but the shape is {}",
                 inputs[0]
             );
             Err(Error::Shape { layer: String::new(), what })
@@ -297,7 +307,7 @@ impl<C: Cell + Layer + Runs + Clone + DeserializeOwned> Layer for Recurring<C> {
 
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         self.options.check()?;
-        let step = step_shape(inputs, <Self as Layer>::CLASS)?;
+        let step = step_shape(inputs, <Self as Layer>::CLASS, C::RANK)?;
         let name = crate::names::snake_case(<C as Layer>::CLASS);
         let cell = LayerRef::new(Box::new(self.cell.clone()), builder.inner_settings(&name));
         cell.build(builder.resolver(), &[step])?;
@@ -377,6 +387,7 @@ impl Layer for RNN {
 
     fn bind(&mut self, resolver: &dyn Resolver) -> Result<(), Error> {
         self.cell.bind(resolver)?;
+        self.cell.get().map_or(Ok(()), |cell| cell.without_activity_penalty(Self::CLASS))?;
         let Some(cell) = self.cell.get().filter(|cell| cell.layer().as_cell().is_none()) else {
             return Ok(());
         };
@@ -386,7 +397,7 @@ impl Layer for RNN {
 
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
         self.options.check()?;
-        let step = step_shape(inputs, Self::CLASS)?;
+        let step = step_shape(inputs, Self::CLASS, 2)?;
         self.cell.get().map_or(Ok(()), |cell| cell.build(builder.resolver(), &[step]))?;
         self.states = self.options.build_states(builder, inputs, self.cell.get())?;
         Ok(())

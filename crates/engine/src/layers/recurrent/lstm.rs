@@ -8,8 +8,8 @@ use super::super::dense::{glorot, zeros};
 use super::{Recurring, features, gates, orthogonal, part, positive};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable,
+    Activation, Builder, CallContext, Cell, Constraint, Drawn, Initializer, IntoTensor, Layer, Named,
+    Regularizer, Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -36,8 +36,14 @@ cell! {
         recurrent_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the recurrent kernel is made to be after each step of training.
+        recurrent_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
     }
-    unset { kernel_constraint, recurrent_constraint, bias_constraint }
+    unset {}
     then {
         /// Share of the inputs that training sets to zero, the same ones in all steps.
         dropout: f64 = 0.0;
@@ -54,9 +60,23 @@ cell! {
 pub type LSTM = Recurring<LSTMCell>;
 
 /// The bias of which the forget gate's part begins as 1.
-struct ForgetBias {
+pub(super) struct ForgetBias {
     others: Arc<dyn Initializer>,
     units: usize,
+}
+
+impl ForgetBias {
+    /// Returns the initializer of a bias of four gates of so many units.
+    pub(super) fn around(
+        others: &Named<dyn Initializer>,
+        forgets: bool,
+        units: usize,
+    ) -> Named<dyn Initializer> {
+        match others.get().cloned().filter(|_| forgets) {
+            Some(others) => ForgetBias { others, units }.into(),
+            None => others.clone(),
+        }
+    }
 }
 
 impl Initializer for ForgetBias {
@@ -85,17 +105,18 @@ impl Layer for LSTMCell {
         positive(self.units)?;
         let (inputs, n) = (features(input, Self::CLASS)?, self.units);
         self.kernel = builder.add_weight("kernel", [inputs, 4 * n], self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         self.recurrent_kernel =
             builder.add_weight("recurrent_kernel", [n, 4 * n], self.recurrent_initializer.clone(), true)?;
-        builder.regularize(&self.recurrent_kernel, &self.recurrent_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.recurrent_kernel,
+            &self.recurrent_regularizer,
+            &self.recurrent_constraint,
+        )?;
         if self.use_bias {
-            let mut initializer = self.bias_initializer.clone();
-            if let (true, Some(others)) = (self.unit_forget_bias, self.bias_initializer.get().cloned()) {
-                initializer = ForgetBias { others, units: n }.into();
-            }
+            let initializer = ForgetBias::around(&self.bias_initializer, self.unit_forget_bias, n);
             self.bias = builder.add_weight("bias", [4 * n], initializer, true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }
@@ -108,18 +129,18 @@ impl Layer for LSTMCell {
 }
 
 impl Cell for LSTMCell {
-    fn state_sizes(&self) -> Vec<usize> {
-        vec![self.units; 2]
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        vec![vec![self.units]; 2]
     }
 
     fn gives_state(&self) -> bool {
         true
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
         // With dropout of the state Keras draws for each gate.
         let count = if self.recurrent_dropout == 0.0 { 1 } else { 4 };
-        super::drawn([self.dropout, self.recurrent_dropout], count, batch, [features, self.units], cx)
+        super::drawn([self.dropout, self.recurrent_dropout], count, step, &[self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

@@ -29,6 +29,7 @@ macro_rules! called_as_cell {
 }
 
 mod bidirectional;
+mod conv_lstm;
 mod gru;
 mod layer;
 mod lstm;
@@ -36,6 +37,7 @@ mod simple;
 mod stacked;
 
 pub use bidirectional::Bidirectional;
+pub use conv_lstm::{ConvLSTM, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell};
 pub use gru::{GRU, GRUCell};
 pub use layer::{RNN, Recurring};
 pub use lstm::{LSTM, LSTMCell};
@@ -54,13 +56,13 @@ fn orthogonal() -> Named<dyn Initializer> {
     Orthogonal::new().into()
 }
 
-/// Factors of dropout at this rate: so many, `[batch, size]` each; none outside of training. A rate of 1 drops nothing, as in Keras.
-fn draw(rate: f64, count: usize, batch: usize, size: usize, cx: &CallContext) -> Vec<Tensor> {
+/// Factors of dropout at this rate: so many, of this shape each; none outside of training. A rate of 1 drops nothing, as in Keras.
+fn draw(rate: f64, count: usize, shape: &[usize], cx: &CallContext) -> Vec<Tensor> {
     if !cx.training || cx.no_dropout || rate <= 0.0 || rate >= 1.0 {
         return Vec::new();
     }
     let factor = Expr::Const(rate).le(Expr::In(0)).select(1.0 / (1.0 - rate), 0.0);
-    (0..count).map(|_| pointwise(factor.clone(), &[random_uniform(&[batch, size])], None)).collect()
+    (0..count).map(|_| pointwise(factor.clone(), &[random_uniform(shape)], None)).collect()
 }
 
 /// A share that Keras cuts to what a share can be.
@@ -68,10 +70,11 @@ fn share(rate: f64) -> f64 {
     rate.clamp(0.0, 1.0)
 }
 
-/// Draws the factors of a cell's dropouts, of its inputs and of its states: `count` of each, `[batch, size]`.
-fn drawn(rates: [f64; 2], count: usize, batch: usize, sizes: [usize; 2], cx: &CallContext) -> Drawn {
-    let of = |i: usize| draw(share(rates[i]), count, batch, sizes[i], cx);
-    Drawn { inputs: of(0), states: of(1), inner: vec![] }
+/// Draws the factors of a cell's dropouts, of a step's inputs (of a shape with the batch axis) and of its states (without): `count` of each.
+fn drawn(rates: [f64; 2], count: usize, step: &[usize], state: &[usize], cx: &CallContext) -> Drawn {
+    let state = [step.get(..1).unwrap_or_default(), state].concat();
+    let of = |i: usize, shape: &[usize]| draw(share(rates[i]), count, shape, cx);
+    Drawn { inputs: of(0, step), states: of(1, &state), inner: vec![] }
 }
 
 /// x · kernel + bias, where the gates have `factors` of their own for x, or share one.
@@ -121,7 +124,7 @@ fn swapped(t: Tensor) -> Tensor {
     t.transpose(&order)
 }
 
-/// Runs a cell over `[batch, steps, features]`. Where `mask` is 0, the states stay as they are, and the output is the one before, or zero.
+/// Runs a cell over `[batch, steps, ..]`. Where `mask` is 0, the states stay as they are, and the output is the one before, or zero.
 pub(super) fn run(
     cell: &dyn Cell,
     x: Tensor,
@@ -131,21 +134,20 @@ pub(super) fn run(
     cx: &CallContext,
 ) -> Ran {
     let shape = x.shape();
-    let &[batch, steps, features] = shape.as_slice() else {
+    let &[batch, steps, _, ..] = shape.as_slice() else {
         let what = format!("a sequence of shape {shape:?}, but (batch, steps, features) is wanted");
         fail(Error::Shape { layer: String::new(), what });
         return Ran { output: x, states: initial.to_vec() };
     };
-    let sizes = cell.state_sizes();
+    let of_batch = |shape: &[usize]| [&[batch], shape].concat();
+    let wanted: Vec<Vec<usize>> = cell.state_shapes().iter().map(|shape| of_batch(shape)).collect();
     let mut states: Vec<Tensor> = match initial.is_empty() {
-        true => sizes.iter().map(|n| Tensor::full(&[batch, *n], 0.0)).collect(),
+        true => wanted.iter().map(|shape| Tensor::full(shape, 0.0)).collect(),
         false => initial.to_vec(),
     };
-    if states.len() != sizes.len() || states.iter().zip(&sizes).any(|(s, n)| s.shape() != [batch, *n]) {
-        let given: Vec<Vec<usize>> = states.iter().map(|s| s.shape()).collect();
-        let what = format!(
-            "initial states of shapes {given:?}, but the cell has states of lengths {sizes:?} for {batch} examples"
-        );
+    let given: Vec<Vec<usize>> = states.iter().map(|s| s.shape()).collect();
+    if given != wanted {
+        let what = format!("initial states of shapes {given:?}, but the cell has states of {wanted:?}");
         fail(Error::Shape { layer: String::new(), what });
         return Ran { output: x, states };
     }
@@ -154,14 +156,15 @@ pub(super) fn run(
         fail(Error::Shape { layer: String::new(), what });
         return Ran { output: x, states };
     }
-    let drawn = cell.draw(batch, features, cx);
+    let drawn = cell.draw(&[&[batch], &shape[2..]].concat(), cx);
     let mut scanned = cell.project(swapped(x), &drawn, cx);
     let projected = scanned.len();
-    let mask = mask.map(|m| swapped(m).expand_last());
+    let output = cell.output_shape();
+    let mask = mask.map(|m| output.iter().fold(swapped(m), |m, _| m.expand_last()));
     scanned.extend(mask);
     // The output is carried where it is not a state: under a mask, and where only the last one is wanted.
     let carries = mask.is_some() || !running.return_sequences && !cell.gives_state();
-    let first = Tensor::full(&[batch, cell.output_size()], 0.0);
+    let first = Tensor::full(&of_batch(&output), 0.0);
     let carried = [if carries { vec![first] } else { vec![] }, states].concat();
     let (mut last, stacked) = scan(steps, running.go_backwards, &carried, &scanned, |carried, x| {
         let (before, states) = carried.split_at(usize::from(carries));
@@ -204,12 +207,18 @@ fn build_cell(cell: &mut (impl Layer + Cell), builder: &mut Builder, inputs: &[S
 fn call_cell(cell: &impl Cell, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
     let (x, states) = (xs[0], &xs[1..]);
     let shape = x.shape();
-    if states.len() != cell.state_sizes().len() || shape.len() != 2 {
-        let what = format!("a cell takes a step's inputs and {} states", cell.state_sizes().len());
+    let batch = shape.get(..1).unwrap_or_default();
+    let wanted: Vec<Vec<usize>> = cell.state_shapes().iter().map(|state| [batch, state].concat()).collect();
+    let given: Vec<Vec<usize>> = states.iter().map(|state| state.shape()).collect();
+    // A step has as many axes as its output.
+    if given != wanted || shape.len() != cell.output_shape().len() + 1 {
+        let what = format!(
+            "a cell takes a step's inputs and states of shapes {wanted:?}, but was given {shape:?} and {given:?}"
+        );
         fail(Error::Shape { layer: String::new(), what });
         return xs.to_vec();
     }
-    let drawn = cell.draw(shape[0], shape[1], cx);
+    let drawn = cell.draw(&shape, cx);
     let (output, next) = cell.step(&cell.project(x, &drawn, cx), states, &drawn, cx);
     [vec![output], next].concat()
 }

@@ -4,8 +4,8 @@ use super::super::dense::{glorot, zeros};
 use super::{Recurring, features, gates, orthogonal, positive};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Cell, Drawn, Initializer, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable,
+    Activation, Builder, CallContext, Cell, Constraint, Drawn, Initializer, IntoTensor, Layer, Named,
+    Regularizer, Resolver, Shape, Tensor, Variable,
 };
 use crate::initializers::Seed;
 
@@ -28,8 +28,14 @@ cell! {
         recurrent_regularizer <- Named<dyn Regularizer> = Named::default();
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
+        /// What the kernel is made to be after each step of training.
+        kernel_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the recurrent kernel is made to be after each step of training.
+        recurrent_constraint <- Named<dyn Constraint> = Named::default();
+        /// What the bias is made to be after each step of training.
+        bias_constraint <- Named<dyn Constraint> = Named::default();
     }
-    unset { kernel_constraint, recurrent_constraint, bias_constraint }
+    unset {}
     then {
         /// Share of the inputs that training sets to zero, the same ones in all steps.
         dropout: f64 = 0.0;
@@ -57,13 +63,17 @@ impl Layer for SimpleRNNCell {
         positive(self.units)?;
         let (inputs, n) = (features(input, Self::CLASS)?, self.units);
         self.kernel = builder.add_weight("kernel", [inputs, n], self.kernel_initializer.clone(), true)?;
-        builder.regularize(&self.kernel, &self.kernel_regularizer)?;
+        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
         self.recurrent_kernel =
             builder.add_weight("recurrent_kernel", [n, n], self.recurrent_initializer.clone(), true)?;
-        builder.regularize(&self.recurrent_kernel, &self.recurrent_regularizer)?;
+        builder.regularize_and_constrain(
+            &self.recurrent_kernel,
+            &self.recurrent_regularizer,
+            &self.recurrent_constraint,
+        )?;
         if self.use_bias {
             self.bias = builder.add_weight("bias", [n], self.bias_initializer.clone(), true)?;
-            builder.regularize(&self.bias, &self.bias_regularizer)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
         Ok(())
     }
@@ -76,16 +86,16 @@ impl Layer for SimpleRNNCell {
 }
 
 impl Cell for SimpleRNNCell {
-    fn state_sizes(&self) -> Vec<usize> {
-        vec![self.units]
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        vec![vec![self.units]]
     }
 
     fn gives_state(&self) -> bool {
         true
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
-        super::drawn([self.dropout, self.recurrent_dropout], 1, batch, [features, self.units], cx)
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
+        super::drawn([self.dropout, self.recurrent_dropout], 1, step, &[self.units], cx)
     }
 
     fn project(&self, x: Tensor, drawn: &Drawn, _cx: &CallContext) -> Vec<Tensor> {

@@ -42,6 +42,8 @@ impl Layer for StackedRNNCells {
         if self.cells.is_empty() {
             return Err(Error::Argument { what: "cells is empty".into() });
         }
+        let mut cells = self.cells.iter().filter_map(Inner::get);
+        cells.try_for_each(|cell| cell.without_activity_penalty(Self::CLASS))?;
         let no_cell = |layer: &&LayerRef| layer.layer().as_cell().is_none();
         match self.cells.iter().filter_map(Inner::get).find(no_cell) {
             Some(layer) => Err(Error::Argument {
@@ -55,8 +57,9 @@ impl Layer for StackedRNNCells {
         let Some(mut shape) = inputs.first().cloned() else { return Ok(()) };
         for layer in self.cells.iter().filter_map(Inner::get) {
             layer.build(builder.resolver(), std::slice::from_ref(&shape))?;
-            let size = layer.layer().as_cell().map_or(0, Cell::output_size);
-            shape = Shape(vec![shape.0.first().copied().flatten(), Some(size)]);
+            let output = layer.layer().as_cell().map(Cell::output_shape).unwrap_or_default();
+            let batch = shape.0.first().copied().flatten();
+            shape = Shape(std::iter::once(batch).chain(output.into_iter().map(Some)).collect());
         }
         Ok(())
     }
@@ -70,19 +73,20 @@ impl Layer for StackedRNNCells {
 }
 
 impl Cell for StackedRNNCells {
-    fn state_sizes(&self) -> Vec<usize> {
-        self.each(|_, cell| cell.state_sizes()).concat()
+    fn state_shapes(&self) -> Vec<Vec<usize>> {
+        self.each(|_, cell| cell.state_shapes()).concat()
     }
 
-    fn output_size(&self) -> usize {
-        self.each(|_, cell| cell.output_size()).last().copied().unwrap_or(0)
+    fn output_shape(&self) -> Vec<usize> {
+        self.each(|_, cell| cell.output_shape()).pop().unwrap_or_default()
     }
 
-    fn draw(&self, batch: usize, features: usize, cx: &CallContext) -> Drawn {
-        let mut features = features;
+    fn draw(&self, step: &[usize], cx: &CallContext) -> Drawn {
+        let mut step = step.to_vec();
         let inner = self.each(|_, cell| {
-            let drawn = cell.draw(batch, features, cx);
-            features = cell.output_size();
+            let drawn = cell.draw(&step, cx);
+            step.truncate(1);
+            step.extend(cell.output_shape());
             drawn
         });
         Drawn { inner, ..Drawn::default() }
@@ -106,7 +110,7 @@ impl Cell for StackedRNNCells {
             if let Some(before) = output {
                 x = cell.project(before, drawn, cx);
             }
-            let (own, rest) = states.split_at(cell.state_sizes().len());
+            let (own, rest) = states.split_at(cell.state_shapes().len());
             states = rest;
             let (y, next) = cell.step(&x, own, drawn, cx);
             output = Some(y);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::graph::{
-    Activation, DynLayer, Initializer, Layer, Regularizer, Tensor, serialized_custom,
+    Activation, Constraint, DynLayer, Initializer, Layer, Regularizer, Tensor, serialized_custom,
     serialized_custom_function,
 };
 use crate::losses::{self, Loss};
@@ -60,6 +60,7 @@ custom_objects!(
         optimizers: MakeOptimizer,
         initializers: Make<Arc<dyn Initializer>>,
         regularizers: Make<Arc<dyn Regularizer>>,
+        constraints: Make<Arc<dyn Constraint>>,
         schedules: Make<Arc<dyn LearningRateSchedule>>,
     }
 );
@@ -93,6 +94,15 @@ impl Initializer for Called<Arc<dyn Initializer>> {
 }
 
 impl Regularizer for Called<Arc<dyn Regularizer>> {
+    fn spec(&self) -> Value {
+        serialized_custom(&self.name, config_of(&self.object.spec()))
+    }
+    fn call(&self, weight: Tensor) -> Tensor {
+        self.object.call(weight)
+    }
+}
+
+impl Constraint for Called<Arc<dyn Constraint>> {
     fn spec(&self) -> Value {
         serialized_custom(&self.name, config_of(&self.object.spec()))
     }
@@ -202,6 +212,18 @@ impl CustomObjects {
             Ok(Arc::new(Called { name: class.clone(), object }) as Arc<dyn Regularizer>)
         };
         self.regularizers.insert(name.into(), Arc::new(make));
+        self
+    }
+
+    /// A constraint.
+    #[must_use]
+    pub fn constraint<R: Constraint + DeserializeOwned + 'static>(mut self, name: &str) -> Self {
+        let class = name.to_string();
+        let make = move |config| {
+            let object: Arc<dyn Constraint> = Arc::new(read::<R>(&class, config)?);
+            Ok(Arc::new(Called { name: class.clone(), object }) as Arc<dyn Constraint>)
+        };
+        self.constraints.insert(name.into(), Arc::new(make));
         self
     }
 
@@ -372,6 +394,12 @@ pub fn register_initializer<I: Initializer + DeserializeOwned + 'static>(name: &
 pub fn register_regularizer<R: Regularizer + DeserializeOwned + 'static>(name: &str) {
     names::name_function::<R>(name);
     register(CustomObjects::new().regularizer::<R>(name));
+}
+
+/// Makes a constraint known to the process.
+pub fn register_constraint<R: Constraint + DeserializeOwned + 'static>(name: &str) {
+    names::name_function::<R>(name);
+    register(CustomObjects::new().constraint::<R>(name));
 }
 
 /// Makes a learning rate schedule known to the process.

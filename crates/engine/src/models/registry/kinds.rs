@@ -9,7 +9,8 @@ use super::catalogue::{Kind, unknown};
 use super::custom::{CustomObjects, Make, MakeOptimizer};
 use super::{LayerActivation, layer, learning_rate, modern};
 use crate::config::Config;
-use crate::graph::{Activation, DynLayer, Initializer, LayerRef, Regularizer, Spec};
+use crate::constraints::CONSTRAINTS;
+use crate::graph::{Activation, Constraint, DynLayer, Initializer, LayerRef, Regularizer, Spec};
 use crate::initializers::INITIALIZERS;
 use crate::layers::LAYERS;
 use crate::losses::{LOSSES, Loss};
@@ -33,6 +34,7 @@ pub(super) const NAMES: &[(&str, Names)] = &[
     row::<Schedules>(),
     row::<Initializers>(),
     row::<Regularizers>(),
+    row::<Constraints>(),
 ];
 
 const fn row<K: Kind>() -> (&'static str, Names) {
@@ -80,6 +82,11 @@ of_rows!(
 of_rows!(
     /// Regularizers.
     Regularizers: Arc<dyn Regularizer>, "regularizer", "register_regularizer::<TheRegularizer>(\"Package>Name\")", regularizers, REGULARIZERS,
+    |class| class.names.iter().copied()
+);
+of_rows!(
+    /// Constraints.
+    Constraints: Arc<dyn Constraint>, "constraint", "register_constraint::<TheConstraint>(\"Package>Name\")", constraints, CONSTRAINTS,
     |class| class.names.iter().copied()
 );
 of_rows!(

@@ -71,6 +71,7 @@ static CLASSES: &[(&str, &str)] = &[
          LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT \
          STFTInitializer TruncatedNormal VarianceScaling Zeros",
     ),
+    ("constraint", "Constraint MaxNorm MinMaxNorm NonNeg RadialConstraint UnitNorm"),
     ("regularizer", "L1 L1L2 L2 OrthogonalRegularizer Regularizer"),
 ];
 

@@ -132,7 +132,19 @@ def called(layer, inputs):
     return layer(inputs if len(inputs) > 1 else inputs[0], **more)
 
 
-def layers(table=table, single=single, k=keras, floatx="float64"):
+# integers.py has the integers of these.
+PICTURES = [
+    ("ConvLSTM1D", {"filters": 2, "kernel_size": 2, "return_sequences": True}, [3, 5, 2]),
+    ("ConvLSTM2D", {"filters": 2, "kernel_size": [2, 3], "strides": [1, 2], "padding": "same"}, [3, 4, 5, 2]),
+    ("ConvLSTM3D", {"filters": 2, "kernel_size": 2, "use_bias": False, "go_backwards": True}, [2, 3, 3, 4, 2]),
+]
+
+
+def with_pictures(k):
+    return table(k) + PICTURES
+
+
+def layers(table=with_pictures, single=single, k=keras, floatx="float64"):
     keras.config.set_floatx(floatx)
     out = []
     for name, args, *shapes in table(k):
@@ -163,7 +175,8 @@ def made(K):
             K.ZeroPadding3D(), K.UpSampling1D(), K.UpSampling2D((2, 3), interpolation="bilinear"), K.UpSampling3D(), K.SpatialDropout1D(0.5), K.SpatialDropout2D(0.5, seed=3),
             K.SpatialDropout3D(0.5), K.AlphaDropout(0.5), K.Dot(1), K.Dot((2, 1), normalize=True), K.GroupNormalization(), K.GroupNormalization(2, axis=1, scale=False), K.RMSNormalization(),
             K.EinsumDense("ab,bc->ac", 3), K.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d", activation="relu"), K.AdaptiveAveragePooling1D(3), K.AdaptiveAveragePooling2D((2, 3)),
-            K.AdaptiveAveragePooling3D(2), K.AdaptiveMaxPooling1D(3), K.AdaptiveMaxPooling2D((2, 3)), K.AdaptiveMaxPooling3D(2)]
+            K.AdaptiveAveragePooling3D(2), K.AdaptiveMaxPooling1D(3), K.AdaptiveMaxPooling2D((2, 3)), K.AdaptiveMaxPooling3D(2),
+            K.ConvLSTM1D(3, 2), K.ConvLSTM2D(3, (2, 3), padding="same", return_sequences=True), K.ConvLSTM3D(3, 2, dropout=0.25)]
 
 
 def configs(made=made):

@@ -93,6 +93,9 @@ def layers(k):
     found += [(name, shape, args, types + ["float32"] * (1 + (name[0] in "LS" and name[1] != "i"))) for name, shape, args in cells for types in ONE]
     found += [(name, shape, args, types) for name, shape, args in steps for types in ONE]
     found += [(name, shape, args, types) for name, shape, args in attention for types in TWO]
+    # The libraries' defaults for the gates differ.
+    own = {"filters": 2, "kernel_size": 1, "recurrent_activation": "sigmoid"}
+    found += [(f"ConvLSTM{n}D", [3] + [2] * n + [2], own, types) for n in (1, 2, 3) for types in ONE]
     return [case for case in found if hasattr(k.layers, case[0])]
 
 

@@ -33,6 +33,8 @@ impl File {
                 include_str!("../../data/keras/keys/recurrent.json"),
                 include_str!("../../data/keras/keys/sequences.json"),
                 include_str!("../../data/keras/keys/windows.json"),
+                include_str!("../../data/keras/keys/rules.json"),
+                include_str!("../../data/keras/keys/conv_lstm.json"),
                 include_str!("../../data/keras/keys/images.json"),
             ]
             .map(data)
@@ -53,6 +55,7 @@ impl File {
             "optimizers" => include_str!("../../data/keras/keys/optimizers.json"),
             "schedules" => include_str!("../../data/keras/keys/schedules.json"),
             "regularizers" => include_str!("../../data/keras/keys/regularizers.json"),
+            "constraints" => include_str!("../../data/keras/keys/constraints.json"),
             "initializers" => include_str!("../../data/keras/keys/initializers.json"),
             // Cases by function and argument.
             _ => include_str!("../../data/keras/activations.json"),

@@ -1,4 +1,4 @@
-//! Schedules, regularizers and initializers, by their definitions.
+//! Schedules, regularizers, constraints and initializers, by their definitions.
 
 use rhyton_engine::graph::{Activation, Named, Resolver};
 use rhyton_engine::initializers::INITIALIZERS;
@@ -38,6 +38,19 @@ fn regularizers_equal_keras() {
         .map_err(|e| e.to_string())?;
         near(&out[0].1, &[case["value"].as_f64().expect("a number")], 1e-5, "penalty")?;
         near(&out[1].1, &numbers(&case["gradient"]), 1e-5, "gradient")
+    });
+}
+
+#[test]
+fn constraints_equal_keras() {
+    let file = File::of("constraints");
+    each(file.cases(), "constraints", |case| {
+        let made = registry::resolver().constraint(&object(case)).map_err(|e| e.to_string())?;
+        let made = made.ok_or("none")?;
+        let matrix = file.array(&case["x"]);
+        let values: Vec<f64> = matrix.iter().map(|v| f64::from(*v)).collect();
+        let out = run(&[Input::f32(matrix.shape(), &values)], |x| vec![made.call(x[0])]);
+        near(&out.map_err(|e| e.to_string())?[0].1, &numbers(&case["values"]), 1e-5, "values")
     });
 }
 

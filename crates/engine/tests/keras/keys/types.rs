@@ -72,6 +72,7 @@ fn make(group: &str, class: &str, config: &Map<String, Value>) -> Result<(), Str
         }
         "optimizers" => registry::optimizer(OptimizerSpec::Config(object)).map(drop).map_err(told),
         "schedules" => registry::schedule(&object).map(drop).map_err(told),
+        "constraints" => registry::resolver().constraint(&object).map(drop).map_err(told),
         "initializers" => registry::resolver().initializer(&object).map(drop).map_err(told),
         _ => registry::resolver().regularizer(&object).map(drop).map_err(told),
     }
@@ -115,7 +116,16 @@ fn unfit(value: &Value) -> Vec<Value> {
 #[test]
 fn wrong_types_are_named() {
     let mut wrong = Vec::new();
-    for group in ["layers", "losses", "metrics", "optimizers", "schedules", "regularizers", "initializers"] {
+    for group in [
+        "layers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "schedules",
+        "regularizers",
+        "constraints",
+        "initializers",
+    ] {
         let file = File::of(group);
         let mut seen = Vec::new();
         for case in file.cases() {
@@ -223,32 +233,50 @@ fn factors(class: &str, config: &Value) -> Vec<f32> {
 fn dropout_of_recurrent_layers() {
     let (rate, n) = (0.25_f32, 8);
     let ones = json!({"class_name": "Ones", "config": {}});
-    for class in ["SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell"] {
+    for class in [
+        "SimpleRNN",
+        "LSTM",
+        "GRU",
+        "SimpleRNNCell",
+        "LSTMCell",
+        "GRUCell",
+        "ConvLSTM1D",
+        "ConvLSTM2D",
+        "ConvLSTM3D",
+    ] {
         for key in ["dropout", "recurrent_dropout"] {
             let mut own = json!({"units": 1, "use_bias": false, "activation": "linear",
                 "kernel_initializer": ones, "recurrent_initializer": ones});
             own[key] = json!(rate);
+            // Pictures of one pixel.
+            let axes = class.strip_prefix("ConvLSTM").map_or(0, |n| n[..1].parse().expect("a number"));
+            if axes > 0 {
+                own["filters"] = own.as_object_mut().expect("an object").remove("units").expect("units");
+                own["kernel_size"] = json!(1);
+            }
             let layer = registry::layer(class, None, own.as_object().expect("an object")).expect("known");
             let alone = class.ends_with("Cell");
             let states = if class == "LSTMCell" { 2 } else { usize::from(alone) };
-            let mut inputs = vec![input(if alone { vec![n] } else { vec![2, n] })];
+            let pixel = vec![1; axes];
+            let step = [pixel.clone(), vec![n]].concat();
+            let first = if alone { step } else { [vec![2], step].concat() };
+            let mut inputs = vec![input(first.clone())];
             inputs.extend((0..states).map(|_| input([1])));
             let y = layer.on(inputs.clone());
             let mut model = Model::new(inputs, y).expect("fits");
             let examples = 400;
-            let given: Vec<ndarray::ArrayD<f32>> =
-                std::iter::once(if alone { vec![examples, n] } else { vec![examples, 2, n] })
-                    .chain((0..states).map(|_| vec![examples, 1]))
-                    .map(|shape| ndarray::ArrayD::from_elem(shape, 0.25))
-                    .collect();
-            let target = ndarray::Array2::<f32>::zeros((examples, 1));
+            let given: Vec<ndarray::ArrayD<f32>> = std::iter::once([vec![examples], first].concat())
+                .chain((0..states).map(|_| vec![examples, 1]))
+                .map(|shape| ndarray::ArrayD::from_elem(shape, 0.25))
+                .collect();
+            let target = ndarray::ArrayD::<f32>::zeros([vec![examples], pixel, vec![1]].concat());
             let plain = model.predict(list(&given)).verbose(0).run().expect("predicts");
             let first = plain.iter().copied().next().expect("an example");
             // The loss of training is the mean difference from the output without dropout, or that of its square.
             let mut trained = |square: bool| {
                 let loss = move |_: rhyton_engine::graph::Tensor, y: rhyton_engine::graph::Tensor| {
                     let y = y - f64::from(first);
-                    (if square { y.square() } else { y }).mean(&[1])
+                    (if square { y.square() } else { y }).mean(&(1..y.rank() as isize).collect::<Vec<_>>())
                 };
                 model.compile(SGD::new().learning_rate(0.0), loss, ()).expect("compiles");
                 model.train_on_batch(list(&given), &target).expect("trains").loss() as f32

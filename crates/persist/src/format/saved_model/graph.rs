@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::container::protobuf::{
     AttrValue, DictValue, FunctionDefLibrary, GraphDef, NodeDef, SavedConcreteFunction, SaverDef,
     SignatureDef, StructuredValue, TensorShapeProto, TensorSpecProto, TupleValue, VersionDef,
-    attr_value::Value, structured_value::Kind, tensor_shape_proto::Dim,
+    attr_value::ListValue, attr_value::Value, structured_value::Kind, tensor_shape_proto::Dim,
 };
 use crate::format::tf_checkpoint::number_of;
 use crate::tree::{DType, Port, Serving, Variable};
@@ -107,6 +107,10 @@ fn dtype(dtype: DType) -> Value {
     Value::Type(number_of(dtype))
 }
 
+fn types(r#type: Vec<i32>) -> Value {
+    Value::List(ListValue { r#type, ..ListValue::default() })
+}
+
 /// Ports in the order of their names, as TensorFlow flattens them.
 fn sorted(ports: &[Port]) -> Vec<(usize, &Port)> {
     let mut sorted: Vec<(usize, &Port)> = ports.iter().enumerate().collect();
@@ -117,7 +121,7 @@ fn sorted(ports: &[Port]) -> Vec<(usize, &Port)> {
 /// The serving graph; `None` where a node reads what is not there.
 pub(super) fn write(serving: &Serving, variables: &[Read<'_>]) -> Option<Written> {
     let (inputs, outputs) = (sorted(&serving.inputs), sorted(&serving.outputs));
-    let function = function::write(serving, variables, &inputs, &outputs)?;
+    let functions = function::write(serving, variables, &inputs, &outputs)?;
     let (nodes, saver, signature) = session::write(variables, &inputs, &outputs);
     let specs = |ports: &[(usize, &Port)]| {
         let spec = |(_, port): &(usize, &Port)| {
@@ -135,7 +139,7 @@ pub(super) fn write(serving: &Serving, variables: &[Read<'_>]) -> Option<Written
     Some(Written {
         graph: GraphDef {
             node: nodes,
-            library: Some(FunctionDefLibrary { function: vec![function] }),
+            library: Some(FunctionDefLibrary { function: functions }),
             versions: Some(VersionDef { producer: PRODUCER, ..VersionDef::default() }),
         },
         saver,

@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 GROUPS = {"layers": "layers", "losses": "losses", "metrics": "metrics", "optimizers": "optimizers", "optimizers.schedules": "schedules",
-          "initializers": "initializers", "regularizers": "regularizers"}
+          "initializers": "initializers", "regularizers": "regularizers", "constraints": "constraints"}
 
 
 def keys(entry):

@@ -20,6 +20,7 @@ def moved(x, f):
 
 def with_gaps(filters, rates):
     """A kernel with zeros between its taps: what TensorFlow's kernels for CPUs know no rates of dilation for."""
+    rates = [rates] * (len(filters.shape) - 2) if isinstance(rates, int) else rates
     for axis, rate in enumerate(rates or ()):
         if rate > 1:
             shape = list(filters.shape)

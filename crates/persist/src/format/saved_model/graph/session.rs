@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{FUNCTION, Nodes, Read, SIGNATURE, dtype, open_shape, shape_of};
+use super::{FUNCTION, Nodes, Read, SIGNATURE, dtype, open_shape, shape_of, types};
 use crate::container::bundle::data_type;
 use crate::container::protobuf::{
     NameAttrList, NodeDef, SaverDef, SignatureDef, TensorInfo, TensorProto, TensorShapeProto,
-    attr_value::ListValue, attr_value::Value,
+    attr_value::Value,
 };
 use crate::format::tf_checkpoint::number_of;
 use crate::tree::Port;
@@ -121,8 +121,4 @@ fn strings(graph: &mut Nodes, name: &str, values: Vec<Vec<u8>>) -> String {
     };
     let attributes = vec![("dtype", Value::Type(data_type::STRING)), ("value", Value::Tensor(value))];
     graph.add(name, "Const", vec![], attributes)
-}
-
-fn types(r#type: Vec<i32>) -> Value {
-    Value::List(ListValue { r#type, ..ListValue::default() })
 }
