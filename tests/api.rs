@@ -57,13 +57,15 @@ mod every_name {
         LearningRateScheduler, Lion, LoadOptions, Location, Logs, Loss, Masking, MaxPooling1D, MaxPooling2D,
         MaxPooling3D, Maximum, MeanAbsoluteError, MeanSquaredError, Metric, Minimum, Model, ModelCheckpoint,
         MultiHeadAttention, Multiply, Nadam, NameModel, PReLU, Padding, Permute, RMSNormalization, RMSprop,
-        RNN, ReLU, RepeatVector, Rescaling, Reshape, Resizing, SGD, SaveLoad, SaveOptions, SeparableConv1D,
-        SeparableConv2D, Sequential, SimpleRNN, SimpleRNNCell, Softmax, SparseCategoricalAccuracy,
-        SparseCategoricalCrossentropy, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, StackedRNNCells,
-        StopWhen, Subtract, Tensor, TensorShape, TimeDistributed, UnitNormalization, UpSampling1D,
-        UpSampling2D, UpSampling3D, Variable, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, callbacks,
-        custom_object_scope, datasets, input, latest_checkpoint, layers, load_model, load_model_bytes,
-        load_model_with, losses, metrics, register_layer, schedules, set_random_seed,
+        RNN, RandomCrop, RandomElasticTransform, RandomFlip, RandomHeight, RandomPerspective, RandomRotation,
+        RandomShear, RandomTranslation, RandomWidth, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape,
+        Resizing, SGD, SaveLoad, SaveOptions, SeparableConv1D, SeparableConv2D, Sequential, SimpleRNN,
+        SimpleRNNCell, Softmax, SparseCategoricalAccuracy, SparseCategoricalCrossentropy, SpatialDropout1D,
+        SpatialDropout2D, SpatialDropout3D, StackedRNNCells, StopWhen, Subtract, Tensor, TensorShape,
+        TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, Variable,
+        ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, callbacks, custom_object_scope, datasets, input,
+        latest_checkpoint, layers, load_model, load_model_bytes, load_model_with, losses, metrics,
+        register_layer, schedules, set_random_seed,
     };
 }
 

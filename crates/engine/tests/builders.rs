@@ -16,10 +16,12 @@ use rhyton_engine::layers::{
     GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
     GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, LAYERS, LSTM, LSTMCell, LayerNormalization,
     LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention,
-    Multiply, PReLU, Padding, Permute, RMSNormalization, RNN, ReLU, RepeatVector, Rescaling, Reshape,
-    Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D, Softmax, SpatialDropout1D,
-    SpatialDropout2D, SpatialDropout3D, StackedRNNCells, Subtract, TimeDistributed, UnitNormalization,
-    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    Multiply, PReLU, Padding, Permute, RMSNormalization, RNN, RandomCrop, RandomElasticTransform, RandomFlip,
+    RandomHeight, RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomWidth, RandomZoom,
+    ReLU, RepeatVector, Rescaling, Reshape, Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN,
+    SimpleRNNCell, Size1D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, StackedRNNCells,
+    Subtract, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
+    ZeroPadding2D, ZeroPadding3D,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -329,6 +331,74 @@ fn builders_come_in_any_order() {
         settled!(ZeroPadding1D::new()).padding([1, 0]).data_format("channels_first").into(),
         settled!(ZeroPadding2D::new()).padding(1).data_format("channels_first").into(),
         settled!(ZeroPadding3D::new()).padding(1).data_format("channels_first").into(),
+        settled!(RandomFlip::new())
+            .mode("vertical")
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomCrop::new(2, 3))
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomTranslation::new(0.1, [0.1, 0.2]))
+            .fill_mode("wrap")
+            .interpolation("nearest")
+            .seed(3)
+            .fill_value(1.0)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomRotation::new((0.1, 0.2)))
+            .fill_mode("wrap")
+            .interpolation("nearest")
+            .seed(3)
+            .fill_value(1.0)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomZoom::new(0.1))
+            .width_factor(0.2)
+            .fill_mode("wrap")
+            .interpolation("nearest")
+            .seed(3)
+            .fill_value(1.0)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomShear::new())
+            .x_factor(0.1)
+            .y_factor(0.2)
+            .fill_mode("wrap")
+            .interpolation("nearest")
+            .seed(3)
+            .fill_value(1.0)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomPerspective::new())
+            .factor(0.5)
+            .scale(0.5)
+            .interpolation("nearest")
+            .seed(3)
+            .fill_value(1.0)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomElasticTransform::new())
+            .factor(0.5)
+            .scale(0.5)
+            .interpolation("nearest")
+            .fill_mode("wrap")
+            .seed(3)
+            .fill_value(1.0)
+            .value_range([0.0, 1.0])
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomHeight::new(0.1)).interpolation("area").seed(3).into(),
+        settled!(RandomWidth::new(0.1)).interpolation("area").seed(3).into(),
         settled!(UpSampling1D::new()).size(3).into(),
         settled!(Resizing::new(2, 3))
             .interpolation("bicubic")

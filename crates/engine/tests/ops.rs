@@ -117,6 +117,7 @@ fn ops_of_predictions_name_their_tensorflow_nodes() {
         "sparse_cross_entropy",
         "sparse_cross_entropy_grad",
         "packed_sums",
+        "sample",
     ];
     for row in OPS {
         let exports = (row.cases)().iter().any(|case| {

@@ -87,6 +87,8 @@ const MERGES: &[&[(&str, u32)]] = &[
 ];
 const PRODUCTS: &[&[(&str, u32)]] = &[&[], &[("PRODUCT", 1)], &[("PRODUCT", 1), ("WORKGROUP", 8)]];
 const BETWEENS: &[&[(&str, u32)]] = &[&[], &[("BETWEEN", 1)], &[("BETWEEN", 1), ("WORKGROUP", 8)]];
+const SAMPLES: &[&[(&str, u32)]] =
+    &[&[], &[("LINEAR", 1)], &[("WRAPS", 1)], &[("LINEAR", 1), ("WRAPS", 1)], &[("WORKGROUP", 8)]];
 const KINDS: &[&[(&str, u32)]] =
     &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 3)], &[("KIND", 0), ("WORKGROUP", 8)]];
 const TREE_KINDS: &[&[(&str, u32)]] = &[&[("KIND", 0)], &[("KIND", 1)], &[("KIND", 2)], &[("KIND", 3)]];
@@ -167,6 +169,8 @@ kernels! {
     REVERSE "reverse" ("input") ["WORKGROUP" = 256] {"count", "length", "inner"} SMALL;
     /// A linear map along an axis.
     RESAMPLE "resample" ("input", "taps") ["WORKGROUP" = 256, "BETWEEN" = 0] {"count", "inner", "length", "outputs", "terms"} BETWEENS;
+    /// Pixels at computed places.
+    SAMPLE "sample" ("input", "ys", "xs") ["WORKGROUP" = 256, "LINEAR" = 0, "WRAPS" = 0] {"count", "places", "height", "width", "channels", "fill"} SAMPLES;
     /// Scaled sums of several arrays.
     PACKED_SUMS "packed_sums" ("input0", "input1", "input2", "input3", "input4", "input5") ["WORKGROUP" = 64]
         {"entries", "first", "table"} SMALL;

@@ -62,6 +62,22 @@ pub fn run_once(
     given: &Given,
     block: impl Fn(super::Reading) -> Result<Vec<u32>, Error>,
 ) -> Result<Ran, Error> {
+    run_steps(backend, graph, outputs, given, 1, block, |_| {})
+}
+
+/// Runs the graph as so many steps, one after the other from `given`'s on; `each` gets the outputs of every step, and what is returned is that of the last.
+///
+/// # Errors
+/// As those of [`run_once`].
+pub fn run_steps(
+    backend: &dyn Backend,
+    graph: &Graph,
+    outputs: &[Edge],
+    given: &Given,
+    steps: u32,
+    block: impl Fn(super::Reading) -> Result<Vec<u32>, Error>,
+    mut each: impl FnMut(&[Vec<f64>]),
+) -> Result<Ran, Error> {
     let mut variables: Vec<Variable> = Vec::new();
     let used =
         graph.nodes.iter().filter_map(|n| if let Kind::Variable(v) = &n.kind { Some(v) } else { None });
@@ -93,15 +109,22 @@ pub fn run_once(
             backend.write(&memories[buffer], 0, &to_words(values, node.types[0].dtype))?;
         }
     }
-    backend.prepare(&plan, memories.clone())?.run(&[row(given)])?;
+    let mut replay = backend.prepare(&plan, memories.clone())?;
     let mut results = Vec::new();
-    for (k, edge) in outputs.iter().enumerate() {
-        let ty = graph.edge_type(*edge);
-        let buffer = plan.buffers.iter().position(|b| b.role == Role::Output(k)).unwrap_or(0);
-        results.push(to_f64(
-            &block(backend.read(&memories[buffer], 0, ty.len()))?,
-            &TensorType { dtype: DType::F32, ..ty.clone() },
-        ));
+    for step in 0..steps {
+        let mut row = row(given);
+        row[0] = row[0].wrapping_add(step);
+        replay.run(&[row])?;
+        results.clear();
+        for (k, edge) in outputs.iter().enumerate() {
+            let ty = graph.edge_type(*edge);
+            let buffer = plan.buffers.iter().position(|b| b.role == Role::Output(k)).unwrap_or(0);
+            results.push(to_f64(
+                &block(backend.read(&memories[buffer], 0, ty.len()))?,
+                &TensorType { dtype: DType::F32, ..ty.clone() },
+            ));
+        }
+        each(&results);
     }
     let mut after = HashMap::new();
     for variable in &variables {

@@ -18,6 +18,8 @@ pub struct CallContext {
     pub training: bool,
     /// Training step with random layers acting as at inference.
     pub no_dropout: bool,
+    /// Says that only the types of the results are looked at: a model that is put together.
+    symbolic: bool,
     losses: RefCell<Vec<Tensor>>,
     calls: RefCell<Vec<Called>>,
     /// Masks of tensors, as the model passes them on.
@@ -28,6 +30,8 @@ pub struct CallContext {
 struct Called {
     trainable: bool,
     keras2: bool,
+    /// Type that its policy computes in.
+    compute: DType,
     masks: Vec<Option<Tensor>>,
     /// Holds what it was called with, and the names of its arguments.
     arguments: Arguments,
@@ -41,11 +45,22 @@ impl CallContext {
         CallContext { training, ..CallContext::default() }
     }
 
+    /// For a call of which only the types of the results are looked at.
+    pub(crate) fn symbolic() -> Self {
+        CallContext { symbolic: true, ..CallContext::default() }
+    }
+
+    /// Returns whether only the types of the results are looked at: what a layer tells of its shape that is not always so.
+    pub(crate) fn is_symbolic(&self) -> bool {
+        self.symbolic
+    }
+
     /// Calls `f` as at inference, with the same losses, masks and calls around.
     fn at_inference<R>(&self, f: impl FnOnce(&CallContext) -> R) -> R {
         let inner = CallContext {
             training: false,
             no_dropout: self.no_dropout,
+            symbolic: self.symbolic,
             losses: RefCell::new(self.losses.take()),
             calls: RefCell::new(self.calls.take()),
             masks: RefCell::new(self.masks.take()),
@@ -129,6 +144,11 @@ impl CallContext {
     pub fn layer_is_keras2(&self) -> bool {
         self.calls.borrow().last().is_some_and(|c| c.keras2)
     }
+
+    /// Returns the float type that the policy of the layer that is being called computes in.
+    pub fn layer_type(&self) -> DType {
+        self.calls.borrow().last().map_or(DType::F32, |c| c.compute)
+    }
 }
 
 impl LayerRef {
@@ -186,6 +206,7 @@ impl LayerRef {
             cx.calls.borrow_mut().push(Called {
                 trainable: self.is_trainable(),
                 keras2,
+                compute: if policy.integer().is_some() { DType::F32 } else { policy.compute() },
                 masks: if by_itself { masks.clone() } else { vec![None; masks.len()] },
                 arguments: arguments.clone(),
                 parameters,

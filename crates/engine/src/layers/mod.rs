@@ -7,6 +7,9 @@ mod builders;
 #[macro_use]
 mod config;
 
+#[macro_use]
+mod augment;
+
 mod activation;
 mod activity;
 mod adaptive_pooling;
@@ -37,6 +40,11 @@ mod operation;
 mod permute;
 mod pooling;
 mod prelu;
+mod random_crop;
+mod random_elastic_transform;
+mod random_flip;
+mod random_size;
+mod random_warps;
 mod rectified;
 mod recurrent;
 mod repeat;
@@ -51,6 +59,7 @@ mod tensorflow;
 mod time_distributed;
 mod unit_normalization;
 mod up_sampling;
+mod warp;
 mod windows;
 mod zero_padding;
 
@@ -64,6 +73,7 @@ pub use crate::types::Axes;
 pub(crate) use crate::types::axis;
 pub use adaptive_pooling::{AdaptiveAveragePooling, AdaptiveMaxPooling};
 pub use attention::{ScoreMode, Sizes};
+pub use augment::{Factor, MaybeFactor, Pair, Span};
 pub use conv::Conv;
 pub use conv_transpose::ConvTranspose;
 pub use cropping::Cropping;
@@ -74,12 +84,14 @@ pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
 pub(crate) use operation::operation;
 pub use operation::{Operation, functions, operations};
 pub use pooling::{AveragePooling, MaxPooling};
+pub use random_flip::FlipMode;
 pub use recurrent::ConvLSTM;
 pub use resizing::Filling;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
 pub use tensorflow::{SlicingOpLambda, TFOpLambda};
 pub use up_sampling::UpSampling;
+pub use warp::FillMode;
 pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
 pub use zero_padding::ZeroPadding;
 
@@ -148,6 +160,11 @@ layers! {
     permute: Permute;
     pooling: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
+    random_crop: RandomCrop;
+    random_elastic_transform: RandomElasticTransform;
+    random_flip: RandomFlip;
+    random_size: RandomHeight, RandomWidth;
+    random_warps: RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomZoom;
     recurrent: Bidirectional, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells;
     rectified: ELU, LeakyReLU("alpha" = "negative_slope"), ReLU;
     repeat: RepeatVector;

@@ -12,7 +12,7 @@ use crate::initializers::Seed;
 use crate::ops::pointwise;
 
 /// A standard normal number for each element, by Box and Muller from two streams.
-fn normal() -> Expr {
+pub(super) fn normal() -> Expr {
     // 1 - u is never 0.
     let radius = ((1.0 - stream()).ln() * -2.0).sqrt();
     radius * Expr::call(&table::COS, vec![stream() * TAU])

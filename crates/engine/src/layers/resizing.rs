@@ -2,31 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::config::Field;
 use super::cropping::first_axis;
 use super::flatten::DataFormat;
 use super::images::{
     Counts, check_image, check_size, image_config, of_resizing, resized, size_of, smart_resize,
 };
+use super::warp::FillMode;
 use crate::Error;
 use crate::graph::{Builder, CallContext, DType, Half, Integers, Layer, Resolver, Shape, Tensor};
 use crate::ops::Interpolation;
-use crate::words::{Word, Words};
-
-/// What is put beside an image that is too narrow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filling {
-    /// One number.
-    #[default]
-    Constant,
-}
-
-impl Words for Filling {
-    const OPTION: &'static str = "fill_mode";
-    const WORDS: &'static [(&'static str, Self)] = &[("constant", Filling::Constant)];
-}
-
-impl Field for Word<Filling> {}
+use crate::words::Word;
 
 config! {
     /// Makes images of one size. In Keras 3 integers stay integers.
@@ -38,7 +23,7 @@ config! {
         /// Puts `fill_value` at both ends of what an image is too narrow or too low for the new proportions.
         pad_to_aspect_ratio: bool = false;
         /// Sets what is put there: `"constant"`.
-        fill_mode <- Word<Filling> = Word::default();
+        fill_mode <- Word<FillMode> = FillMode::Constant.into();
         /// Sets the number that is put there.
         fill_value: f64 = 0.0;
         /// Widens what pixels are weighed by where there are to be fewer of them.
@@ -84,6 +69,10 @@ impl Layer for Resizing {
 
     fn check(&self) -> Result<(), Error> {
         check_size(self.height, self.width)?;
+        if *self.fill_mode != FillMode::Constant {
+            let what = format!("fill_mode is {:?}, but must be \"constant\"", self.fill_mode.word());
+            return Err(Error::Argument { what });
+        }
         if self.crop_to_aspect_ratio && self.pad_to_aspect_ratio {
             let what = "crop_to_aspect_ratio and pad_to_aspect_ratio are both true, but only one can be";
             return Err(Error::Argument { what: what.into() });

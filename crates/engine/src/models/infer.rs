@@ -25,7 +25,7 @@ pub(super) fn output_types(
             };
             let xs: Vec<Tensor> = inputs.iter().enumerate().map(tensor).collect();
             Ok(layer
-                .call_with(&xs, arguments, &CallContext::new(false))
+                .call_with(&xs, arguments, &CallContext::symbolic())
                 .into_iter()
                 .map(Tensor::ty)
                 .collect::<Vec<_>>())

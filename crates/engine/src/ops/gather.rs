@@ -75,7 +75,7 @@ impl OpDef for Gather {
     fn backward(&self, cx: &Backward) -> Result<Vec<Option<Tensor>>, Error> {
         let (table, indices) = (cx.inputs[0], cx.inputs[1]);
         let rows = table.shape().first().copied().unwrap_or(0);
-        Ok(vec![cx.needs[0].then(|| op_node(GatherGrad { rows }, &[indices, cx.grad])), None])
+        Ok(vec![cx.needs[0].then(|| sum_rows(indices, cx.grad, rows)), None])
     }
 
     fn export(&self, cx: &mut Exporter) -> Option<Source> {
@@ -189,6 +189,11 @@ impl OpDef for GatherGrad {
             out[row * width..(row + 1) * width].iter_mut().zip(gradient).for_each(|(o, g)| *o += *g);
         }
     }
+}
+
+/// Returns the sum of the rows that have each number, for `rows` of them: `values` have an axis more than their numbers, which are no row's where there is none.
+pub(super) fn sum_rows(numbers: Tensor, values: Tensor, rows: usize) -> Tensor {
+    op_node(GatherGrad { rows }, &[numbers, values])
 }
 
 /// Returns whether a function of a sum over rows is taken of its rows by Keras: a rounding to 16 bits, a quotient by a number.

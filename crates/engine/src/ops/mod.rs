@@ -23,6 +23,7 @@ mod resample;
 mod reshape;
 mod resize;
 mod reverse;
+mod sample;
 mod slice;
 mod softmax;
 mod take_along;
@@ -36,6 +37,7 @@ pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
 pub use resize::Interpolation;
+pub(crate) use sample::Sample;
 pub use windows::Windows;
 
 use cases::Case;
@@ -72,5 +74,6 @@ pub static OPS: &[Row] = &[
     Row { name: "argsort", cases: argsort::cases },
     Row { name: "take_along", cases: take_along::cases },
     Row { name: "spread_along", cases: take_along::grad_cases },
+    Row { name: "sample", cases: sample::cases },
     Row { name: "packed_sums", cases: packed_sums::cases },
 ];

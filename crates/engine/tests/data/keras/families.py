@@ -4,6 +4,7 @@ Run with keras 3.15, tf_keras 2.21 and tensorflow-cpu: `python families.py`; wri
 configs.json and integers.json are for the classes of make.py. Numbers of layers are computed in float64 where Keras can.
 """
 
+import inspect
 import json
 import os
 import pathlib
@@ -125,7 +126,10 @@ def plain(value):
 
 
 def called(layer, inputs):
-    return layer(inputs if len(inputs) > 1 else inputs[0])
+    """What a layer gives as in a prediction: some train unless they are told."""
+    training = inspect.signature(layer.call).parameters.get("training")
+    more = {"training": False} if training is not None and training.default is True else {}
+    return layer(inputs if len(inputs) > 1 else inputs[0], **more)
 
 
 # integers.py has the integers of these.
@@ -140,14 +144,14 @@ def with_pictures(k):
     return table(k) + PICTURES
 
 
-def layers(table=with_pictures, single=single):
-    keras.config.set_floatx("float64")
+def layers(table=with_pictures, single=single, k=keras, floatx="float64"):
+    keras.config.set_floatx(floatx)
     out = []
-    for name, args, *shapes in table(keras):
+    for name, args, *shapes in table(k):
         inputs = [drawn([2, *shape]) for shape in shapes]
         narrow = single(name, args)
         inputs = [i.astype("float32") for i in inputs] if narrow else inputs
-        layer = getattr(keras.layers, name)(**args, **({"dtype": "float32"} if narrow else {}))
+        layer = getattr(k.layers, name)(**args, **({"dtype": "float32"} if narrow else {}))
         # Some layers write what they were built for.
         config = plain(layer.get_config())
         called(layer, inputs)

@@ -4,6 +4,7 @@
 gradients of sum(y * weights) by the inputs and by the variables, in the case's order. What TensorFlow has no kernel for on the CPU is left out.
 """
 
+import inspect
 import json
 import os
 import pathlib
@@ -39,6 +40,8 @@ def with_policy(config, policy):
 
 def run(case, policy):
     config = with_policy(case["config"], policy)
+    if not hasattr(keras.layers, case["name"]):
+        raise tf.errors.NotFoundError(None, None, "Keras 3 has no such class")
     layer = getattr(keras.layers, case["name"]).from_config(json.loads(json.dumps(config)))
     inputs = [tf.constant(np.float32(x["data"]).reshape(x["shape"])) for x in case["x"]]
 
@@ -49,7 +52,9 @@ def run(case, policy):
             return layer(inputs[0], inputs[1:])[0]
         if case["name"] in ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional") and inputs[1:]:
             return layer(inputs[0], initial_state=inputs[1:])
-        return layer(inputs if len(inputs) > 1 else inputs[0])
+        training = inspect.signature(layer.call).parameters.get("training")
+        more = {"training": False} if training is not None and training.default is True else {}
+        return layer(inputs if len(inputs) > 1 else inputs[0], **more)
 
     called()
     assert len(layer.weights) == len(case["weights"])

@@ -21,7 +21,8 @@ def keys(entry):
 
 
 full = json.loads(pathlib.Path(sys.argv[1]).read_text())
-out = {ours: {name: keys(e) for name, e in full["classes"][theirs].items() if isinstance(e, dict)} for theirs, ours in GROUPS.items()}
+both = {theirs: {**full["classes"][theirs], **full["classes"].get(f"{theirs} only in tf_keras", {})} for theirs in GROUPS}
+out = {ours: {name: keys(e) for name, e in both[theirs].items() if isinstance(e, dict)} for theirs, ours in GROUPS.items()}
 functions = full["functions"]["activations"]
 out["activations"] = {name: [a[0] for a in e["args"][1:]] for name, e in functions.items() if isinstance(e, dict)}
 lines = [f'"{group}":{{\n' + ",\n".join(f'"{n}":{json.dumps(k, separators=(",", ":"))}' for n, k in classes.items()) + "\n}" for group, classes in out.items()]
