@@ -13,24 +13,30 @@ mod adaptive_pooling;
 mod alpha_dropout;
 mod attention;
 mod batch_normalization;
+mod category_encoding;
 mod conv;
 mod conv_transpose;
 mod cropping;
 mod dense;
 mod depthwise_conv;
+mod discretization;
 mod dot;
 mod dropout;
 mod einsum_dense;
 mod embedding;
+mod encode;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod hashing;
 mod inner;
 mod input;
 mod layer_normalization;
+mod lookup;
 mod masking;
 mod merge;
 mod noise;
+mod normalization;
 mod operation;
 mod permute;
 mod pooling;
@@ -44,7 +50,9 @@ mod rms_normalization;
 mod separable_conv;
 mod softmax;
 mod spatial_dropout;
+mod text_vectorization;
 mod time_distributed;
+mod token;
 mod unit_normalization;
 mod up_sampling;
 mod windows;
@@ -62,14 +70,20 @@ pub use conv::Conv;
 pub use conv_transpose::ConvTranspose;
 pub use cropping::Cropping;
 pub use depthwise_conv::DepthwiseConv;
+pub use discretization::Boundaries;
 pub use einsum_dense::Lengths;
+pub use encode::OutputMode;
 pub use flatten::DataFormat;
 pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
+pub use lookup::{IndexLookup, OovMethod};
+pub use normalization::{KeptAxes, Moment};
 pub(crate) use operation::operation;
 pub use operation::{OPERATIONS, Operation};
 pub use pooling::{AveragePooling, MaxPooling};
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
+pub use text_vectorization::{Ngrams, Split, Standardize, Widths};
+pub use token::{IdfWeights, Key, Salt, Special, Token, Vocabulary};
 pub use up_sampling::{Interpolation, UpSampling};
 pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
 pub use zero_padding::ZeroPadding;
@@ -116,11 +130,13 @@ layers! {
     alpha_dropout: AlphaDropout;
     attention: AdditiveAttention, Attention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
+    category_encoding: CategoryEncoding;
     conv: Conv1D, Conv2D, Conv3D;
     conv_transpose: Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
     cropping: Cropping1D, Cropping2D, Cropping3D;
     dense: Dense;
     depthwise_conv: DepthwiseConv1D, DepthwiseConv2D;
+    discretization: Discretization;
     dot: Dot;
     dropout: Dropout;
     einsum_dense: EinsumDense;
@@ -129,11 +145,14 @@ layers! {
     global_pooling: GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
         GlobalMaxPooling3D;
     group_normalization: GroupNormalization;
+    hashing: HashedCrossing, Hashing;
     input: InputLayer("batch_input_shape" = "batch_shape");
     layer_normalization: LayerNormalization;
+    lookup: IntegerLookup, StringLookup;
     masking: Masking;
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
     noise: GaussianDropout, GaussianNoise;
+    normalization: Normalization;
     permute: Permute;
     pooling: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
@@ -146,6 +165,7 @@ layers! {
     separable_conv: SeparableConv1D, SeparableConv2D;
     softmax: Softmax;
     spatial_dropout: SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
+    text_vectorization: TextVectorization;
     time_distributed: TimeDistributed;
     unit_normalization: UnitNormalization;
     up_sampling: UpSampling1D, UpSampling2D, UpSampling3D;
@@ -180,6 +200,28 @@ pub(crate) struct Unset;
 impl<'de> Deserialize<'de> for Unset {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Unset)
+    }
+}
+
+/// A setting that Keras has and writes as false, and that is never true here: an error where a config says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Never;
+
+impl Serialize for Never {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(false)
+    }
+}
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Null | Value::Bool(false) => Ok(Never),
+            other => {
+                let found: String = other.to_string().chars().take(40).collect();
+                Err(serde::de::Error::custom(format!("{found} is not supported; false is")))
+            }
+        }
     }
 }
 

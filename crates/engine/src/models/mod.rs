@@ -2,10 +2,12 @@
 
 mod infer;
 mod network;
+mod prefix;
 pub mod registry;
 mod serving;
 mod symbol;
 
 pub use network::{Call, Network, NetworkKind};
+pub use prefix::{Fed, Origin, Prefix};
 pub use serving::{Port, Serving, serving};
 pub use symbol::{IntoSymbols, Symbol};

@@ -28,6 +28,7 @@ pub use constant::Numbers;
 pub(crate) use constant::count_up;
 pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
+pub(crate) use pointwise::count_less;
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
 pub(crate) use resize::{Resize, resize_axis};
 pub use windows::Windows;

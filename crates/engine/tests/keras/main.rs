@@ -11,5 +11,6 @@ mod layers;
 mod losses;
 mod metrics;
 mod optimizers;
+mod preprocessing;
 mod registry;
 mod training;

@@ -24,6 +24,10 @@ pub fn classes() -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
+/// A function of the user's, as Keras writes it.
+const FUNCTION: &str =
+    r#"{"module": "builtins", "class_name": "function", "config": "clean", "registered_name": "function"}"#;
+
 /// (group, class, key, and why no number of this table's cases depends on it); `*` for all classes, the key "" for a class without cases.
 type Line = (&'static str, &'static str, &'static str, &'static str);
 
@@ -31,6 +35,20 @@ type Line = (&'static str, &'static str, &'static str, &'static str);
 pub const REFUSED: &[Line] = &[
     ("layers", "Dense", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
     ("layers", "Conv2D", "activity_regularizer", r#"{"class_name": "L2", "config": {"l2": 0.1}}"#),
+    ("layers", "CategoryEncoding", "sparse", "true"),
+    ("layers", "Discretization", "sparse", "true"),
+    ("layers", "Hashing", "sparse", "true"),
+    ("layers", "HashedCrossing", "sparse", "true"),
+    ("layers", "IntegerLookup", "sparse", "true"),
+    ("layers", "StringLookup", "sparse", "true"),
+    ("layers", "TextVectorization", "sparse", "true"),
+    ("layers", "TextVectorization", "ragged", "true"),
+    ("layers", "TextVectorization", "standardize", FUNCTION),
+    ("layers", "TextVectorization", "split", FUNCTION),
+    ("layers", "IntegerLookup", "vocabulary", r#""words.txt""#),
+    ("layers", "StringLookup", "vocabulary", r#""words.txt""#),
+    ("layers", "TextVectorization", "vocabulary", r#""words.txt""#),
+    ("layers", "IntegerLookup", "vocabulary_dtype", r#""int32""#),
     ("layers", "Dense", "kernel_constraint", CONSTRAINT),
     ("layers", "Dense", "bias_constraint", CONSTRAINT),
     ("layers", "Conv2D", "kernel_constraint", CONSTRAINT),
@@ -156,6 +174,24 @@ const CONSTRAINT: &str =
 
 /// Keys that are tested elsewhere, or that no number depends on.
 pub const ELSEWHERE: &[Line] = &[
+    (
+        "layers",
+        "IntegerLookup",
+        "vocabulary_size",
+        "says how many words there are elsewhere: tests/preprocessing.rs",
+    ),
+    (
+        "layers",
+        "StringLookup",
+        "vocabulary_size",
+        "says how many words there are elsewhere: tests/preprocessing.rs",
+    ),
+    (
+        "layers",
+        "TextVectorization",
+        "vocabulary_size",
+        "says how many words there are elsewhere: tests/preprocessing.rs",
+    ),
     ("layers", "SimpleRNN", "stateful", "tests/stateful.rs"),
     ("layers", "LSTM", "stateful", "tests/stateful.rs"),
     ("layers", "GRU", "stateful", "tests/stateful.rs"),

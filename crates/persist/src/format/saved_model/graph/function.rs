@@ -87,6 +87,7 @@ fn attribute(attribute: &Attribute) -> Value {
             tensor_shape: Some(shape_of(shape)),
             tensor_content: bytes.clone(),
             string_val: Vec::new(),
+            int64_val: vec![],
         }),
     }
 }
