@@ -31,6 +31,6 @@ pub use rhyton_engine::optimizers::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop, SGD, schedules,
 };
 pub use rhyton_engine::train::{
-    Apply, Callback, CallbackResult, CompileOptions, Control, History, Logs, Model, NameModel, Sequential,
-    input,
+    Adapt, Apply, Callback, CallbackResult, CompileOptions, Control, History, Logs, Model, NameModel,
+    Sequential, input, text_input,
 };

@@ -33,7 +33,7 @@ const HOUSES: &[House] = &[
         floors: &[
             &["debug", "types", "names"],
             &["words"],
-            &["random", "export", "config"],
+            &["random", "export", "config", "host"],
             &["graph"],
             &["ops"],
             &["autograd", "oracle", "activations", "initializers", "regularizers", "constraints"],

@@ -18,6 +18,9 @@ const FAMILIES: &str = include_str!("../crates/engine/tests/data/keras/families.
 /// The same of layers that prepare images.
 const IMAGES: &str = include_str!("../crates/engine/tests/data/keras/images.json");
 
+/// The same of layers that prepare numbers and strings.
+const PREPARING: &str = include_str!("../crates/engine/tests/data/keras/preprocessing.json");
+
 /// Name and class of an object, and its variables with whether training changes them.
 type Described = (String, String, Vec<(String, bool)>);
 
@@ -31,7 +34,11 @@ fn of_files(object: &Object) -> Vec<Described> {
 fn of_engine(layer: &LayerRef) -> Vec<Described> {
     let flags = layer.variables();
     let trainable = |v| flags.iter().any(|(other, trainable)| other == v && *trainable);
-    let variables = layer.own_variables().iter().map(|v| (v.name().to_owned(), trainable(v))).collect();
+    let mut variables: Vec<(String, bool)> =
+        layer.own_variables().iter().map(|v| (v.name().to_owned(), trainable(v))).collect();
+    // What it learned beside its variables, as files have it.
+    let learned = layer.layer().as_learner().and_then(|l| l.array(layer.settings().keras2));
+    variables.extend(learned.map(|(name, _)| (name.to_owned(), false)));
     let mut all = vec![(layer.name(), layer.class_name().to_owned(), variables)];
     all.extend(layer.layer().inner().iter().flat_map(|(_, inner)| of_engine(inner)));
     all
@@ -54,11 +61,13 @@ fn with_plain_dtypes(value: &mut Value) {
 #[test]
 fn every_layer_has_its_outline() {
     let mut seen = BTreeSet::from(["InputLayer".to_owned()]);
-    let [cases, families, images] =
-        [CASES, FAMILIES, IMAGES].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
-    let more = [&families, &images].into_iter().flat_map(|file| file["layers"].as_array().expect("a list"));
-    for case in cases.as_array().expect("a list").iter().chain(more) {
-        let class = case["name"].as_str().expect("a class");
+    let [cases, families, images, preparing] =
+        [CASES, FAMILIES, IMAGES, PREPARING].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let mut all = [&cases, &families["layers"], &images["layers"]].map(list).concat();
+    all.extend(list(&preparing).into_iter().filter(|case| case.get("error").is_none()));
+    for case in &all {
+        let class = case.get("name").unwrap_or(&case["class"]).as_str().expect("a class");
         let mut config = case["config"].clone();
         with_plain_dtypes(&mut config);
         let config = config.as_object().expect("a config").clone();

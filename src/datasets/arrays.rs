@@ -10,13 +10,12 @@
 //! # Ok::<(), rhyton::Error>(())
 //! ```
 
-use ndarray::ArrayD;
-use rhyton_engine::train::Data;
+use rhyton_engine::train::{Data, IntoData as _, Predicted};
 use rhyton_engine::types::DType;
 use rhyton_persist::Location;
 
-use super::npy::NamedArray;
-use super::{csv, npy};
+use super::cells::Cells;
+use super::{DatasetError, csv, npy};
 use crate::Error;
 use crate::error::usage;
 
@@ -40,6 +39,8 @@ pub enum Kind {
     Npz,
     /// `.csv`: a table.
     Csv,
+    /// `.txt`: a text in each line.
+    Txt,
 }
 
 impl Source {
@@ -66,6 +67,7 @@ impl Source {
             Some("npy") => Some(Kind::Npy),
             Some("npz") => Some(Kind::Npz),
             Some("csv") => Some(Kind::Csv),
+            Some("txt") => Some(Kind::Txt),
             _ => None,
         }
     }
@@ -172,6 +174,7 @@ fn one(source: &Source) -> Result<Data<'static>, Error> {
     Ok(match source.kind() {
         Kind::Npy => npy::load_data(&source.place)?,
         Kind::Csv => csv::load_data(&source.place)?,
+        Kind::Txt => lines(&source.place)?,
         Kind::Npz => {
             let mut archive = npy::Npz::open(&source.place)?;
             let member = match (&source.member, archive.names().as_slice()) {
@@ -189,7 +192,7 @@ fn one(source: &Source) -> Result<Data<'static>, Error> {
 
 /// Returns whether one file takes all outputs side by side.
 fn takes_all(targets: &[Source]) -> bool {
-    matches!(targets, [one] if one.name.is_none() && one.kind() != Kind::Npy)
+    matches!(targets, [one] if one.name.is_none() && !matches!(one.kind(), Kind::Npy | Kind::Txt))
 }
 
 /// Checks where outputs shall go: their number, names and endings; nothing is written.
@@ -198,7 +201,7 @@ fn takes_all(targets: &[Source]) -> bool {
 /// As [`check`], or an ending that is none of `.npy`, `.npz`, `.csv`.
 pub fn check_targets(targets: &[Source], names: &[String], what: &str) -> Result<(), Error> {
     for target in targets {
-        if target.known_kind().is_none() || target.member.is_some() {
+        if matches!(target.known_kind(), None | Some(Kind::Txt)) || target.member.is_some() {
             return Err(usage(
                 &target.place,
                 "the ending names no format of arrays",
@@ -230,25 +233,22 @@ pub type Written = (Location, DType, Vec<usize>);
 pub fn save(
     targets: &[Source],
     names: &[String],
-    arrays: &[(ArrayD<f32>, DType)],
+    outputs: &[(Predicted, DType)],
     what: &str,
 ) -> Result<Vec<Written>, Error> {
-    let named = unique(names).into_iter().zip(arrays).map(|(name, (array, dtype))| (name, array, *dtype));
-    let named: Vec<NamedArray> = named.collect();
+    let named = named(names, outputs);
     let mut written = Vec::new();
-    let mut put = |target: &Source, arrays: &[NamedArray]| {
+    let mut put = |target: &Source, arrays: &[(String, Cells<'_>)]| {
         rhyton_persist::commit::create_folder(target.place.folder())?;
         match target.kind() {
-            Kind::Npz => npy::save_npz(&target.place, arrays)?,
-            Kind::Csv => {
-                let columns: Vec<_> = arrays.iter().map(|(name, array, _)| (name.clone(), *array)).collect();
-                csv::save(&target.place, &columns)?;
-            }
-            Kind::Npy => {
-                arrays.iter().try_for_each(|(_, array, dtype)| npy::save_as(&target.place, array, *dtype))?;
+            Kind::Npz => npy::save_npz_cells(&target.place, arrays)?,
+            Kind::Csv => csv::save_cells(&target.place, arrays)?,
+            Kind::Npy | Kind::Txt => {
+                arrays.iter().try_for_each(|(_, array)| npy::save_cells(&target.place, *array))?;
             }
         }
-        let facts = |(_, array, dtype): &NamedArray| (target.place.clone(), *dtype, array.shape().to_vec());
+        let facts =
+            |(_, array): &(String, Cells<'_>)| (target.place.clone(), array.dtype(), array.shape().to_vec());
         written.extend(arrays.iter().map(facts));
         Ok::<_, Error>(())
     };
@@ -261,4 +261,34 @@ pub fn save(
         }
     }
     Ok(written)
+}
+
+/// Writes a model's outputs side by side as a table: see [`csv::write`].
+///
+/// # Errors
+/// The output refuses.
+pub fn write_table(
+    out: impl std::io::Write,
+    names: &[String],
+    outputs: &[(Predicted, DType)],
+) -> std::io::Result<()> {
+    // A table may have two columns of one name.
+    let cells = names.iter().cloned().zip(outputs.iter().map(|(output, dtype)| Cells::of(output, *dtype)));
+    csv::write_cells(out, &cells.collect::<Vec<_>>())
+}
+
+fn named<'a>(names: &[String], outputs: &'a [(Predicted, DType)]) -> Vec<(String, Cells<'a>)> {
+    let cells = outputs.iter().map(|(output, dtype)| Cells::of(output, *dtype));
+    unique(names).into_iter().zip(cells).collect()
+}
+
+/// The lines of a text, one for each example.
+fn lines(place: &Location) -> Result<Data<'static>, Error> {
+    let bytes = npy::read(place)?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        DatasetError::format(place.as_path(), "the text", e.utf8_error().to_string(), "UTF-8")
+    })?;
+    let lines: Vec<&str> = text.lines().collect();
+    let data = lines.as_slice().into_data().into_iter().next().map(Data::into_owned);
+    data.ok_or_else(|| refuse(format!("{place}: no lines"), "give a line for each example"))
 }

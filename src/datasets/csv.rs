@@ -2,11 +2,13 @@
 
 use std::io::{BufWriter, Write};
 
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, IxDyn};
 use rhyton_engine::train::{Data, IntoData as _};
+use rhyton_engine::types::DType;
 use rhyton_persist::Location;
 
 use super::DatasetError;
+use super::cells::Cells;
 
 /// The table of a file: a row for each example. A first line without a number is a head. Whole numbers alone are int32, else
 /// all are float32.
@@ -71,6 +73,15 @@ fn parse(bytes: &[u8]) -> Result<Data<'static>, Fault> {
 /// # Errors
 /// The output refuses.
 pub fn write(out: impl Write, arrays: &[(String, &ArrayD<f32>)]) -> std::io::Result<()> {
+    write_cells(out, &numbers(arrays))
+}
+
+fn numbers<'a>(arrays: &[(String, &'a ArrayD<f32>)]) -> Vec<(String, Cells<'a>)> {
+    arrays.iter().map(|(name, array)| (name.clone(), Cells::Numbers(array, DType::F32))).collect()
+}
+
+/// [`write()`], of strings too.
+pub(super) fn write_cells(out: impl Write, arrays: &[(String, Cells<'_>)]) -> std::io::Result<()> {
     let mut out = csv::Writer::from_writer(out);
     let mut head = Vec::new();
     for (name, array) in arrays {
@@ -84,9 +95,7 @@ pub fn write(out: impl Write, arrays: &[(String, &ArrayD<f32>)]) -> std::io::Res
     let examples = arrays.iter().map(|(_, a)| a.shape().first().copied().unwrap_or(0)).max().unwrap_or(0);
     for example in 0..examples {
         for (_, array) in arrays {
-            for value in array.index_axis(Axis(0), example).iter() {
-                out.write_field(value.to_string())?;
-            }
+            array.fields(example).into_iter().try_for_each(|field| out.write_field(field))?;
         }
         out.write_record(None::<&[u8]>)?;
     }
@@ -113,9 +122,12 @@ fn place(axes: &[usize], n: usize) -> String {
 /// # Errors
 /// The system refuses to write it.
 pub fn save(path: impl Into<Location>, arrays: &[(String, &ArrayD<f32>)]) -> Result<(), crate::Error> {
-    let path = &path.into();
+    save_cells(&path.into(), &numbers(arrays))
+}
+
+pub(super) fn save_cells(path: &Location, arrays: &[(String, Cells<'_>)]) -> Result<(), crate::Error> {
     rhyton_persist::commit::write_file(path, |file| {
-        write(BufWriter::new(file), arrays).map_err(|source| super::npy::unwritten(path, source))
+        write_cells(BufWriter::new(file), arrays).map_err(|source| super::npy::unwritten(path, source))
     })?;
     Ok(())
 }
@@ -124,7 +136,6 @@ pub fn save(path: impl Into<Location>, arrays: &[(String, &ArrayD<f32>)]) -> Res
 mod tests {
     use super::*;
     use ndarray::array;
-    use rhyton_engine::types::DType;
 
     #[test]
     fn tables_of_numbers() {

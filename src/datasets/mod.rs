@@ -20,6 +20,7 @@ pub mod csv;
 pub mod mnist;
 pub mod npy;
 
+mod cells;
 #[cfg(feature = "download")]
 mod download;
 mod error;

@@ -14,6 +14,7 @@
 mod header;
 
 use super::DatasetError;
+use super::cells::Cells;
 use header::Header;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use rhyton_engine::train::{Data, IntoData};
@@ -85,7 +86,7 @@ pub fn load<T: Element>(path: impl Into<Location>) -> Result<ArrayD<T>, DatasetE
     parse(&bytes).map_err(|(found, expected)| DatasetError::format(path.as_path(), "array", found, expected))
 }
 
-/// The array of a `.npy` file of any type of numbers, as `fit`, `evaluate` and `predict` take them.
+/// The array of a `.npy` file of any type of numbers, or of strings, as `fit`, `evaluate` and `predict` take them.
 ///
 /// # Errors
 /// [`DatasetError::Io`], or [`DatasetError::Format`] if the file is damaged or its elements are no numbers.
@@ -95,7 +96,33 @@ pub fn load_data(path: impl Into<Location>) -> Result<Data<'static>, DatasetErro
     data(&bytes).map_err(|(found, expected)| DatasetError::format(path.as_path(), "array", found, expected))
 }
 
-/// The array of the bytes of a `.npy` file, of any type of numbers.
+/// Strings as NumPy has them: each of `width` bytes, filled up with zeros.
+fn strings(bytes: &[u8], width: usize, decode: fn(&[u8]) -> Option<String>) -> Result<Data<'static>, Fault> {
+    let (Header { fortran_order, shape, .. }, data) = Header::parse(bytes)?;
+    let count = shape.iter().try_fold(1_usize, |n, len| n.checked_mul(*len));
+    if count.and_then(|n| n.checked_mul(width)) != Some(data.len()) || width == 0 && count > Some(0) {
+        return Err((format!("{} bytes of data", data.len()), format!("those of shape {shape:?}")));
+    }
+    let texts = data.chunks_exact(width.max(1)).map(decode).collect::<Option<Vec<String>>>();
+    let texts = texts.ok_or_else(|| ("a string that is not Unicode".to_owned(), "text".to_owned()))?;
+    let array = ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran_order), texts)
+        .map_err(|e| (e.to_string(), format!("the elements of shape {shape:?}")))?;
+    Ok(Data::of(&array).into_owned())
+}
+
+/// A string of code points of four bytes each.
+fn of_code_points(bytes: &[u8]) -> Option<String> {
+    let points = bytes.as_chunks::<4>().0.iter().map(|point| u32::from_le_bytes(*point));
+    let text = points.map(char::from_u32).collect::<Option<String>>()?;
+    Some(text.trim_end_matches('\0').to_owned())
+}
+
+/// A string of bytes.
+fn of_utf8(bytes: &[u8]) -> Option<String> {
+    Some(std::str::from_utf8(bytes).ok()?.trim_end_matches('\0').to_owned())
+}
+
+/// The array of the bytes of a `.npy` file, of any type of numbers, or of strings.
 fn data(bytes: &[u8]) -> Result<Data<'static>, Fault> {
     fn of<T: Element + rhyton_engine::train::Element>(bytes: &[u8]) -> Result<Data<'static>, Fault>
     where
@@ -122,7 +149,22 @@ fn data(bytes: &[u8]) -> Result<Data<'static>, Fault> {
             let array = parse::<half::f16>(bytes)?.mapv(f32::from);
             Ok(Data::of(&array).into_owned())
         }
-        other => Err((format!("elements of type '{other}'"), "little-endian numbers, such as '<f4'".into())),
+        "|O" => Err((
+            "pickled objects".into(),
+            "numbers or strings: save strings as numpy.array(x, dtype=str)".into(),
+        )),
+        other => {
+            let width = |kind: &str| other.strip_prefix(kind).and_then(|n| n.parse::<usize>().ok());
+            let unicode = width("<U").and_then(|n| n.checked_mul(4));
+            match (unicode, width("|S")) {
+                (Some(width), _) => strings(bytes, width, of_code_points),
+                (None, Some(width)) => strings(bytes, width, of_utf8),
+                (None, None) => {
+                    let found = format!("elements of type '{other}'");
+                    Err((found, "little-endian numbers, such as '<f4', or strings".into()))
+                }
+            }
+        }
     }
 }
 
@@ -139,12 +181,13 @@ pub fn save(path: impl Into<Location>, array: &ArrayD<f32>) -> Result<(), crate:
 /// # Errors
 /// As there.
 pub fn save_as(path: impl Into<Location>, array: &ArrayD<f32>, dtype: DType) -> Result<(), crate::Error> {
-    let path = &path.into();
+    save_cells(&path.into(), Cells::Numbers(array, dtype))
+}
+
+pub(super) fn save_cells(path: &Location, array: Cells<'_>) -> Result<(), crate::Error> {
     rhyton_persist::commit::write_file(path, |file| {
         let mut out = BufWriter::new(file);
-        write_array(&mut out, array, dtype)
-            .and_then(|()| out.flush())
-            .map_err(|source| unwritten(path, source))
+        write_array(&mut out, array).and_then(|()| out.flush()).map_err(|source| unwritten(path, source))
     })?;
     Ok(())
 }
@@ -157,14 +200,18 @@ pub type NamedArray<'a> = (String, &'a ArrayD<f32>, DType);
 /// # Errors
 /// The system refuses to write it, or two arrays have the same name.
 pub fn save_npz(path: impl Into<Location>, arrays: &[NamedArray]) -> Result<(), crate::Error> {
-    let path = &path.into();
+    let cells = arrays.iter().map(|(name, array, dtype)| (name.clone(), Cells::Numbers(array, *dtype)));
+    save_npz_cells(&path.into(), &cells.collect::<Vec<_>>())
+}
+
+pub(super) fn save_npz_cells(path: &Location, arrays: &[(String, Cells<'_>)]) -> Result<(), crate::Error> {
     rhyton_persist::commit::write_file(path, |file| {
         let mut out = ZipWriter::new(BufWriter::new(file)).set_auto_large_file();
         let mut write = || {
-            for (name, array, dtype) in arrays {
+            for (name, array) in arrays {
                 let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
                 out.start_file(format!("{name}.npy"), options)?;
-                write_array(&mut out, array, *dtype)?;
+                write_array(&mut out, *array)?;
             }
             Ok::<_, std::io::Error>(())
         };
@@ -178,13 +225,21 @@ pub(super) fn unwritten(path: &Location, source: std::io::Error) -> rhyton_persi
 }
 
 /// The content of a `.npy` file.
-fn write_array(out: &mut impl Write, array: &ArrayD<f32>, dtype: DType) -> std::io::Result<()> {
+fn write_array(out: &mut impl Write, array: Cells<'_>) -> std::io::Result<()> {
     let axes: Vec<String> = array.shape().iter().map(|n| format!("{n},")).collect();
     let shape = match axes.as_slice() {
         [one] => one.clone(),
         many => many.join(" ").trim_end_matches(',').to_owned(),
     };
-    let descr = descr(dtype);
+    // As NumPy, which has no strings of no characters.
+    let longest = match array {
+        Cells::Text(all) => all.iter().map(|text| text.chars().count()).max().unwrap_or(1).max(1),
+        Cells::Numbers(..) => 0,
+    };
+    let descr = match array {
+        Cells::Text(_) => format!("<U{longest}"),
+        Cells::Numbers(_, dtype) => descr(dtype),
+    };
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     // Magic, version, length, header: a multiple of 64 with the line's end.
     header += &" ".repeat(63 - (10 + header.len()) % 64);
@@ -193,11 +248,17 @@ fn write_array(out: &mut impl Write, array: &ArrayD<f32>, dtype: DType) -> std::
     out.write_all(b"\x93NUMPY\x01\x00")?;
     out.write_all(&length)?;
     out.write_all(header.as_bytes())?;
-    array.iter().try_for_each(|x| match dtype {
-        // Little-endian integers of fewer bytes are the first bytes of longer ones.
-        DType::Whole(_) => out.write_all(&(*x as i64).to_le_bytes()[..width(dtype)]),
-        _ => out.write_all(&x.to_le_bytes()),
-    })
+    match array {
+        Cells::Numbers(all, dtype) => all.iter().try_for_each(|x| match dtype {
+            // Little-endian integers of fewer bytes are the first bytes of longer ones.
+            DType::Whole(_) => out.write_all(&(*x as i64).to_le_bytes()[..width(dtype)]),
+            _ => out.write_all(&x.to_le_bytes()),
+        }),
+        Cells::Text(all) => all.iter().try_for_each(|text| {
+            let points = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(longest);
+            points.map(u32::to_le_bytes).try_for_each(|point| out.write_all(&point))
+        }),
+    }
 }
 
 /// Bytes of an element.

@@ -5,19 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rhyton_engine::graph::{
-    Argument, Arguments, LayerRef, LayerSettings, Value as Place, Variable as EngineVariable,
+    Argument, Arguments, Array, LayerRef, LayerSettings, Value as Place, Variable as EngineVariable,
 };
 use rhyton_engine::models::{Network, Symbol, registry};
 use rhyton_engine::optimizers::LossScaleOptimizer;
 use rhyton_engine::train::{Apply, Model, input_symbol, input_type};
 use rhyton_engine::types::Policy;
 use rhyton_persist::tree::{
-    Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, TensorRef, Variable,
+    Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, SavedFile, TensorRef, Variable,
 };
+use rhyton_persist::{Location, lookups};
 use serde_json::Value;
 
-use super::Error;
 use super::to_tree::is_function;
+use super::{Error, to_tree};
 
 /// The network of a whole model's config, whose layers do as those of Keras 2 or 3. One error names every class that nobody registered.
 pub(super) fn model(config: &ModelConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
@@ -274,6 +275,19 @@ impl Reader<'_> {
     }
 }
 
+/// Puts the words that a file has for lookups into those that were not given theirs.
+pub(super) fn put_words(root: &LayerRef, file: &SavedFile, path: &Location) -> Result<(), Error> {
+    let Some(config) = &file.model else { return Ok(()) };
+    for (names, words) in lookups::vocabularies(path.as_path(), config, &file.assets)? {
+        let Some(layer) = to_tree::find(root, &names) else { continue };
+        let given = layer.layer().as_learner().is_none_or(|learner| learner.is_given());
+        if !given {
+            layer.learn(|learner| learner.set_words(words))?;
+        }
+    }
+    Ok(())
+}
+
 /// Puts the values of a filled skeleton into the variables of a layer, lazily.
 pub(super) fn put(layer: &LayerRef, object: &Object) -> Result<(), Error> {
     let (weights, states) = (layer.own_variables(), layer.own_states());
@@ -282,6 +296,14 @@ pub(super) fn put(layer: &LayerRef, object: &Object) -> Result<(), Error> {
         if filled.value.is_some() {
             place(variable, filled)?;
         }
+    }
+    // What a layer has learned beside its variables comes after them.
+    if let Some(filled) = object.variables.get(weights.len())
+        && let Some(bytes) = &filled.value
+    {
+        let words = words(bytes, filled.dtype).map_err(|what| Error::State { what })?;
+        let values = words.into_iter().map(f32::from_bits).collect();
+        layer.learn(|learner| learner.set_array(Array { shape: filled.shape.clone(), values }))?;
     }
     let inner = layer.layer().inner();
     for (edge, child) in &object.children {

@@ -6,7 +6,7 @@ use rhyton_engine::models::registry;
 use rhyton_engine::train::{Model, Snapshot};
 use rhyton_persist::formats::{self, Format, UNNAMED};
 use rhyton_persist::tree::Tree;
-use rhyton_persist::{Location, ReadAt};
+use rhyton_persist::{Location, ReadAt, lookups};
 
 use super::{LoadOptions, SaveOptions, load_file, warnings, write};
 use crate::Error;
@@ -75,5 +75,6 @@ fn write_tree(
     options: &SaveOptions,
 ) -> Result<(), Error> {
     write::leave_out(&Location::from(UNNAMED), format, &mut tree, snapshot, options);
+    lookups::place(std::path::Path::new(UNNAMED), &mut tree, format, &write::write_options(options))?;
     Ok(rhyton_persist::write_to(sink, format.name, &tree, &write::write_options(options))?)
 }

@@ -156,6 +156,7 @@ pub(crate) fn layer_of(config: &LayerConfig) -> Result<LayerRef, Error> {
 /// this model is kept for who saves it, and training then says why it cannot be. `others`: see [`training::state`]. Returns what is left out.
 fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> Result<Option<String>, Error> {
     let root: LayerRef = model.as_layer().clone();
+    from_tree::put_words(&root, file, path)?;
     let mut skeleton = to_tree::object(&root, None);
     file.weights.fill(&mut skeleton)?;
     let state = training::state(model, file, path, others)?;

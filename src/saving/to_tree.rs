@@ -7,15 +7,16 @@ use rhyton_engine::graph::{Argument, Half, LayerRef, Role, Variable as EngineVar
 use rhyton_engine::layers::{InputLayer, LAMBDAS, LAYERS, Operation};
 use rhyton_engine::models::{self, Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
-use rhyton_engine::types::Shape;
+use rhyton_engine::types::{DType as Type, Shape};
 use rhyton_persist::tree::{
-    Arg, Bytes, Call, CompileConfig, DType, Found, LayerConfig, ModelConfig, ModelKind, Object,
-    OptimizerState, Slot, TensorRef, Tree, Variable,
+    ANY_SHAPE, Arg, Asset, Bytes, Call, CompileConfig, DType, Found, LayerConfig, ModelConfig, ModelKind,
+    Object, OptimizerState, Slot, TensorRef, Tree, Variable,
 };
 use serde_json::{Map, Value, json};
 
 use super::{resume, training};
 use crate::Error;
+use rhyton_persist::lookups;
 
 /// Values of variables by id.
 pub(super) type Values = HashMap<u64, Arc<Vec<u32>>>;
@@ -56,37 +57,58 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         ),
         None => (compile, optimizer),
     };
+    let model = model_of(&snapshot.root, &snapshot.root.name());
+    let assets = model.as_ref().map(|model| words(&snapshot.root, model)).unwrap_or_default();
     Tree {
-        model: model_of(&snapshot.root, &snapshot.root.name()),
+        model,
         compile,
         root: object(&snapshot.root, Some(&values)),
         optimizer,
         resume: Some(resume::to_json(snapshot, include_optimizer, kept.as_deref())),
         serving: None,
-        assets: Vec::new(),
+        assets,
     }
+}
+
+/// The files of words of lookups that were not given theirs.
+fn words(root: &LayerRef, model: &ModelConfig) -> Vec<Asset> {
+    lookups::assets(model, |names| {
+        let layer = find(root, names)?;
+        let held = layer.layer();
+        held.as_learner().filter(|learner| !learner.is_given())?.known_words()
+    })
+}
+
+/// The layer of a name in the networks of names around it.
+pub(super) fn find(root: &LayerRef, names: &[String]) -> Option<LayerRef> {
+    names.iter().try_fold(root.clone(), |layer, name| {
+        let inner = layer.layer().inner();
+        inner.into_iter().map(|(_, inner)| inner).find(|inner| inner.name() == *name)
+    })
 }
 
 fn with_network<R>(layer: &LayerRef, f: impl FnOnce(&Network) -> R) -> Option<R> {
     layer.layer().as_any().downcast_ref::<Network>().map(f)
 }
 
-/// Returns f32 words as bytes of a float type: those of 16 bits hold numbers of 16 bits.
+/// Returns f32 words as bytes of the type that a variable has: those of 16 bits hold numbers of 16 bits, a counter's whole numbers.
 fn bytes(words: &Arc<Vec<u32>>, dtype: DType) -> Bytes {
     let floats = words.iter().map(|w| f32::from_bits(*w));
     Arc::new(match dtype {
         DType::F16 => floats.flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect(),
         DType::BF16 => floats.flat_map(|x| half::bf16::from_f32(x).to_le_bytes()).collect(),
+        DType::I64 => floats.flat_map(|x| (x as i64).to_le_bytes()).collect(),
         _ => words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>(),
     })
 }
 
 /// Returns the type that files have of a variable.
 pub(super) fn dtype_of(variable: &EngineVariable) -> DType {
-    match variable.ty().and_then(|ty| ty.dtype.half()) {
-        Some(Half::F16) => DType::F16,
-        Some(Half::BF16) => DType::BF16,
-        None => DType::F32,
+    match variable.ty().map(|ty| ty.dtype) {
+        Some(Type::Half(Half::F16)) => DType::F16,
+        Some(Type::Half(Half::BF16)) => DType::BF16,
+        Some(Type::Whole(_)) => DType::I64,
+        _ => DType::F32,
     }
 }
 
@@ -114,14 +136,38 @@ pub(super) fn children(layer: &LayerRef) -> Vec<(String, LayerRef)> {
     layer.layer().inner().into_iter().filter(|(_, l)| !hidden(l)).collect()
 }
 
+/// The array that files have of a layer beside its variables, after these; in a skeleton of any shape.
+fn learned(layer: &LayerRef, values: Option<&Values>) -> Option<Variable> {
+    let keras2 = layer.settings().keras2;
+    let held = layer.layer();
+    let (name, found) = held.as_learner()?.array(keras2)?;
+    let array = found.unwrap_or_default();
+    if values.is_none() {
+        let shape = ANY_SHAPE.to_vec();
+        return Some(Variable { name: name.into(), trainable: false, dtype: DType::F32, shape, value: None });
+    }
+    let words = Arc::new(array.values.iter().map(|v| v.to_bits()).collect::<Vec<u32>>());
+    let value = Some(bytes(&words, DType::F32)).filter(|_| !array.shape.is_empty())?;
+    Some(Variable {
+        name: name.into(),
+        trainable: false,
+        dtype: DType::F32,
+        shape: array.shape,
+        value: Some(value),
+    })
+}
+
 /// A layer or model with its variables: with values, or (without `values`) a skeleton to be filled.
 pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
+    let own = layer.own_variables();
+    let own = own.iter().map(|v| variable(v, values));
     Object {
         name: layer.name(),
         class_name: layer.class_name().into(),
         is_model: with_network(layer, |_| ()).is_some(),
-        variables: layer.own_variables().iter().map(|v| variable(v, values)).collect(),
+        variables: own.chain(learned(layer, values)).collect(),
         states: layer.own_states().iter().map(|v| variable(v, values)).collect(),
+        has_table: layer.layer().as_learner().is_some_and(|l| l.has_words() && !l.is_given()),
         children: children(layer).into_iter().map(|(edge, l)| (edge, object(&l, values))).collect(),
     }
 }
@@ -268,7 +314,8 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
         config.insert("trainable".into(), layer.is_trainable().into());
     }
     if !is_operation {
-        config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| dtype(layer).into()));
+        let usual = || layer.layer().usual_dtype(false).unwrap_or_else(|| dtype(layer));
+        config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| usual().into()));
     }
     config.extend(layer.layer().config());
     settings.complete(&mut config);

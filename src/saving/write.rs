@@ -3,7 +3,7 @@
 use rhyton_engine::train::Snapshot;
 use rhyton_persist::formats::{self, Format};
 use rhyton_persist::tree::{Tree, WriteOptions};
-use rhyton_persist::{Location, commit};
+use rhyton_persist::{Location, commit, lookups};
 
 use super::{SaveOptions, serving, to_tree, training, warnings};
 use crate::Error;
@@ -90,12 +90,14 @@ fn write_tree(
     options: &SaveOptions,
 ) -> Result<(), Error> {
     leave_out(path, format, &mut tree, snapshot, options);
+    lookups::place(path.as_path(), &mut tree, format, &write_options(options))?;
     commit::create_folder(path.folder())?;
     Ok(rhyton_persist::write(path, Some(format.name), &tree, &write_options(options))?)
 }
 
 fn check_tree(path: &Location, format: &Format, mut tree: Tree, options: &SaveOptions) -> Result<(), Error> {
     formats::leave_out(path, format, &mut tree, &write_options(options));
+    lookups::place(path.as_path(), &mut tree, format, &write_options(options))?;
     Ok(formats::check(path, Some(format.name), &tree, &write_options(options))?)
 }
 

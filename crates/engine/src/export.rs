@@ -38,6 +38,8 @@ impl From<DType> for Element {
             DType::Whole(Integer::U16) => Element::U16,
             DType::Whole(Integer::I64) => Element::I64,
             DType::Whole(Integer::U64) => Element::U64,
+            // Strings are in no graph.
+            DType::Text => Element::U8,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The training engine of Rhyton: graphs of ops with gradients, plans, devices, layers, training.
 //!
-//! Floors, lowest first; a module imports only from below its own: [`types`], [`export`], [`graph`], [`ops`], [`autograd`] with activations,
+//! Floors, lowest first; a module imports only from below its own: [`types`], [`export`], [`host`], [`graph`], [`ops`], [`autograd`] with activations,
 //! initializers, regularizers and constraints, layers with losses, metrics and optimizers, models, [`plan`], [`device`], train, callbacks.
 
 #![deny(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod constraints;
 pub mod device;
 pub mod export;
 pub mod graph;
+pub mod host;
 pub mod initializers;
 pub mod layers;
 pub mod losses;

@@ -26,6 +26,8 @@ pub enum DType {
     I32,
     /// The same without a sign.
     U32,
+    /// Strings, which are on the host alone: see [`crate::host`].
+    Text,
 }
 
 impl DType {
@@ -37,6 +39,7 @@ impl DType {
             DType::Whole(integer) => integer.name(),
             DType::I32 => "int32",
             DType::U32 => "uint32",
+            DType::Text => "string",
         }
     }
 
@@ -65,7 +68,8 @@ impl DType {
         match self {
             DType::F32 | DType::Half(_) | DType::Whole(_) => Scalar::F32,
             DType::I32 => Scalar::I32,
-            DType::U32 => Scalar::U32,
+            // Strings never come to a kernel.
+            DType::U32 | DType::Text => Scalar::U32,
         }
     }
 }

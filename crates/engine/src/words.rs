@@ -115,6 +115,8 @@ impl<T: Words> From<String> for Word<T> {
 impl<T: Words> Serialize for Word<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.wrong {
+            // What null stands for may have no word.
+            None if T::NULL == Some(self.value) && self.word().is_empty() => serializer.serialize_none(),
             None => serializer.serialize_str(self.word()),
             Some(wrong) => Err(serde::ser::Error::custom(refusal::<T>(wrong))),
         }

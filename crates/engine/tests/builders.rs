@@ -9,19 +9,20 @@ use rhyton_engine::layers::{
     Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
     AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add,
     AdditiveAttention, AlphaDropout, Attention, Average, AveragePooling1D, AveragePooling2D,
-    AveragePooling3D, BatchNormalization, Bidirectional, CenterCrop, Concatenate, Conv1D, Conv1DTranspose,
-    Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Cropping1D,
-    Cropping2D, Cropping3D, DataFormat, Dense, DepthwiseConv1D, DepthwiseConv2D, Dot, Dropout, ELU,
-    EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise, GlobalAveragePooling1D,
-    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
-    GlobalMaxPooling3D, GroupNormalization, Identity, InputLayer, LAYERS, LSTM, LSTMCell, LayerNormalization,
-    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention,
-    Multiply, PReLU, Padding, Permute, RMSNormalization, RNN, RandomCrop, RandomElasticTransform, RandomFlip,
-    RandomHeight, RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomWidth, RandomZoom,
-    ReLU, RepeatVector, Rescaling, Reshape, Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN,
-    SimpleRNNCell, Size1D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, StackedRNNCells,
-    Subtract, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
-    ZeroPadding2D, ZeroPadding3D,
+    AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding, CenterCrop, Concatenate, Conv1D,
+    Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D,
+    Cropping1D, Cropping2D, Cropping3D, DataFormat, Dense, DepthwiseConv1D, DepthwiseConv2D, Discretization,
+    Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D,
+    GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, HashedCrossing, Hashing, Identity,
+    InputLayer, IntegerLookup, LAYERS, LSTM, LSTMCell, LayerNormalization, LeakyReLU, Masking, MaxPooling1D,
+    MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, Normalization, PReLU,
+    Padding, Permute, RMSNormalization, RNN, RandomCrop, RandomElasticTransform, RandomFlip, RandomHeight,
+    RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomWidth, RandomZoom, ReLU,
+    RepeatVector, Rescaling, Reshape, Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell,
+    Size1D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, Split, StackedRNNCells,
+    StringLookup, Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -117,6 +118,40 @@ fn builders_come_in_any_order() {
             .mask_zero(true)
             .into(),
         settled!(Masking::new(1.0)).into(),
+        settled!(Normalization::new()).axis([1, 2]).mean(1.0).variance(2.0).invert(true).into(),
+        settled!(Discretization::new()).bin_boundaries([0.5]).epsilon(0.1).output_mode("count").into(),
+        settled!(Discretization::new()).num_bins(3).into(),
+        settled!(CategoryEncoding::new(3)).output_mode("one_hot").into(),
+        settled!(Hashing::new(3)).salt([1, 2]).mask_value("a").output_mode("count").into(),
+        settled!(HashedCrossing::new(3)).output_mode("one_hot").into(),
+        settled!(IntegerLookup::new())
+            .max_tokens(9)
+            .num_oov_indices(2)
+            .oov_token(-2)
+            .mask_token(0)
+            .output_mode("tf_idf")
+            .pad_to_max_tokens(true)
+            .vocabulary_dtype("int64")
+            .vocabulary([1, 2])
+            .idf_weights([0.5, 1.0])
+            .vocabulary_size(4)
+            .oov_method("farmhash")
+            .salt(3)
+            .into(),
+        settled!(StringLookup::new()).vocabulary(["a", "b"]).invert(true).encoding("latin-1").into(),
+        settled!(TextVectorization::new())
+            .max_tokens(9)
+            .standardize("lower")
+            .split(Split::Character)
+            .ngrams([1, 2])
+            .output_mode("int")
+            .output_sequence_length(4)
+            .pad_to_max_tokens(true)
+            .vocabulary(["a", "b"])
+            .encoding("latin-1")
+            .vocabulary_size(4)
+            .into(),
+        settled!(TextVectorization::new()).vocabulary(["a"]).output_mode("tf_idf").idf_weights([2.0]).into(),
         settled!(SimpleRNNCell::new(3))
             .activation("relu")
             .use_bias(false)

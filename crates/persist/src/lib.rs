@@ -28,7 +28,7 @@ mod copy;
 mod date;
 mod error;
 mod format;
-mod lookups;
+pub mod lookups;
 mod place;
 
 pub use bytes::ReadAt;

@@ -1,30 +1,28 @@
 //! Vocabularies of lookup layers: files of their own in `.keras`, in the config where a format has no such files.
 
+use std::path::Path;
+
 use serde_json::{Number, Value};
 
 use crate::format::naming::Counter;
+use crate::format::vocabulary::{self, FILE, LOOKUP, LOOKUPS, lines, paths, special, words};
 use crate::format::weights_h5::IDF;
 use crate::formats::{self, Format};
-use crate::tree::{
-    Asset, DType, Dialect, ModelConfig, ModelKind, Object, SavedFile, Stored, Tree, WriteOptions,
-};
-use crate::{Error, Location, limits};
-
-/// Classes that have a vocabulary.
-const LOOKUPS: &[&str] = &["StringLookup", "IntegerLookup", "TextVectorization"];
-const VOCABULARY: &str = "vocabulary.txt";
+use crate::tree::{Asset, DType, Dialect, ModelConfig, Object, SavedFile, Tree, Variable, WriteOptions};
+use crate::{Error, Location};
 
 /// Describes what is found for the layers, and which of it was used.
 struct Files<'a> {
     assets: &'a [Asset],
-    arrays: Vec<Stored>,
+    /// Weights of words by the paths of their layers.
+    arrays: Vec<(String, Variable)>,
     used: Vec<String>,
 }
 
-/// Makes a tree that was read from a file ready for a format: vocabularies go into configs where the format has no files for them.
+/// Makes a tree that was read from a file ready for a format: see [`place`].
 ///
 /// # Errors
-/// A file of a layer has no place in the format, or the source does not have a vocabulary that its layer had.
+/// As there; or the source does not have a vocabulary that its layer had.
 pub(crate) fn settle(
     from: &Location,
     file: &SavedFile,
@@ -32,56 +30,68 @@ pub(crate) fn settle(
     target: &Format,
     options: &WriteOptions,
 ) -> Result<(), Error> {
-    let Some(model) = tree.model.as_mut().filter(|_| target.whole_model) else { return Ok(()) };
+    if let Some(model) = tree.model.as_ref().filter(|_| target.whole_model) {
+        check(from.as_path(), model, "", &file.assets)?;
+    }
+    place(from.as_path(), tree, target, options)
+}
+
+/// Makes a tree ready for a format: vocabularies go into configs where the format has no files for them, and so do weights of words. `from` is named in
+/// messages.
+///
+/// # Errors
+/// A file of a layer has no place in the format.
+pub fn place(from: &Path, tree: &mut Tree, target: &Format, options: &WriteOptions) -> Result<(), Error> {
+    if target.assets || !target.whole_model {
+        if !target.assets {
+            tree.assets.clear();
+        }
+        return Ok(());
+    }
+    let Some(model) = &mut tree.model else { return Ok(()) };
     let mut arrays = Vec::new();
-    if has_assets(file) {
-        arrays = file.weights.stored()?;
-        arrays.retain(|stored| stored.path.ends_with(&format!("/{IDF}")));
-    }
+    weights(&tree.root, "", &mut arrays);
     let mut files = Files { assets: &tree.assets, arrays, used: Vec::new() };
-    if target.assets {
-        return if has_assets(file) { Ok(()) } else { check(from, model, "", &files) };
-    }
-    if has_assets(file) {
-        check(from, model, "", &files)?;
-    }
     inline(from, model, "", &mut files)?;
-    let assets = tree.assets.iter().map(|asset| &asset.path);
-    let left = assets.chain(files.arrays.iter().map(|a| &a.path)).find(|path| !files.used.contains(path));
-    if let Some(path) = left {
+    if let Some(asset) = tree.assets.iter().find(|asset| !files.used.contains(&asset.path)) {
         return Err(Error::Usage {
             what: format!(
-                "{from}: `{path}` is a file of a layer, which the format {} has no place for",
+                "{}: `{}` is a file of a layer, which the format {} has no place for",
+                from.display(),
+                asset.path,
                 target.name
             ),
             advice: "convert to `.keras`".into(),
         });
     }
-    if !files.arrays.is_empty()
-        && options.dialect.unwrap_or(target.dialects.first().copied().unwrap_or(Dialect::TfKeras))
-            == Dialect::TfKeras
-    {
-        return Err(Error::Usage {
-            what: format!(
-                "{from}: weights of the words (`tf_idf`), which tf_keras reads from `.keras` alone"
-            ),
-            advice: "convert to `.keras`, or to Keras 3's dialect".into(),
-        });
-    }
     tree.assets.clear();
-    without_weights(&mut tree.root);
+    let dialect = options.dialect.or(target.dialects.first().copied()).unwrap_or(Dialect::TfKeras);
+    // The words are given now, so that tf_keras has no table for them.
+    given(&mut tree.root, dialect);
     Ok(())
 }
 
-/// Takes the weights of words, which are in the configs now, from the variables.
-fn without_weights(object: &mut Object) {
-    object
-        .variables
-        .retain(|variable| variable.name != IDF || !LOOKUPS.contains(&object.class_name.as_str()));
-    if LOOKUPS.contains(&object.class_name.as_str()) {
-        object.children.clear();
+/// Collects the weights of words, with the paths of their layers in `.keras`.
+fn weights(object: &Object, path: &str, found: &mut Vec<(String, Variable)>) {
+    let mut counter = Counter::default();
+    for (_, child) in object.children.iter().filter(|_| object.is_model) {
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let path = format!("{prefix}layers/{}", counter.next(&child.class_name));
+        let own = child.variables.iter().find(|v| v.name == IDF);
+        if let Some(own) = own.filter(|_| LOOKUPS.contains(&child.class_name.as_str())) {
+            found.push((path.clone(), own.clone()));
+        }
+        weights(child, &path, found);
     }
-    object.children.iter_mut().for_each(|(_, child)| without_weights(child));
+}
+
+/// Says of lookups that their words are given; Keras 3 has no variable of their weights then where a format lists variables.
+fn given(object: &mut Object, dialect: Dialect) {
+    if LOOKUPS.contains(&object.class_name.as_str()) {
+        object.has_table = false;
+        object.variables.retain(|variable| variable.name != IDF || dialect == Dialect::TfKeras);
+    }
+    object.children.iter_mut().for_each(|(_, child)| given(child, dialect));
 }
 
 /// Checks whether a file of a format without files for layers has the vocabularies that it should have.
@@ -89,8 +99,7 @@ fn without_weights(object: &mut Object) {
 /// # Errors
 /// It does not, and names the layer.
 pub(crate) fn check_source(from: &Location, file: &SavedFile, model: &ModelConfig) -> Result<(), Error> {
-    let files = Files { assets: &file.assets, arrays: Vec::new(), used: Vec::new() };
-    if has_assets(file) { Ok(()) } else { check(from, model, "", &files) }
+    if has_assets(file) { Ok(()) } else { check(from.as_path(), model, "", &file.assets) }
 }
 
 /// Returns whether layers have files of their own in a file of its format.
@@ -98,13 +107,32 @@ fn has_assets(file: &SavedFile) -> bool {
     formats::by_name(file.format).is_some_and(|format| format.assets)
 }
 
-/// Layers of a model with their paths in `.keras`.
-fn paths(model: &ModelConfig, path: &str) -> Vec<(usize, String)> {
-    let mut counter = Counter::default();
-    let hidden = |class: &str| model.kind == ModelKind::Sequential && class == "InputLayer";
-    let layers = model.layers.iter().enumerate().filter(|(_, layer)| !hidden(&layer.class_name));
-    let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-    layers.map(|(i, layer)| (i, format!("{prefix}layers/{}", counter.next(&layer.class_name)))).collect()
+/// Returns the words of each lookup of a model that has a file of them, by the names of the models around it and its own.
+///
+/// # Errors
+/// A file cannot be read, or is no text.
+pub fn vocabularies(
+    path: &Path,
+    model: &ModelConfig,
+    assets: &[Asset],
+) -> Result<Vec<(Vec<String>, Vec<String>)>, Error> {
+    let mut found = Vec::new();
+    for (names, _, place) in vocabulary::lookups(model) {
+        let file = format!("{place}/{FILE}");
+        if let Some(asset) = assets.iter().find(|asset| asset.path == file) {
+            found.push((names, lines(path, asset)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the files of words of a model's lookups; `words` gives those of the lookup of these names, where it has a file.
+pub fn assets(model: &ModelConfig, mut words: impl FnMut(&[String]) -> Option<Vec<String>>) -> Vec<Asset> {
+    let lookups = vocabulary::lookups(model).into_iter();
+    lookups
+        .filter_map(|(names, class, path)| Some(vocabulary::files(&class, &path, &words(&names)?)))
+        .flatten()
+        .collect()
 }
 
 /// Returns whether a lookup's config says that it had words beyond the special ones, and does not have them.
@@ -112,19 +140,18 @@ fn lacks_words(class: &str, config: &serde_json::Map<String, Value>) -> bool {
     if class == "Discretization" {
         return config.get("bin_boundaries").is_none_or(Value::is_null);
     }
-    let special = config.get("num_oov_indices").and_then(Value::as_u64).unwrap_or(1).saturating_add(1);
     let size = config.get("vocabulary_size").and_then(Value::as_u64).unwrap_or(0);
-    config.get("vocabulary").is_none_or(Value::is_null) && size > special
+    config.get("vocabulary").is_none_or(Value::is_null) && size > special(config).len() as u64
 }
 
 /// Every vocabulary must be there.
-fn check(from: &Location, model: &ModelConfig, path: &str, files: &Files<'_>) -> Result<(), Error> {
+fn check(from: &Path, model: &ModelConfig, path: &str, assets: &[Asset]) -> Result<(), Error> {
     for (i, path) in paths(model, path) {
         let Some(layer) = model.layers.get(i) else { continue };
         if let Some(inner) = &layer.model {
-            check(from, inner, &path, files)?;
+            check(from, inner, &path, assets)?;
         }
-        let there = files.assets.iter().any(|a| a.path == format!("{path}/{VOCABULARY}"));
+        let there = assets.iter().any(|a| a.path == format!("{path}/{FILE}"));
         let class = layer.class_name.as_str();
         let lookup =
             layer.registered_name.is_none() && (LOOKUPS.contains(&class) || class == "Discretization");
@@ -135,14 +162,17 @@ fn check(from: &Location, model: &ModelConfig, path: &str, files: &Files<'_>) ->
     Ok(())
 }
 
-fn missing(from: &Location, layer: &str) -> Error {
+fn missing(from: &Path, layer: &str) -> Error {
     Error::Usage {
-        what: format!("{from}: what the layer `{layer}` was adapted to is not in the file in a form that can be read"),
+        what: format!(
+            "{}: what the layer `{layer}` was adapted to is not in the file in a form that can be read",
+            from.display()
+        ),
         advice: "save the model as `.keras`, or give the layer its vocabulary (or boundaries) when it is made, and convert from that".into(),
     }
 }
 
-fn inline(from: &Location, model: &mut ModelConfig, path: &str, files: &mut Files<'_>) -> Result<(), Error> {
+fn inline(from: &Path, model: &mut ModelConfig, path: &str, files: &mut Files<'_>) -> Result<(), Error> {
     for (i, path) in paths(model, path) {
         let Some(layer) = model.layers.get_mut(i) else { continue };
         if let Some(inner) = &mut layer.model {
@@ -152,55 +182,32 @@ fn inline(from: &Location, model: &mut ModelConfig, path: &str, files: &mut File
             continue;
         }
         // `TextVectorization` has everything twice: its own and that of the lookup inside it.
-        let inside = format!("{path}/_lookup_layer/{VOCABULARY}");
-        let own = format!("{path}/{VOCABULARY}");
-        let found = files.assets.iter().find(|asset| asset.path == own);
-        match found {
-            Some(asset) => {
-                let words = words(from, asset, &layer.class_name)?;
-                layer.config.insert("vocabulary".into(), words);
-                files.used.extend([own, inside]);
+        let (own, inside) = (format!("{path}/{FILE}"), format!("{path}/{LOOKUP}/{FILE}"));
+        if let Some(asset) = files.assets.iter().find(|asset| asset.path == own) {
+            let words = words(from, asset, &layer.class_name)?;
+            files.used.extend([own, inside]);
+            // Of a layer that knows no words yet, the file has the special ones alone.
+            let count = words.as_array().map_or(0, Vec::len);
+            if count as u64 <= special(&layer.config).len() as u64 {
+                continue;
             }
-            None if lacks_words(&layer.class_name, &layer.config) => return Err(missing(from, &layer.name)),
-            None => {}
-        }
-        let place = format!("{path}/vars/{IDF}");
-        if let Some(weights) = files.arrays.iter().find(|stored| stored.path == place) {
-            layer.config.insert(IDF.into(), numbers(weights)?);
-            files.used.extend([place, format!("{path}/_lookup_layer/vars/{IDF}")]);
+            layer.config.insert("vocabulary".into(), words);
+            // Special words have weights too, and so have the places of words that could be there beside.
+            if let Some((_, weights)) = files.arrays.iter().find(|(place, _)| *place == path)
+                && let Value::Array(mut weights) = numbers(weights)?
+            {
+                weights.truncate(count);
+                layer.config.insert(IDF.into(), weights.into());
+            }
         }
     }
     Ok(())
 }
 
-/// The lines of a vocabulary.
-fn words(from: &Location, asset: &Asset, class: &str) -> Result<Value, Error> {
-    let wrong = |found: String, expected: &str| Error::Format {
-        path: from.as_path().into(),
-        place: format!("assets/{}", asset.path),
-        found,
-        expected: expected.into(),
-    };
-    if asset.bytes.len() > limits::JSON_BYTES {
-        return Err(wrong(format!("{} bytes of words", asset.bytes.len()), "a shorter vocabulary"));
-    }
-    let text = String::from_utf8(asset.bytes.read()?).map_err(|e| wrong(e.to_string(), "UTF-8"))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let word = |line: &str| match class {
-        "IntegerLookup" => line
-            .trim()
-            .parse::<i64>()
-            .map(Value::from)
-            .map_err(|_| wrong(format!("{line:?}"), "a whole number")),
-        _ => Ok(Value::from(line)),
-    };
-    text.split('\n').map(word).collect()
-}
-
 /// The numbers of an array, as a list.
-fn numbers(stored: &Stored) -> Result<Value, Error> {
-    let Some(value) = &stored.variable.value else { return Ok(Value::Null) };
-    let value = crate::format::values::convert(value.clone(), stored.variable.dtype, DType::F32);
+fn numbers(variable: &Variable) -> Result<Value, Error> {
+    let Some(value) = &variable.value else { return Ok(Value::Null) };
+    let value = crate::format::values::convert(value.clone(), variable.dtype, DType::F32);
     let bytes = value.map_or_else(|| Ok(Vec::new()), |value| value.read())?;
     let number =
         |b: &[u8; 4]| Number::from_f64(f32::from_le_bytes(*b).into()).map_or(Value::Null, Value::Number);

@@ -6,6 +6,8 @@
 use serde_json::{Map, Value};
 
 use crate::format::values;
+use crate::format::vocabulary::LOOKUPS;
+use crate::format::weights_h5::IDF;
 use crate::tree::{LayerConfig, ModelConfig, ModelKind, Object, Variable};
 
 /// A skeleton of the model. Variables are of [`ANY_SHAPE`](crate::tree::ANY_SHAPE); layers of classes that are not Keras' own, and
@@ -24,6 +26,7 @@ fn of_model(name: &str, model: &ModelConfig) -> Object {
         is_model: true,
         variables: Vec::new(),
         states: Vec::new(),
+        has_table: false,
         children: layers.map(|l| (l.name.clone(), of_layer(l))).collect(),
     }
 }
@@ -54,6 +57,7 @@ pub fn setting(config: &Map<String, Value>) -> Option<(&str, &Value)> {
 fn object(name: &str, class: &str, config: Option<&Map<String, Value>>) -> Object {
     let mut out = Object { name: name.into(), class_name: class.into(), ..Object::default() };
     if let Some(config) = config {
+        out.has_table = LOOKUPS.contains(&class) && config.get("vocabulary").is_none_or(Value::is_null);
         out.variables = variables(class, config);
         out.children = children(class, config).unwrap_or_default();
     }
@@ -98,6 +102,11 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
         "Embedding" => trained(&[("embeddings", true)]),
         "ReversibleEmbedding" => {
             trained(&[("embeddings", true), ("reverse_embeddings", !is("tie_weights", true))])
+        }
+        "StringLookup" | "IntegerLookup" | "TextVectorization"
+            if config.get("output_mode").is_some_and(|mode| mode == "tf_idf" || mode == "tf-idf") =>
+        {
+            vec![values::any(IDF, false)]
         }
         "PReLU" => trained(&[("alpha", true)]),
         "Attention" => {

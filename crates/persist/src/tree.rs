@@ -125,6 +125,8 @@ pub struct Object {
     /// States that it carries from one batch to the next (a stateful recurrent layer's), in order. Of Keras' formats a SavedModel alone may have them: there is no value
     /// where a file has none.
     pub states: Vec<Variable>,
+    /// Says whether tf_keras counts it among the layers with weights for a table of words, which is no variable.
+    pub has_table: bool,
     /// Inner objects with the attribute that leads to them (`cell`, `forward_layer`, `query_dense`; for models the
     /// attribute is not used).
     pub children: Vec<(String, Object)>,

@@ -26,6 +26,7 @@ fn object(name: &str, class: &str, variables: &[(&str, &[usize])], children: Vec
         is_model: class == "Sequential",
         variables: variables.iter().map(variable).collect(),
         states: Vec::new(),
+        has_table: false,
         children: children.into_iter().map(|c| (c.name.clone(), c)).collect(),
     }
 }

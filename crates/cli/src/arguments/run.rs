@@ -11,7 +11,7 @@ pub struct Run {
     /// The model
     #[arg(value_parser = location)]
     pub model: Location,
-    /// The inputs: a .npy or .csv file for each, with commas between, in the model's order or as NAME=FILE; or a .npz file of all, by their
+    /// The inputs: a .npy or .csv file for each (of texts a .txt with a text in each line, or .npy of strings), with commas between, in the model's order or as NAME=FILE; or a .npz file of all, by their
     /// names or in order (FILE.npz:ARRAY is one of its arrays)
     #[arg(long, value_name = "FILES", value_delimiter = ',', required = true)]
     pub inputs: Vec<String>,

@@ -1,6 +1,6 @@
 //! `predict`.
 
-use rhyton::datasets::{arrays, csv};
+use rhyton::datasets::arrays;
 
 use super::{data, device, model, sources};
 use crate::arguments::{self, Servers};
@@ -24,17 +24,16 @@ pub fn predict(arguments: &arguments::Predict, servers: &Servers) -> Result<(), 
     let inputs = data(&[("--inputs", &run.inputs, &takes)], servers)?;
     model.to(&device(run.device.as_deref())?)?;
     let inputs = inputs.into_iter().next().unwrap_or_default();
-    let predictions = model.predict(inputs).batch_size(run.batch_size).verbose(0).run_all()?;
+    let predictions = model.predict(inputs).batch_size(run.batch_size).verbose(0).run_each()?;
     // A model that its first data build has names only now.
     let names = model.output_names();
+    let typed: Vec<_> = predictions.into_iter().zip(model.output_dtypes()).collect();
     if to_standard_output {
-        let named: Vec<_> = names.into_iter().zip(&predictions).collect();
         let mut table = Vec::new();
-        csv::write(&mut table, &named).map_err(Failure::Output)?;
+        arrays::write_table(&mut table, &names, &typed).map_err(Failure::Output)?;
         return print(&String::from_utf8_lossy(&table));
     }
     let targets = sources(&arguments.output, &names, servers);
-    let typed: Vec<_> = predictions.into_iter().zip(model.output_dtypes()).collect();
     for (path, dtype, shape) in arrays::save(&targets, &names, &typed, "--output")? {
         say(&format!("{path}: {} {shape:?}", dtype.name()))?;
     }

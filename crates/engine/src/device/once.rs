@@ -28,7 +28,7 @@ pub fn to_words(values: &[f64], dtype: DType) -> Vec<u32> {
     let word = |v: &f64| match dtype {
         DType::F32 | DType::Half(_) | DType::Whole(_) => (*v as f32).to_bits(),
         DType::I32 => (*v as i32).cast_unsigned(),
-        DType::U32 => *v as u32,
+        DType::U32 | DType::Text => *v as u32,
     };
     values.iter().map(word).collect()
 }
@@ -37,7 +37,7 @@ fn to_f64(words: &[u32], ty: &TensorType) -> Vec<f64> {
     let value = |w: &u32| match ty.dtype {
         DType::F32 | DType::Half(_) | DType::Whole(_) => f64::from(f32::from_bits(*w)),
         DType::I32 => f64::from(w.cast_signed()),
-        DType::U32 => f64::from(*w),
+        DType::U32 | DType::Text => f64::from(*w),
     };
     words.iter().map(value).collect()
 }

@@ -8,7 +8,7 @@ use super::objects::{Constraint, Initializer, Named, Regularizer, Resolver};
 use super::{LayerSettings, Role, Value, Variable};
 use crate::Error;
 use crate::random::next_seed;
-use crate::types::{DType, TensorType};
+use crate::types::{DType, Integer, TensorType};
 
 /// Makes the variables of a layer, for its `build`.
 pub struct Builder<'a> {
@@ -17,6 +17,8 @@ pub struct Builder<'a> {
     settings: LayerSettings,
     /// Type of the variables.
     variable_type: DType,
+    /// Types of the inputs; none where they are floats.
+    pub(super) types: Vec<DType>,
     pub(super) variables: Vec<Variable>,
     pub(super) regularized: Vec<(Variable, Arc<dyn Regularizer>)>,
     pub(super) constrained: Vec<(Variable, Arc<dyn Constraint>)>,
@@ -42,6 +44,7 @@ impl<'a> Builder<'a> {
             resolver,
             settings,
             variable_type,
+            types: Vec::new(),
             variables: Vec::new(),
             regularized: Vec::new(),
             constrained: Vec::new(),
@@ -76,6 +79,14 @@ impl<'a> Builder<'a> {
         let variable = Variable::new(name, ty, role, Value::Lazy(Arc::new(make)));
         self.variables.push(variable.clone());
         Ok(variable)
+    }
+
+    /// A weight that counts something: a whole number, which training does not change.
+    pub fn add_counter(&mut self, name: &str) -> Variable {
+        let ty = TensorType { dtype: DType::Whole(Integer::I64), shape: vec![] };
+        let variable = Variable::new(name, ty, Role::NonTrainable, Value::Lazy(Arc::new(|| Ok(vec![0]))));
+        self.variables.push(variable.clone());
+        variable
     }
 
     /// A state that the layer carries from one batch to the next: zeros at first. It is no weight: see [`LayerRef::states`](super::LayerRef::states).
@@ -140,6 +151,11 @@ impl<'a> Builder<'a> {
     /// Takes the penalty on what the layer gives: the layer passes it on to layers inside, as Keras' attention does.
     pub(crate) fn take_activity_regularizer(&mut self) -> Named<dyn Regularizer> {
         std::mem::take(&mut self.activity)
+    }
+
+    /// Returns the type of the first input.
+    pub fn input_type(&self) -> DType {
+        self.types.first().copied().unwrap_or_default()
     }
 
     /// Returns the settings of a layer inside that has this name, and the layer's own dtype policy.

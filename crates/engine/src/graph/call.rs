@@ -24,14 +24,17 @@ pub struct CallContext {
     calls: RefCell<Vec<Called>>,
     /// Masks of tensors, as the model passes them on.
     masks: RefCell<HashMap<(u32, Edge), Tensor>>,
+    /// What the host has computed already, by the calls that lead to it: what the device is fed of it, or nothing where nobody reads it there.
+    made: HashMap<Vec<usize>, Option<Tensor>>,
+    /// The calls of networks that are going on.
+    path: RefCell<Vec<usize>>,
 }
 
 /// A layer that is being called.
 struct Called {
     trainable: bool,
     keras2: bool,
-    /// Type that its policy computes in.
-    compute: DType,
+    policy: Policy,
     masks: Vec<Option<Tensor>>,
     /// Holds what it was called with, and the names of its arguments.
     arguments: Arguments,
@@ -64,12 +67,38 @@ impl CallContext {
             losses: RefCell::new(self.losses.take()),
             calls: RefCell::new(self.calls.take()),
             masks: RefCell::new(self.masks.take()),
+            made: self.made.clone(),
+            path: RefCell::new(self.path.borrow().clone()),
         };
         let made = f(&inner);
         self.losses.replace(inner.losses.take());
         self.calls.replace(inner.calls.take());
         self.masks.replace(inner.masks.take());
         made
+    }
+
+    /// Says what the host computes of a network.
+    pub(crate) fn with_made(self, made: HashMap<Vec<usize>, Option<Tensor>>) -> Self {
+        CallContext { made, ..self }
+    }
+
+    /// Runs `f` as the call of this number of the network that is being called; or gives what the host has made of it.
+    pub(crate) fn in_network(
+        &self,
+        call: usize,
+        outputs: usize,
+        f: impl FnOnce() -> Vec<Tensor>,
+    ) -> Vec<Tensor> {
+        self.path.borrow_mut().push(call);
+        let made = self.made.get(&*self.path.borrow()).copied();
+        let out = match made {
+            Some(Some(fed)) => vec![fed],
+            // Nobody reads it.
+            Some(None) => vec![super::IntoTensor::into_tensor(0.0); outputs.max(1)],
+            None => f(),
+        };
+        self.path.borrow_mut().pop();
+        out
     }
 
     /// Adds a scalar to the loss.
@@ -140,6 +169,11 @@ impl CallContext {
         };
     }
 
+    /// Returns the dtype policy of the layer that is being called.
+    pub fn layer_policy(&self) -> Policy {
+        self.calls.borrow().last().map(|c| c.policy).unwrap_or_default()
+    }
+
     /// Returns whether the layer that is being called does as Keras 2: see [`LayerSettings::keras2`](super::LayerSettings::keras2).
     pub fn layer_is_keras2(&self) -> bool {
         self.calls.borrow().last().is_some_and(|c| c.keras2)
@@ -147,7 +181,8 @@ impl CallContext {
 
     /// Returns the float type that the policy of the layer that is being called computes in.
     pub fn layer_type(&self) -> DType {
-        self.calls.borrow().last().map_or(DType::F32, |c| c.compute)
+        let policy = self.layer_policy();
+        if policy.integer().is_some() { DType::F32 } else { policy.compute() }
     }
 }
 
@@ -206,7 +241,7 @@ impl LayerRef {
             cx.calls.borrow_mut().push(Called {
                 trainable: self.is_trainable(),
                 keras2,
-                compute: if policy.integer().is_some() { DType::F32 } else { policy.compute() },
+                policy,
                 masks: if by_itself { masks.clone() } else { vec![None; masks.len()] },
                 arguments: arguments.clone(),
                 parameters,

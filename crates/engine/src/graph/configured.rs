@@ -36,6 +36,11 @@ impl<L> Configured<L> {
         self.layer = change(self.layer);
         self
     }
+
+    /// The layer itself.
+    pub(crate) fn layer_mut(&mut self) -> &mut L {
+        &mut self.layer
+    }
 }
 
 impl<L: Layer> From<Configured<L>> for LayerRef {

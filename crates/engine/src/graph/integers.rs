@@ -31,6 +31,8 @@ pub enum Integers {
     Refuses(String),
     /// Sees to them itself: a model has a door of its own.
     Sees,
+    /// Makes codes of integers and floats alike, of a type that it says itself.
+    Encodes,
 }
 
 /// Holds what to do with integers where a layer has no use for them.
@@ -46,6 +48,9 @@ pub(super) fn at_the_door(
 ) -> Vec<Tensor> {
     let refused = |what: String| fail(Error::Shape { layer: String::new(), what });
     let xs: Vec<Tensor> = xs.iter().map(|x| x.held()).collect();
+    if does == Integers::Encodes {
+        return call(&xs);
+    }
     let integer = |x: &Tensor| if let DType::Whole(i) = x.ty().dtype { Some(i) } else { None };
     let whole: Vec<Integer> = xs.iter().filter_map(integer).collect();
     // Keras computes with such a layer's integers as integers, and casts floats to them.
@@ -72,7 +77,7 @@ pub(super) fn at_the_door(
     let Some(joined) = joined else { return out };
     let kept = |out: Vec<Tensor>| out.into_iter().map(|y| y.as_type(DType::Whole(joined))).collect();
     match does {
-        Integers::Floats | Integers::Sees => out,
+        Integers::Floats | Integers::Sees | Integers::Encodes => out,
         Integers::Keeps => kept(out),
         // The sum of wider types is a float's as it is.
         Integers::Averages if !joined.is_exact() => out,

@@ -11,7 +11,10 @@ use serde_json::{Map, Value as Json};
 use super::floats::Precision;
 use super::integers::Integers;
 use super::objects::{Constraint, Named, Regularizer, Resolver};
-use super::{Arguments, Builder, CallContext, Cell, Recurrent, Role, Tensor, Variable, fail, scoped};
+use super::{
+    Arguments, Builder, CallContext, Cell, DType, HostLayer, Learner, Recurrent, Role, Tensor, Variable,
+    fail, has_learned, scoped,
+};
 use crate::Error;
 use crate::types::{Policy, Shape, dtype_policy};
 
@@ -57,6 +60,11 @@ pub trait Layer: Serialize + Send + Sync + 'static {
 
     /// Adds the nodes of one call.
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        if self.as_host().is_some() {
+            let what = "is computed on the host before the model's computation, so no other layer can have it inside";
+            fail(Error::Shape { layer: String::new(), what: what.into() });
+            return x;
+        }
         fail(Error::State { what: format!("{} has neither `call` nor `call_all`", Self::CLASS) });
         x
     }
@@ -127,6 +135,26 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         None
     }
 
+    /// Returns itself as a layer that is computed on the host, where it is one.
+    fn as_host(&self) -> Option<&dyn HostLayer> {
+        None
+    }
+
+    /// Returns itself as a layer that learns from data, where it is one.
+    fn as_learner(&self) -> Option<&dyn Learner> {
+        None
+    }
+
+    /// The same, to learn.
+    fn as_learner_mut(&mut self) -> Option<&mut dyn Learner> {
+        None
+    }
+
+    /// Returns the dtype that its config has where nobody said one, if that is not float32. `keras2`: in Keras 2.
+    fn usual_dtype(&self, _keras2: bool) -> Option<&'static str> {
+        None
+    }
+
     /// Arguments of its config; by default what serde makes of the struct.
     fn config(&self) -> Map<String, Json> {
         match serde_json::to_value(self) {
@@ -181,6 +209,18 @@ pub trait DynLayer: Send + Sync + Any {
     fn as_recurrent(&self) -> Option<&dyn Recurrent> {
         None
     }
+    fn as_host(&self) -> Option<&dyn HostLayer> {
+        None
+    }
+    fn as_learner(&self) -> Option<&dyn Learner> {
+        None
+    }
+    fn as_learner_mut(&mut self) -> Option<&mut dyn Learner> {
+        None
+    }
+    fn usual_dtype(&self, _keras2: bool) -> Option<&'static str> {
+        None
+    }
     fn config(&self) -> Map<String, Json>;
     fn inner(&self) -> Vec<(String, LayerRef)>;
     fn as_any(&self) -> &dyn Any;
@@ -229,6 +269,18 @@ impl<L: Layer> DynLayer for L {
     }
     fn as_recurrent(&self) -> Option<&dyn Recurrent> {
         Layer::as_recurrent(self)
+    }
+    fn as_host(&self) -> Option<&dyn HostLayer> {
+        Layer::as_host(self)
+    }
+    fn as_learner(&self) -> Option<&dyn Learner> {
+        Layer::as_learner(self)
+    }
+    fn as_learner_mut(&mut self) -> Option<&mut dyn Learner> {
+        Layer::as_learner_mut(self)
+    }
+    fn usual_dtype(&self, keras2: bool) -> Option<&'static str> {
+        Layer::usual_dtype(self, keras2)
     }
     fn config(&self) -> Map<String, Json> {
         Layer::config(self)
@@ -321,7 +373,9 @@ impl LayerRef {
     pub fn new(layer: Box<dyn DynLayer>, mut settings: LayerSettings) -> Self {
         let global = dtype_policy();
         // An input has a type of its own; an operation has none.
-        let has_policy = layer.module() == "keras.layers" && layer.class_name() != "InputLayer";
+        let has_policy = layer.module() == "keras.layers"
+            && layer.class_name() != "InputLayer"
+            && layer.usual_dtype(false).is_none();
         if settings.dtype.is_none() && global != Policy::Float32 && has_policy {
             settings.dtype = Some(global.name().into());
         }
@@ -456,17 +510,31 @@ impl LayerRef {
     /// # Errors
     /// The shapes do not suit it, or it names an object that nobody registered.
     pub fn build(&self, resolver: &dyn Resolver, inputs: &[Shape]) -> Result<(), Error> {
+        self.build_for(resolver, inputs, &[])
+    }
+
+    /// [`LayerRef::build`] for inputs of these types; floats where there are none.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn build_for(&self, resolver: &dyn Resolver, inputs: &[Shape], types: &[DType]) -> Result<(), Error> {
         if lock(&self.0.built).inputs.is_some() {
             return Ok(());
         }
         let settings = lock(&self.0.settings).clone();
         let mut builder = Builder::of(resolver, settings, self.layer().precision());
+        builder.types = types.to_vec();
         {
             let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
             let dtype = lock(&self.0.settings).dtype.clone();
             let policy = dtype.as_ref().map_or(Ok(Policy::Float32), Policy::of);
             policy
-                .map(drop)
+                .and_then(|policy| match policy {
+                    Policy::Text if layer.as_host().is_none() && layer.class_name() != "InputLayer" => {
+                        Err("dtype \"string\" is not supported; float32 is".into())
+                    }
+                    _ => Ok(()),
+                })
                 .map_err(|what| Error::Argument { what })
                 .and_then(|()| layer.check())
                 .and_then(|()| layer.bind(resolver))
@@ -485,10 +553,39 @@ impl LayerRef {
         Ok(())
     }
 
-    fn named(&self, error: Error) -> Error {
+    /// Changes what the layer learned from data; plans that know the old are made anew.
+    ///
+    /// # Errors
+    /// It learns nothing, or `change` fails.
+    pub fn learn<R>(&self, change: impl FnOnce(&mut dyn Learner) -> Result<R, Error>) -> Result<R, Error> {
+        let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
+        let class = layer.class_name();
+        let learner = layer.as_learner_mut().ok_or_else(|| Error::State {
+            what: format!("{class} learns nothing from data: it has no adapt"),
+        });
+        let changed = learner.and_then(change);
+        drop(layer);
+        has_learned();
+        changed.map_err(|e| self.named(e))
+    }
+
+    /// Returns the words of a lookup, special ones first, as Keras' `get_vocabulary` gives them; integers as decimals.
+    ///
+    /// # Errors
+    /// It has no vocabulary, or none yet.
+    pub fn get_vocabulary(&self) -> Result<Vec<String>, Error> {
+        let layer = self.layer();
+        layer.as_learner().and_then(Learner::known_words).ok_or_else(|| Error::State {
+            what: format!("layer {} has no vocabulary: give it one, or adapt it to data", self.name()),
+        })
+    }
+
+    /// Says of an error which layer it is about, where it does not say so.
+    pub(crate) fn named(&self, error: Error) -> Error {
         match error {
             Error::Shape { layer, what } if layer.is_empty() => Error::Shape { layer: self.name(), what },
             Error::Argument { what } => Error::Argument { what: format!("layer {}: {what}", self.name()) },
+            Error::Data { what } => Error::Data { what: format!("layer {}: {what}", self.name()) },
             other => other,
         }
     }

@@ -17,6 +17,13 @@ pub(super) fn led_by(key: &str, layer: &impl serde::Serialize) -> Map<String, Va
     config
 }
 
+/// Returns a layer's config without a key that Keras 3 does not write.
+pub(super) fn without(key: &str, layer: &impl serde::Serialize) -> Map<String, Value> {
+    let Ok(Value::Object(mut config)) = serde_json::to_value(layer) else { return Map::new() };
+    config.shift_remove(key);
+    config
+}
+
 /// A value of a config, which may name other objects.
 pub(super) trait Field {
     /// Binds them.
@@ -55,6 +62,25 @@ macro_rules! named {
 }
 named!(dyn Activation, dyn Initializer, dyn Regularizer, dyn Constraint);
 
+/// Makes a setting that is given or not.
+macro_rules! given {
+    ($(#[$doc:meta])* $name:ident($ty:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Option<$ty>);
+
+        impl $name {
+            /// Returns what is given.
+            pub fn get(&self) -> Option<&$ty> {
+                self.0.as_ref()
+            }
+        }
+
+        impl $crate::layers::config::Field for $name {}
+    };
+}
+
 /// The type of a builder's argument.
 macro_rules! argument {
     (<- $ty:ty) => { impl Into<$ty> };
@@ -63,7 +89,7 @@ macro_rules! argument {
 }
 
 /// Writes the config of a layer, which may be one over a number of axes (`Conv<N>`): its required arguments, then each field with its type (after `<-`: or what becomes it; after `#`: a number that becomes it), its default and its words. What
-/// is behind `unset` Keras has and this layer does not; fields behind `then` follow those; what is behind `read` a config may have, and
+/// is behind `unset` Keras has and this layer does not, what is behind `never` too, but that Keras writes it as false; fields behind `then` follow those; what is behind `read` a config may have, and
 /// nothing depends on it; what is behind `skip` is no part of the config.
 macro_rules! config {
     (
@@ -71,6 +97,7 @@ macro_rules! config {
         $class:ident $(<$axes:ident>)? ( $( $required:ident $required_how:tt $required_ty:ty ),* )
         { $( $(#[$field_doc:meta])* $field:ident $how:tt $ty:ty = $default:expr ; )* }
         unset { $( $unset:ident ),* }
+        $( never { $( $never:ident ),* } )?
         then { $( $(#[$late_doc:meta])* $late:ident $late_how:tt $late_ty:ty = $late_default:expr ; )* }
         read { $( $read:ident : $read_ty:ty ),* }
         skip { $( $skip:ident : $skip_ty:ty ),* }
@@ -82,6 +109,7 @@ macro_rules! config {
             $( $required: $required_ty, )*
             $( $field: $ty, )*
             $( $unset: $crate::layers::Unset, )*
+            $( $( $never: $crate::layers::Never, )* )?
             $( $late: $late_ty, )*
             $( #[serde(skip_serializing)] $read: $read_ty, )*
             $( #[serde(skip)] $skip: $skip_ty, )*
@@ -93,6 +121,7 @@ macro_rules! config {
                     $( $required: Default::default(), )*
                     $( $field: $default, )*
                     $( $unset: Default::default(), )*
+                    $( $( $never: Default::default(), )* )?
                     $( $late: $late_default, )*
                     $( $read: Default::default(), )*
                     $( $skip: Default::default(), )*

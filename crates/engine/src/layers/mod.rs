@@ -16,26 +16,32 @@ mod adaptive_pooling;
 mod alpha_dropout;
 mod attention;
 mod batch_normalization;
+mod category_encoding;
 mod center_crop;
 mod conv;
 mod conv_transpose;
 mod cropping;
 mod dense;
 mod depthwise_conv;
+mod discretization;
 mod dot;
 mod dropout;
 mod einsum_dense;
 mod embedding;
+mod encode;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod hashing;
 mod images;
 mod inner;
 mod input;
 mod layer_normalization;
+mod lookup;
 mod masking;
 mod merge;
 mod noise;
+mod normalization;
 mod operation;
 mod permute;
 mod pooling;
@@ -56,7 +62,9 @@ mod separable_conv;
 mod softmax;
 mod spatial_dropout;
 mod tensorflow;
+mod text_vectorization;
 mod time_distributed;
+mod token;
 mod unit_normalization;
 mod up_sampling;
 mod warp;
@@ -78,9 +86,13 @@ pub use conv::Conv;
 pub use conv_transpose::ConvTranspose;
 pub use cropping::Cropping;
 pub use depthwise_conv::DepthwiseConv;
+pub use discretization::Boundaries;
 pub use einsum_dense::Lengths;
+pub use encode::OutputMode;
 pub use flatten::DataFormat;
 pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
+pub use lookup::{IndexLookup, OovMethod};
+pub use normalization::{KeptAxes, Moment};
 pub(crate) use operation::operation;
 pub use operation::{Operation, functions, operations};
 pub use pooling::{AveragePooling, MaxPooling};
@@ -90,6 +102,8 @@ pub use resizing::Filling;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
 pub use tensorflow::{SlicingOpLambda, TFOpLambda};
+pub use text_vectorization::{Ngrams, Split, Standardize, Widths};
+pub use token::{IdfWeights, Key, Salt, Special, Token, Vocabulary};
 pub use up_sampling::UpSampling;
 pub use warp::FillMode;
 pub use windows::{ConvPadding, Edges, Padding, Size, Size1D, Size2D, Size3D};
@@ -139,11 +153,13 @@ layers! {
     attention: AdditiveAttention, Attention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
     center_crop: CenterCrop;
+    category_encoding: CategoryEncoding;
     conv: Conv1D, Conv2D, Conv3D;
     conv_transpose: Conv1DTranspose, Conv2DTranspose, Conv3DTranspose;
     cropping: Cropping1D, Cropping2D, Cropping3D;
     dense: Dense;
     depthwise_conv: DepthwiseConv1D, DepthwiseConv2D;
+    discretization: Discretization;
     dot: Dot;
     dropout: Dropout;
     einsum_dense: EinsumDense;
@@ -152,11 +168,14 @@ layers! {
     global_pooling: GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
         GlobalMaxPooling3D;
     group_normalization: GroupNormalization;
+    hashing: HashedCrossing, Hashing;
     input: InputLayer("batch_input_shape" = "batch_shape");
     layer_normalization: LayerNormalization;
+    lookup: IntegerLookup, StringLookup;
     masking: Masking;
     merge: Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract;
     noise: GaussianDropout, GaussianNoise;
+    normalization: Normalization;
     permute: Permute;
     pooling: AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D;
     prelu: PReLU;
@@ -175,6 +194,7 @@ layers! {
     separable_conv: SeparableConv1D, SeparableConv2D;
     softmax: Softmax;
     spatial_dropout: SpatialDropout1D, SpatialDropout2D, SpatialDropout3D;
+    text_vectorization: TextVectorization;
     time_distributed: TimeDistributed;
     unit_normalization: UnitNormalization;
     up_sampling: UpSampling1D, UpSampling2D, UpSampling3D;
@@ -212,5 +232,27 @@ pub(crate) struct Unset;
 impl<'de> Deserialize<'de> for Unset {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Unset)
+    }
+}
+
+/// A setting that Keras has and writes as false, and that is never true here: an error where a config says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Never;
+
+impl Serialize for Never {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(false)
+    }
+}
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Null | Value::Bool(false) => Ok(Never),
+            other => {
+                let found: String = other.to_string().chars().take(40).collect();
+                Err(serde::de::Error::custom(format!("{found} is not supported; false is")))
+            }
+        }
     }
 }

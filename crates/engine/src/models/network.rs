@@ -245,8 +245,9 @@ impl DynLayer for Network {
                 what: format!("a Sequential takes one input, not {}", inputs.len()),
             });
         };
-        let input = crate::layers::InputLayer::with_batch(shape.clone(), DType::F32).into();
-        self.build_sequential(builder.resolver(), input, shape.clone(), DType::F32)
+        let dtype = self.first_type(builder.input_type());
+        let input = crate::layers::InputLayer::with_batch(shape.clone(), dtype).into();
+        self.build_sequential(builder.resolver(), input, shape.clone(), dtype)
     }
 
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
@@ -258,6 +259,8 @@ impl DynLayer for Network {
         let mut values: Vec<Vec<Tensor>> = Vec::with_capacity(self.calls.len());
         for (i, call) in self.calls.iter().enumerate() {
             let made = match self.inputs.iter().position(|c| *c == i) {
+                // Strings are on the host alone.
+                Some(k) if self.symbol_type((i, 0)).1 == DType::Text => vec![xs[k]],
                 Some(k) => {
                     let x = xs[k].cast_to(self.symbol_type((i, 0)).1);
                     cx.set_mask(x, cx.input_mask(k).or(cx.mask(x)));
@@ -266,7 +269,9 @@ impl DynLayer for Network {
                 None => {
                     let inputs: Vec<Tensor> =
                         call.inputs.iter().filter_map(|(c, o)| values[*c].get(*o).copied()).collect();
-                    self.layers[call.layer].call_with(&inputs, &call.arguments, cx)
+                    cx.in_network(i, call.outputs.len(), || {
+                        self.layers[call.layer].call_with(&inputs, &call.arguments, cx)
+                    })
                 }
             };
             values.push(made);

@@ -56,6 +56,9 @@ pub fn serving(root: &LayerRef) -> Result<Serving, String> {
             "its input shape is not known: build it first, by input_shape, build() or its first data".into(),
         );
     }
+    if network.has_host_layers() {
+        return Err("it has layers that are computed on the host (lookups of words, hashes), of which no graph is written".into());
+    }
     let types: Vec<(Shape, DType)> =
         network.inputs.iter().map(|call| network.symbol_type((*call, 0))).collect();
     let mut graphs = Vec::with_capacity(STAND_INS.len());

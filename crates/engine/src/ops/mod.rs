@@ -35,6 +35,7 @@ pub(crate) use constant::count_up;
 pub(crate) use contract::{Lettered, contract};
 pub(crate) use gather::over_rows;
 pub use packed_sums::{Entry, packed_sums};
+pub(crate) use pointwise::count_less;
 pub use pointwise::{pointwise, pointwise_many, random_uniform};
 pub use resize::Interpolation;
 pub(crate) use sample::Sample;

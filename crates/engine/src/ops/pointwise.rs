@@ -244,6 +244,21 @@ impl Tensor {
     }
 }
 
+/// How many of these numbers, as f32, each element is less than.
+pub(crate) fn count_less(x: Tensor, numbers: &[f64]) -> Tensor {
+    fn sum(numbers: &[f64]) -> Expr {
+        match numbers {
+            [] => 0.0.into(),
+            [one] => Expr::call(&table::LT, vec![Expr::In(0), f64::from(*one as f32).into()]),
+            many => {
+                let (first, second) = many.split_at(many.len() / 2);
+                sum(first) + sum(second)
+            }
+        }
+    }
+    pointwise(sum(numbers), &[x], Some(&x.shape()))
+}
+
 /// Uniform random numbers in [0, 1) from a stream of their own: new ones in every step.
 pub fn random_uniform(shape: &[usize]) -> Tensor {
     let stream = with_open(|g| {

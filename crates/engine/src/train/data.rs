@@ -1,10 +1,15 @@
-//! Data that go in and out of a model: `ndarray` arrays at the door, words inside.
+//! Data that go in and out of a model: `ndarray` arrays and lists of strings at the door, words inside.
+
+mod element;
 
 use std::borrow::Cow;
 
 use ndarray::{Array, ArrayBase, ArrayD, Data as Storage, Dimension, IxDyn};
 
+pub use element::Element;
+
 use crate::Error;
+use crate::host::{Elements, Values};
 use crate::types::{DType, Integer};
 
 /// One array of examples (the first axis counts them), borrowed where it can be.
@@ -12,75 +17,68 @@ use crate::types::{DType, Integer};
 pub struct Data<'a> {
     /// Shape with the axis of examples.
     pub shape: Vec<usize>,
-    /// Element type of the words.
+    /// Element type of the words; of strings [`DType::Text`], which have none.
     pub dtype: DType,
     /// Elements.
     pub words: Cow<'a, [u32]>,
-    /// Holds what is wrong where they are used as integers: some were too large for a word, and all are floats now.
-    error: Option<String>,
+    /// Holds what no word does.
+    beside: Beside<'a>,
 }
 
-/// Number types that arrays may have. Others than f32 and i32 are converted at the door as Keras would cast them; arrays of wider integers
-/// become floats if one of them is out of the range of int32.
-pub trait Element: Copy {
-    /// Type on the device.
-    const DTYPE: DType;
-    /// Whether the words are the numbers themselves.
-    const PLAIN: bool = false;
-    /// As a word; `None` where it does not fit.
-    fn word(self) -> Option<u32>;
-    /// As a float, rounded to the nearest.
-    fn float(self) -> f32;
+/// What elements are that have no words of their own.
+#[derive(Clone, Debug)]
+enum Beside<'a> {
+    /// All are words.
+    Nothing,
+    /// Some integers were too large for a word, and all are floats now: what is wrong where they are used as integers, and the integers, where they are ones of 64 bits.
+    Wide(String, Option<Cow<'a, [i64]>>),
+    /// Strings.
+    Text(Vec<Cow<'a, str>>),
 }
 
-macro_rules! element {
-    ($($t:ty, $dtype:ident, $plain:literal, |$x:ident| $word:expr, $float:expr;)*) => {
-        $(impl Element for $t {
-            const DTYPE: DType = DType::$dtype;
-            const PLAIN: bool = $plain;
-            fn word(self) -> Option<u32> { let $x = self; $word }
-            fn float(self) -> f32 { let $x = self; $float }
-        })*
-    };
-}
-element! {
-    f32, F32, true, |x| Some(x.to_bits()), x;
-    f64, F32, false, |x| Some((x as f32).to_bits()), x as f32;
-    i32, I32, true, |x| Some(x.cast_unsigned()), x as f32;
-    u8, I32, false, |x| Some(u32::from(x)), x as f32;
-    i8, I32, false, |x| Some(i32::from(x).cast_unsigned()), x as f32;
-    u16, I32, false, |x| Some(u32::from(x)), x as f32;
-    i16, I32, false, |x| Some(i32::from(x).cast_unsigned()), x as f32;
-    u32, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
-    i64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
-    u64, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
-    usize, I32, false, |x| i32::try_from(x).ok().map(i32::cast_unsigned), x as f32;
-    bool, I32, false, |x| Some(u32::from(x)), f32::from(u8::from(x));
+impl Beside<'_> {
+    /// Those of these elements.
+    fn part(&self, range: std::ops::Range<usize>) -> Beside<'_> {
+        match self {
+            Beside::Nothing => Beside::Nothing,
+            Beside::Wide(why, wide) => {
+                Beside::Wide(why.clone(), wide.as_ref().map(|wide| Cow::Borrowed(&wide[range])))
+            }
+            Beside::Text(text) => {
+                Beside::Text(text[range].iter().map(|text| Cow::Borrowed(text.as_ref())).collect())
+            }
+        }
+    }
+
+    fn into_owned(self) -> Beside<'static> {
+        match self {
+            Beside::Nothing => Beside::Nothing,
+            Beside::Wide(why, wide) => Beside::Wide(why, wide.map(|wide| Cow::Owned(wide.into_owned()))),
+            Beside::Text(text) => {
+                Beside::Text(text.into_iter().map(|text| Cow::Owned(text.into_owned())).collect())
+            }
+        }
+    }
 }
 
 impl<'a> Data<'a> {
     /// Of any array.
-    pub fn of<A, S, D>(array: &'a ArrayBase<S, D>) -> Data<'a>
+    pub fn of<A: Element, S, D>(array: &'a ArrayBase<S, D>) -> Data<'a>
     where
-        A: Element + words::Words,
         S: Storage<Elem = A>,
         D: Dimension,
     {
-        let shape = array.shape().to_vec();
-        if A::PLAIN
-            && let Some(slice) = array.as_slice()
-        {
-            return Data { shape, dtype: A::DTYPE, words: Cow::Borrowed(A::as_words(slice)), error: None };
-        }
-        let (words, dtype, error) = match array.iter().map(|x| x.word()).collect::<Option<Vec<u32>>>() {
-            Some(words) => (words, A::DTYPE, None),
-            None => {
-                let bad = array.iter().position(|x| x.word().is_none()).unwrap_or(0);
-                let floats = array.iter().map(|x| x.float().to_bits()).collect();
-                (floats, DType::F32, Some(format!("element {bad} is out of the range of int32")))
-            }
-        };
-        Data { shape, dtype, words: Cow::Owned(words), error }
+        A::data(array)
+    }
+
+    /// Of strings in row-major order, as many as the shape says.
+    fn of_text(shape: Vec<usize>, text: Vec<Cow<'a, str>>) -> Data<'a> {
+        Data { shape, dtype: DType::Text, words: Cow::Borrowed(&[]), beside: Beside::Text(text) }
+    }
+
+    /// Returns the strings in row-major order; `None` where these are numbers.
+    pub fn text(&self) -> Option<&[Cow<'a, str>]> {
+        if let Beside::Text(text) = &self.beside { Some(text) } else { None }
     }
 
     /// Number of examples.
@@ -98,19 +96,49 @@ impl<'a> Data<'a> {
         self.shape.iter().skip(1).product()
     }
 
+    /// With as many axes as a shape has, where that is one less or more and the last axis is 1, as Keras has it.
+    pub(super) fn of_rank(mut self, shape: &crate::types::Shape) -> Self {
+        let (found, wanted) = (self.shape.len(), shape.rank());
+        if found + 1 == wanted && shape.0.last() == Some(&Some(1)) {
+            self.shape.push(1);
+        } else if found == wanted + 1 && self.shape.last() == Some(&1) && found > 1 {
+            self.shape.pop();
+        }
+        self
+    }
+
     /// With elements of this type, as Keras casts them: floats are cut towards zero, integers to the bits of a narrower type. Integers of
     /// all types are words of int32.
     ///
     /// # Errors
     /// An element has no such number. `what` names the data.
     pub fn cast(self, dtype: DType, what: &str) -> Result<Data<'a>, Error> {
+        match (self.dtype, dtype) {
+            (DType::Text, DType::Text) => return Ok(self),
+            (DType::Text, _) => {
+                let what = format!(
+                    "{what} is of strings, but the model takes {}: StringLookup, TextVectorization and Hashing make numbers of strings",
+                    dtype.name()
+                );
+                return Err(Error::Data { what });
+            }
+            (_, DType::Text) => {
+                return Err(Error::Data {
+                    what: format!("{what} is of numbers, but the model takes strings"),
+                });
+            }
+            _ => {}
+        }
         let float = self.dtype.is_float();
         let wrong = |at: usize| {
             let found = match self.dtype {
                 DType::F32 => f32::from_bits(self.words[at]).to_string(),
                 _ => self.words[at].cast_signed().to_string(),
             };
-            let why = self.error.clone().unwrap_or(format!("element {at} is {found}"));
+            let why = match &self.beside {
+                Beside::Wide(why, _) => why.clone(),
+                _ => format!("element {at} is {found}"),
+            };
             Error::Data { what: format!("{what}: {why}, but the model takes {}", dtype.name()) }
         };
         let to = dtype.fed();
@@ -144,7 +172,7 @@ impl<'a> Data<'a> {
                     cast.filter(|v| *v >= 0 || integer.is_signed()).map(i32::cast_unsigned).ok_or(at)
                 };
                 match self.words.iter().enumerate().map(word).collect::<Result<Vec<u32>, usize>>() {
-                    Ok(words) if self.error.is_none() => words,
+                    Ok(words) if !matches!(self.beside, Beside::Wide(..)) => words,
                     Ok(_) => return Err(wrong(0)),
                     Err(at) => return Err(wrong(at)),
                 }
@@ -160,11 +188,12 @@ impl<'a> Data<'a> {
         if let Some(n) = shape.first_mut() {
             *n = to - from;
         }
+        let range = from * stride..to * stride;
         Data {
             shape,
             dtype: self.dtype,
-            words: Cow::Borrowed(&self.words[from * stride..to * stride]),
-            error: self.error.clone(),
+            words: Cow::Borrowed(self.words.get(range.clone()).unwrap_or_default()),
+            beside: self.beside.part(range),
         }
     }
 
@@ -174,8 +203,45 @@ impl<'a> Data<'a> {
             words: Cow::Owned(self.words.into_owned()),
             shape: self.shape,
             dtype: self.dtype,
-            error: self.error,
+            beside: self.beside.into_owned(),
         }
+    }
+
+    /// The elements of these examples on the host, as they are for an input of a type.
+    pub(crate) fn values(&self, rows: &[u32], dtype: DType) -> Values<'_> {
+        let stride = self.stride();
+        let mut shape = self.shape.clone();
+        if let Some(n) = shape.first_mut() {
+            *n = rows.len();
+        }
+        let places = rows.iter().flat_map(|row| {
+            let first = *row as usize * stride;
+            first..first + stride
+        });
+        let integer = |at: usize| match (&self.beside, self.dtype) {
+            (Beside::Wide(_, Some(wide)), _) => wide[at],
+            (_, DType::F32) => f32::from_bits(self.words[at]) as i64,
+            _ => i64::from(self.words[at].cast_signed()),
+        };
+        let elements = match (&self.beside, dtype) {
+            (Beside::Text(text), _) => {
+                Elements::Text(places.map(|at| Cow::Borrowed(text[at].as_ref())).collect())
+            }
+            (_, DType::Whole(i)) => Elements::Integers(i, places.map(|at| i.wrap(integer(at))).collect()),
+            (_, DType::I32 | DType::U32) => Elements::Integers(Integer::I64, places.map(integer).collect()),
+            _ if self.dtype == DType::F32 => {
+                Elements::Floats(places.map(|at| f32::from_bits(self.words[at])).collect())
+            }
+            _ => Elements::Floats(places.map(|at| integer(at) as f32).collect()),
+        };
+        Values { shape, elements }
+    }
+
+    /// All elements on the host, as they are.
+    pub(crate) fn all_values(&self) -> Values<'_> {
+        let rows: Vec<u32> = (0..self.shape.first().map_or(0, |n| *n as u32)).collect();
+        let dtype = if matches!(self.beside, Beside::Wide(_, Some(_))) { DType::I32 } else { self.dtype };
+        self.values(&rows, dtype)
     }
 
     /// First position of a NaN or infinity.
@@ -192,24 +258,6 @@ fn whole(x: f32) -> Option<i64> {
     (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&cut).then_some(cut as i64)
 }
 
-/// Slices of plain numbers as words.
-mod words {
-    /// Types that may lend their slices as words.
-    pub trait Words: Sized {
-        /// The same memory; called for plain 4-byte types only.
-        fn as_words(slice: &[Self]) -> &[u32];
-    }
-    macro_rules! words {
-        ($plain:ty, $($other:ty),*) => {
-            $(impl Words for $other { fn as_words(_: &[Self]) -> &[u32] { &[] } })*
-            words!(@plain $plain);
-        };
-        (@plain $t:ty) => { impl Words for $t { fn as_words(slice: &[Self]) -> &[u32] { bytemuck::cast_slice(slice) } } };
-    }
-    words!(f32, f64, u8, i8, u16, i16, u32, i64, u64, usize, bool);
-    words!(@plain i32);
-}
-
 /// One array or several, as `fit`, `evaluate` and `predict` take them.
 pub trait IntoData<'a> {
     /// As a list.
@@ -218,12 +266,28 @@ pub trait IntoData<'a> {
 
 impl<'a, A, S, D> IntoData<'a> for &'a ArrayBase<S, D>
 where
-    A: Element + words::Words,
+    A: Element,
     S: Storage<Elem = A>,
     D: Dimension,
 {
     fn into_data(self) -> Vec<Data<'a>> {
         vec![Data::of(self)]
+    }
+}
+/// Strings, one for each example.
+impl<'a, T: AsRef<str>> IntoData<'a> for &'a [T] {
+    fn into_data(self) -> Vec<Data<'a>> {
+        vec![Data::of_text(vec![self.len()], self.iter().map(|text| Cow::Borrowed(text.as_ref())).collect())]
+    }
+}
+impl<'a, T: AsRef<str>> IntoData<'a> for &'a Vec<T> {
+    fn into_data(self) -> Vec<Data<'a>> {
+        self.as_slice().into_data()
+    }
+}
+impl<'a, T: AsRef<str>, const N: usize> IntoData<'a> for &'a [T; N] {
+    fn into_data(self) -> Vec<Data<'a>> {
+        self.as_slice().into_data()
     }
 }
 impl<'a> IntoData<'a> for Data<'a> {

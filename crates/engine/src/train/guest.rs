@@ -11,7 +11,7 @@ use super::session::{Key, Mode, Ready, Window};
 use crate::Error;
 use crate::device::gpu::{Buffer, Encoder, Gpu, GpuReplay};
 use crate::device::{Device, StepRow};
-use crate::graph::Variable;
+use crate::graph::{Variable, times_learned};
 
 /// A part of a buffer of the app's: the elements of a batch from this offset (in elements of 4 bytes) on.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +166,7 @@ impl Recording<'_, '_> {
         }
         let types = self.model.step_types(batch, true)?;
         let trainable = self.model.trainable_variables().iter().map(Variable::id).collect();
-        let key = Key { mode: Mode::Train { no_dropout: false }, types, trainable };
+        let key = Key { mode: Mode::Train { no_dropout: false }, types, trainable, learned: times_learned() };
         self.model.with_plan(&key, |_, _| Ok(()))?;
         let row = self.model.next_row()?;
         let encoder = &mut *self.encoder;
@@ -182,7 +182,7 @@ impl Recording<'_, '_> {
     /// The buffers do not hold the batch or the outputs. Nothing is recorded then.
     pub fn predict(&mut self, x: &[BatchBuffer], outputs: &[BatchBuffer], batch: usize) -> Result<(), Error> {
         let types = self.model.step_types(batch, false)?;
-        let key = Key { mode: Mode::Predict, types, trainable: vec![] };
+        let key = Key { mode: Mode::Predict, types, trainable: vec![], learned: times_learned() };
         let encoder = &mut *self.encoder;
         let row: StepRow = [0; rhyton_kernels::dispatch::STEP_WORDS];
         self.model.with_plan(&key, |ready, device| {

@@ -1,5 +1,6 @@
 //! Training: models with compile, fit, evaluate, predict; callbacks; snapshots.
 
+mod adapt;
 mod block;
 mod callback;
 mod compile;
@@ -25,6 +26,7 @@ mod states;
 mod summary;
 mod trace;
 
+pub use adapt::Adapt;
 pub use callback::{Callback, CallbackResult, Control, Moment, Want};
 pub use compiled::{CompileSpec, Compiled, OutputLoss, OutputMetric};
 pub use data::{Data, Element, IntoData};
@@ -35,6 +37,8 @@ pub use given::{CompileOptions, LossWeights};
 pub use guest::{BatchBuffer, Recorded, Recording};
 pub use history::{History, Logs};
 pub use kept::Kept;
-pub use model::{Apply, IntoLayers, Model, NameModel, Sequential, input, input_symbol, input_type};
-pub use predict::Predict;
+pub use model::{
+    Apply, IntoLayers, Model, NameModel, Sequential, input, input_symbol, input_type, text_input,
+};
+pub use predict::{Predict, Predicted};
 pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};

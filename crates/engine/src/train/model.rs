@@ -11,7 +11,7 @@ use crate::device::Device;
 use crate::graph::{Arguments, LayerRef, LayerSettings, Role, Variable};
 use crate::layers::InputLayer;
 use crate::models::registry;
-use crate::models::{IntoSymbols, Network, NetworkKind};
+use crate::models::{IntoSymbols, Network, NetworkKind, Prefix};
 use crate::names::did_you_mean;
 use crate::random::next_seed;
 use crate::types::{DType, Shape};
@@ -119,7 +119,10 @@ impl Sequential {
 fn sequential(mut layers: Vec<LayerRef>, settings: LayerSettings) -> Result<LayerRef, Error> {
     let input = match layers.first() {
         Some(first) if first.class_name() == "InputLayer" => Some(layers.remove(0)),
-        Some(first) => first.settings().input_shape.map(|shape| InputLayer::of(&shape, DType::F32).into()),
+        Some(first) => {
+            let dtype = Network::sequential(layers.clone()).first_type(DType::F32);
+            first.settings().input_shape.map(|shape| InputLayer::of(&shape, dtype).into())
+        }
         None => None,
     };
     let mut network = Network::sequential(layers);
@@ -280,10 +283,16 @@ impl Model {
         self.root.build(&registry::resolver(), &[Shape(shape.to_vec())])
     }
 
-    pub(super) fn build_for(&mut self, example: &[usize]) -> Result<(), Error> {
+    /// Builds a Sequential for data of this type, whose examples have this shape.
+    pub(super) fn build_for(&mut self, example: &[usize], dtype: DType) -> Result<(), Error> {
         let shape: Vec<Option<usize>> =
             std::iter::once(None).chain(example.iter().map(|d| Some(*d))).collect();
-        self.build(&shape)
+        self.root.build_for(&registry::resolver(), &[Shape(shape)], &[dtype])
+    }
+
+    /// Returns what of it is computed on the host.
+    pub(super) fn prefix(&self) -> Result<Prefix, Error> {
+        self.network(Prefix::of)?
     }
 
     /// Number of inputs and outputs.
@@ -522,6 +531,12 @@ pub fn input<D: Into<Option<usize>>>(shape: impl IntoIterator<Item = D>) -> crat
     let shape: Vec<Option<usize>> = shape.into_iter().map(Into::into).collect();
     let layer: LayerRef = InputLayer::of(&shape, DType::F32).into();
     input_symbol(layer)
+}
+
+/// The symbol of an input of strings; the shape is without the batch axis: `text_input([1])` for a text in each example.
+pub fn text_input<D: Into<Option<usize>>>(shape: impl IntoIterator<Item = D>) -> crate::models::Symbol {
+    let shape: Vec<Option<usize>> = shape.into_iter().map(Into::into).collect();
+    input_symbol(InputLayer::of(&shape, DType::Text))
 }
 
 /// The symbol of an input layer.

@@ -48,7 +48,16 @@ impl Model {
             dtype: dtype.fed(),
             shape: shape.concrete(|| batch),
         };
-        let x: Vec<TensorType> = takes.iter().map(ty).collect();
+        let fed = self.prefix()?.fed;
+        let x: Vec<TensorType> = match takes.iter().any(|(_, dtype)| *dtype == DType::Text)
+            || fed.len() != takes.len()
+        {
+            // What the host makes is as many floats.
+            true => {
+                fed.iter().map(|f| TensorType { dtype: f.ty.1, shape: f.ty.0.concrete(|| batch) }).collect()
+            }
+            false => takes.iter().map(ty).collect(),
+        };
         let mut y = Vec::new();
         if training {
             self.compiled()?.optimizer.usable()?;

@@ -6,24 +6,29 @@ use super::block;
 use super::feed::Feed;
 use super::model::Model;
 use super::session::{Key, Mode};
-use super::trace;
+use super::trace::{self, StepTypes};
 use crate::Error;
 use crate::device::StepRow;
-use crate::graph::Variable;
+use crate::graph::{Variable, times_learned};
 use crate::random::split;
 
 impl Model {
-    fn key(&self, mode: Mode, feed: &Feed, batch: usize) -> Key {
+    fn key(&self, mode: Mode, types: StepTypes) -> Key {
         let trainable = match mode {
             Mode::Train { .. } => self.trainable_variables().iter().map(Variable::id).collect(),
             _ => vec![],
         };
-        Key { mode, types: feed.types(batch), trainable }
+        Key { mode, types, trainable, learned: times_learned() }
     }
 
     /// How many steps of this batch size one submit may hold.
     pub(super) fn steps_per_submit(&mut self, mode: Mode, feed: &Feed, batch: usize) -> Result<usize, Error> {
-        let key = self.key(mode, feed, batch);
+        if feed.varies() {
+            // Each step has a plan of its own; what is on the device is placed all the same.
+            self.session(matches!(mode, Mode::Train { .. }))?;
+            return Ok(1);
+        }
+        let key = self.key(mode, feed.types(batch));
         let steps = self.with_plan(&key, |ready, _| Ok(ready.steps))?;
         let waits = matches!(mode, Mode::Train { .. }) && self.compiled()?.optimizer.skips();
         Ok(if waits { 1 } else { steps })
@@ -88,11 +93,11 @@ impl Model {
         space: &mut Vec<Vec<u32>>,
     ) -> Result<(), Error> {
         let steps = rows.len() / batch;
-        let key = self.key(Mode::Train { no_dropout }, feed, batch);
+        let types = feed.gather(rows, batch, space)?;
+        let key = self.key(Mode::Train { no_dropout }, types);
         // The plan is made before rows are counted: a model that cannot be planned keeps its state.
         self.with_plan(&key, |_, _| Ok(()))?;
         let table: Vec<StepRow> = (0..steps).map(|_| self.next_row()).collect::<Result<_, _>>()?;
-        feed.gather(rows, space);
         self.with_plan(&key, |ready, device| ready.run(device, space, &table))?;
         self.hear_of_gradients()
     }
@@ -125,63 +130,83 @@ impl Model {
         self.session(false)?;
         self.clear_sums(1)?;
         let mut stopped = false;
-        self.each_submit(Mode::Evaluate, feed, batch, |model, key, rows, batch, space| {
+        self.each_submit(Mode::Evaluate, feed, batch, |model, key, steps, space| {
             stopped = stopped || stops();
-            if stopped {
-                return Ok(());
+            if !stopped {
+                let table = vec![[0; STEP_WORDS]; steps];
+                model.with_plan(key, |ready, device| ready.run(device, space, &table))?;
             }
-            feed.gather(rows, space);
-            let table = vec![[0; STEP_WORDS]; rows.len() / batch];
-            model.with_plan(key, |ready, device| ready.run(device, space, &table))
+            Ok(!stopped)
         })?;
         if stopped { Ok(None) } else { self.read_sums(1).map(Some) }
     }
 
-    /// Outputs for all examples of a feed, one list of words per output.
-    pub(super) fn predict_feed(&mut self, feed: &Feed, batch: usize) -> Result<Vec<Vec<u32>>, Error> {
-        let outputs = self.arity().1;
-        let mut results: Vec<Vec<u32>> = vec![Vec::new(); outputs];
-        self.each_submit(Mode::Predict, feed, batch, |model, key, rows, batch, space| {
-            feed.gather(rows, space);
-            let steps = rows.len() / batch;
+    /// Outputs for all examples of a feed: for each output its shape, with the examples, and its words.
+    pub(super) fn predict_feed(
+        &mut self,
+        feed: &Feed,
+        batch: usize,
+    ) -> Result<Vec<(Vec<usize>, Vec<u32>)>, Error> {
+        let mut results: Vec<(Vec<usize>, Vec<u32>)> = Vec::new();
+        self.each_submit(Mode::Predict, feed, batch, |model, key, steps, space| {
             let table = vec![[0; STEP_WORDS]; steps];
-            let reads = model.with_plan(key, |ready, device| {
+            let (reads, shapes) = model.with_plan(key, |ready, device| {
                 ready.run(device, space, &table)?;
                 let read = |o: &super::session::Window| {
                     (device.backend().read(&o.memory, 0, steps * o.stride), o.stride, o.words)
                 };
-                Ok(ready.outputs.iter().map(read).collect::<Vec<_>>())
+                Ok((ready.outputs.iter().map(read).collect::<Vec<_>>(), ready.shapes.clone()))
             })?;
-            for ((read, stride, words), result) in reads.into_iter().zip(&mut results) {
+            if results.is_empty() {
+                results = shapes.iter().map(|shape| (shape.clone(), Vec::new())).collect();
+            }
+            for ((read, stride, words), (shape, (first, result))) in
+                reads.into_iter().zip(shapes.iter().zip(&mut results))
+            {
+                if shape.get(1..) != first.get(1..) {
+                    let what = format!(
+                        "an output has shape {:?} for some examples and {:?} for others, as it is as long as the longest text of a batch: set \
+                         output_sequence_length, or a batch_size of all examples",
+                        first.get(1..).unwrap_or_default(),
+                        shape.get(1..).unwrap_or_default()
+                    );
+                    return Err(Error::Data { what });
+                }
                 let slots = block::wait(read)?;
                 slots.chunks_exact(stride).for_each(|slot| result.extend_from_slice(&slot[..words]));
             }
-            Ok(())
+            Ok(true)
         })?;
+        for (shape, words) in &mut results {
+            if let Some((first, rest)) = shape.split_first_mut() {
+                let stride = rest.iter().product::<usize>();
+                *first = words.len().checked_div(stride).unwrap_or(feed.examples);
+            }
+        }
         Ok(results)
     }
 
-    /// Calls `f` for the examples of each submit in order; the last, smaller batch by itself.
+    /// Calls `f` with the number of steps of each submit in order, gathered; the last, smaller batch by itself. `f` says whether to go on.
     fn each_submit(
         &mut self,
         mode: Mode,
         feed: &Feed,
         batch: usize,
-        mut f: impl FnMut(&mut Model, &Key, &[u32], usize, &mut Vec<Vec<u32>>) -> Result<(), Error>,
+        mut f: impl FnMut(&mut Model, &Key, usize, &mut Vec<Vec<u32>>) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let batch = batch.clamp(1, feed.examples);
         let all: Vec<u32> = (0..u32::try_from(feed.examples).unwrap_or(u32::MAX)).collect();
         let whole = feed.examples / batch * batch;
         let mut space = Vec::new();
         let per_submit = self.steps_per_submit(mode, feed, batch)?;
-        let key = self.key(mode, feed, batch);
-        for rows in all[..whole].chunks(per_submit * batch) {
-            f(self, &key, rows, batch, &mut space)?;
-        }
-        let rest = &all[whole..];
-        if !rest.is_empty() {
-            let key = self.key(mode, feed, rest.len());
-            f(self, &key, rest, rest.len(), &mut space)?;
+        let submits = all[..whole].chunks(per_submit * batch).map(|rows| (rows, batch));
+        let rest = Some((&all[whole..], feed.examples - whole)).filter(|(rows, _)| !rows.is_empty());
+        for (rows, batch) in submits.chain(rest) {
+            let types = feed.gather(rows, batch, &mut space)?;
+            let key = self.key(mode, types);
+            if !f(self, &key, rows.len() / batch, &mut space)? {
+                break;
+            }
         }
         Ok(())
     }

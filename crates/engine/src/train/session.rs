@@ -25,6 +25,8 @@ pub(super) struct Key {
     pub types: StepTypes,
     /// Ids of the variables that training changes.
     pub trainable: Vec<u64>,
+    /// Says how often layers had learned something: what they know is part of a plan.
+    pub learned: u64,
 }
 
 /// What a plan does.
@@ -62,6 +64,8 @@ pub(super) struct Ready {
     pub inputs: Vec<Window>,
     /// Windows of the outputs.
     pub outputs: Vec<Window>,
+    /// Shapes of the outputs.
+    pub shapes: Vec<Vec<usize>>,
     /// Steps that a window holds.
     pub steps: usize,
 }
@@ -210,7 +214,8 @@ impl Session {
             list.sort_by_key(|(k, _)| *k);
             list.into_iter().map(|(_, v)| v).collect()
         };
-        Ok(Ready { replay, inputs: in_order(inputs), outputs: in_order(outputs_by), steps })
+        let shapes = outputs.iter().map(|e| graph.edge_type(*e).shape.clone()).collect();
+        Ok(Ready { replay, inputs: in_order(inputs), outputs: in_order(outputs_by), shapes, steps })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::graph::{
 };
 use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
+use crate::models::{Network, Prefix};
 use crate::ops::{Entry, packed_sums, pointwise};
 use crate::optimizers::Applied;
 
@@ -30,10 +31,19 @@ impl StepTypes {
     }
 }
 
-fn inputs(types: &StepTypes) -> (Vec<Tensor>, Vec<Tensor>, Vec<Tensor>) {
-    let mut all = types.all().enumerate().map(|(i, t)| Tensor::input(i, t.clone()));
-    let mut take = |n| all.by_ref().take(n).collect::<Vec<_>>();
-    (take(types.x.len()), take(types.y.len()), take(types.weights.len()))
+/// The tensors of a step's data.
+struct Given {
+    x: Vec<Tensor>,
+    y: Vec<Tensor>,
+    weights: Vec<Tensor>,
+}
+
+impl Given {
+    fn of(types: &StepTypes) -> Self {
+        let mut all = types.all().enumerate().map(|(i, t)| Tensor::input(i, t.clone()));
+        let mut take = |n| all.by_ref().take(n).collect::<Vec<_>>();
+        Given { x: take(types.x.len()), y: take(types.y.len()), weights: take(types.weights.len()) }
+    }
 }
 
 /// Every layer of a tree of layers, once.
@@ -44,9 +54,24 @@ fn every_layer(layer: &LayerRef, seen: &mut Vec<LayerRef>) {
     }
 }
 
-fn call(root: &LayerRef, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
+/// Calls a model on what a step is fed: its inputs, or what the host has made of them.
+fn call(root: &LayerRef, fed: &[Tensor], mut cx: CallContext) -> (Vec<Tensor>, CallContext) {
     // The model's own name is not part of the layers' paths.
-    root.layer().call_all(xs, cx)
+    let held = root.layer();
+    let Some(network) = held.as_any().downcast_ref::<Network>().filter(|n| n.has_host_layers()) else {
+        return (held.call_all(fed, &cx), cx);
+    };
+    match Prefix::of(network) {
+        Ok(prefix) => {
+            let (inputs, made) = prefix.placed(network.inputs.len(), fed);
+            cx = cx.with_made(made);
+            (held.call_all(&inputs, &cx), cx)
+        }
+        Err(error) => {
+            fail(error);
+            (fed.to_vec(), cx)
+        }
+    }
 }
 
 /// Returns floats of 16 bits as f32, with their mask.
@@ -63,13 +88,14 @@ fn losses_and_sums(
     root: &LayerRef,
     compiled: &Compiled,
     types: &StepTypes,
-    cx: &CallContext,
+    cx: CallContext,
     sums: &Variable,
 ) -> (Tensor, f64) {
-    let (xs, ys, weights) = inputs(types);
+    let Given { x: xs, y: ys, weights } = Given::of(types);
     // Losses and metrics are of float32, whatever the layers compute in.
-    let called = call(root, &xs, cx).into_iter();
-    let outputs: Vec<Tensor> = called.map(|y| casted(y, cx)).collect();
+    let (called, cx) = call(root, &xs, cx);
+    let cx = &cx;
+    let outputs: Vec<Tensor> = called.into_iter().map(|y| casted(y, cx)).collect();
     let batch = types.x.first().and_then(|t| t.shape.first()).copied().unwrap_or(1) as f64;
     let mut total: Option<Tensor> = None;
     let mut times = 1.0_f64;
@@ -189,7 +215,7 @@ pub fn training(
     let (graph, ()) = trace(|| {
         let mut cx = CallContext::new(true);
         cx.no_dropout = no_dropout;
-        let (total, times) = losses_and_sums(root, compiled, types, &cx, &compiled.sums[0]);
+        let (total, times) = losses_and_sums(root, compiled, types, cx, &compiled.sums[0]);
         let total = if times == 1.0 { total } else { total * times };
         let scale = compiled.optimizer.loss_scale();
         let scaled = |e: Expr, x: Tensor| pointwise(e, &[x], None);
@@ -253,7 +279,8 @@ fn finite(gradients: &[Option<Tensor>], compiled: &Compiled) -> Option<Tensor> {
 /// One evaluation step.
 pub fn evaluation(root: &LayerRef, compiled: &Compiled, types: &StepTypes) -> Result<Graph, Error> {
     let (graph, _) = trace(|| {
-        let (total, _) = losses_and_sums(root, compiled, types, &CallContext::new(false), &compiled.sums[1]);
+        let cx = CallContext::new(false);
+        let (total, _) = losses_and_sums(root, compiled, types, cx, &compiled.sums[1]);
         Ok(total.ty())
     })?;
     Ok(graph)
@@ -262,7 +289,14 @@ pub fn evaluation(root: &LayerRef, compiled: &Compiled, types: &StepTypes) -> Re
 /// One prediction, and the edges of the outputs.
 pub fn prediction(root: &LayerRef, types: &StepTypes) -> Result<(Graph, Vec<Edge>), Error> {
     trace(|| {
-        let (xs, _, _) = inputs(types);
-        Ok(call(root, &xs, &CallContext::new(false)).into_iter().filter_map(Tensor::edge).collect())
+        let (outputs, _) = call(root, &Given::of(types).x, CallContext::new(false));
+        // Strings are the host's.
+        let held = root.layer();
+        let network = held.as_any().downcast_ref::<Network>();
+        let is_text = |i: usize| {
+            network.is_some_and(|n| n.outputs.get(i).is_some_and(|o| n.symbol_type(*o).1 == DType::Text))
+        };
+        let of_numbers = outputs.into_iter().enumerate().filter(|(i, _)| !is_text(*i)).map(|(_, y)| y);
+        Ok(of_numbers.filter_map(Tensor::edge).collect())
     })
 }

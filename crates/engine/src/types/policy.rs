@@ -20,6 +20,8 @@ pub enum Policy {
     Mixed(Half),
     /// An integer type.
     Integer(Integer),
+    /// Strings.
+    Text,
 }
 
 thread_local! {
@@ -41,7 +43,9 @@ thread_local! {
 /// It is no policy of floats.
 pub fn set_dtype_policy(name: &str) -> Result<(), crate::Error> {
     match Policy::named(name) {
-        Some(policy) if policy.integer().is_none() && policy != Policy::Float64 => GLOBAL.set(policy),
+        Some(policy) if policy.integer().is_none() && !matches!(policy, Policy::Float64 | Policy::Text) => {
+            GLOBAL.set(policy);
+        }
         _ => {
             let what = format!("{name:?} is no dtype policy; there are {}", FLOATS.join(", "));
             return Err(crate::Error::Argument { what });
@@ -81,6 +85,7 @@ impl Policy {
         match name {
             "float32" => Some(Policy::Float32),
             "float64" => Some(Policy::Float64),
+            "string" => Some(Policy::Text),
             _ => {
                 let mixed = name.strip_prefix("mixed_").and_then(Half::named).map(Policy::Mixed);
                 mixed.or(Half::named(name).map(Policy::Half)).or(Integer::named(name).map(Policy::Integer))
@@ -97,6 +102,7 @@ impl Policy {
             Policy::Mixed(Half::F16) => "mixed_float16",
             Policy::Mixed(Half::BF16) => "mixed_bfloat16",
             Policy::Integer(integer) => integer.name(),
+            Policy::Text => "string",
         }
     }
 
@@ -111,6 +117,7 @@ impl Policy {
             Policy::Float32 | Policy::Float64 => DType::F32,
             Policy::Half(half) | Policy::Mixed(half) => DType::Half(half),
             Policy::Integer(integer) => DType::Whole(integer),
+            Policy::Text => DType::Text,
         }
     }
 

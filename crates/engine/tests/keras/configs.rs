@@ -50,6 +50,14 @@ fn layers_of_keras() -> Vec<Value> {
     all.iter().flat_map(|list| list.as_array().unwrap().clone()).collect()
 }
 
+/// Layers that prepare numbers and strings.
+fn preparing() -> Vec<Value> {
+    let cases = data(include_str!("../data/keras/preprocessing.json"));
+    let cases = cases.as_array().unwrap().iter();
+    let written = cases.filter(|case| case["library"] == "keras3" && case.get("error").is_none());
+    written.map(|case| serde_json::json!({"class_name": case["class"], "config": case["config"]})).collect()
+}
+
 fn read(layer: &Value) -> LayerRef {
     registry::layer(layer["class_name"].as_str().unwrap(), None, layer["config"].as_object().unwrap())
         .unwrap_or_else(|e| panic!("{e}"))
@@ -57,7 +65,7 @@ fn read(layer: &Value) -> LayerRef {
 
 #[test]
 fn layers_read_and_written() {
-    let all = layers_of_keras();
+    let all = [layers_of_keras(), preparing()].concat();
     for want in &all {
         let layer = read(want);
         assert_eq!(layer.class_name(), want["class_name"]);

@@ -12,5 +12,6 @@ mod layers;
 mod losses;
 mod metrics;
 mod optimizers;
+mod preprocessing;
 mod registry;
 mod training;

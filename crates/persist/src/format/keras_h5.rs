@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::config::{self, Context, Form};
 use super::skeleton::{self, Frozen};
+use super::vocabulary::LOOKUPS;
 use super::{complete, optimizer, resume, taken, values};
 use crate::Error;
 use crate::bytes::{Sink, Window};
@@ -356,7 +357,9 @@ impl WeightSource for Weights {
     fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
         let frozen = Frozen::root(self.model.as_ref());
         let mut mismatches = Vec::new();
-        let mut stored = self.layers()?.into_iter();
+        let layers = self.layers()?;
+        let names: Vec<String> = layers.iter().map(|layer| layer.name.clone()).collect();
+        let mut stored = layers.into_iter();
         let top = self.top()?;
         if top.len() != skeleton.variables.len() {
             mismatches.push(format!(
@@ -371,8 +374,11 @@ impl WeightSource for Weights {
         }
         for (_, layer) in &mut skeleton.children {
             let (layer_name, below) = (layer.name.clone(), frozen.child(layer));
+            let class = layer.class_name.clone();
             let wanted = skeleton::by_layer_mut(layer, &below);
-            if wanted.is_empty() {
+            // Keras 3 has no weights of words here.
+            let weighed = LOOKUPS.contains(&class.as_str()) && !names.contains(&layer_name);
+            if wanted.is_empty() || weighed {
                 continue;
             }
             let Some(found) = stored.next() else {

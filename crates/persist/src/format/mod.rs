@@ -12,6 +12,7 @@ pub(crate) mod saved_model;
 pub(crate) mod skeleton;
 pub(crate) mod tf_checkpoint;
 pub(crate) mod values;
+pub(crate) mod vocabulary;
 pub(crate) mod weights_h5;
 
 use std::path::Path;

@@ -8,19 +8,22 @@ mod describe;
 mod graph;
 mod metadata;
 mod objects;
+mod tables;
 mod write;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use self::objects::Objects;
 use super::config::{self, Context, Form};
 use super::tf_checkpoint::{self, Checkpoint};
+use super::vocabulary::{self, LOOKUPS};
 use crate::tree::{
-    ByteSource as _, CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile, Stored,
-    Variable, WeightSource,
+    Asset, ByteSource as _, CompileConfig, Dialect, Gap, ModelConfig, Object, OptimizerState, SavedFile,
+    Stored, Variable, WeightSource,
 };
 use crate::{Error, Location, limits, storage};
 
@@ -71,7 +74,7 @@ pub(crate) fn read(folder: &Location) -> Result<SavedFile, Error> {
         compile: description.compile,
         resume,
         weights: Box::new(weights),
-        assets: Vec::new(),
+        assets: description.assets,
     })
 }
 
@@ -81,6 +84,7 @@ struct Description {
     version: Option<String>,
     model: Option<ModelConfig>,
     compile: Option<CompileConfig>,
+    assets: Vec<Asset>,
 }
 
 fn describe(folder: &Location) -> Result<Description, Error> {
@@ -91,9 +95,40 @@ fn describe(folder: &Location) -> Result<Description, Error> {
         None => objects.metadata()?,
     };
     let context = Context::new(folder.as_path(), Dialect::TfKeras, Form::H5);
-    let model = config::read_model(&context, &found.model)?;
+    let mut model = config::read_model(&context, &found.model)?;
+    given_files(folder, &mut model)?;
+    let words = |(names, class, path): (Vec<String>, String, String)| {
+        let layer = vocabulary::layer(&model, &names)?;
+        let invert = layer.config.get("invert") == Some(&Value::Bool(true));
+        let adapted = layer.config.get("vocabulary").is_none_or(Value::is_null);
+        let known = objects.words(found.layers.path(&names)?, invert).filter(|_| adapted)?;
+        let all = [vocabulary::special(&layer.config), known].concat();
+        Some(vocabulary::files(&class, &path, &all))
+    };
+    let assets = vocabulary::lookups(&model).into_iter().filter_map(words).flatten().collect();
     let compile = config::read_compile(&context, &found.training, &model)?;
-    Ok(Description { version: found.version, model: Some(model), compile })
+    Ok(Description { version: found.version, model: Some(model), compile, assets })
+}
+
+/// Puts the words of vocabularies that were given as files, which are beside the graph, into the configs.
+fn given_files(folder: &Location, model: &mut ModelConfig) -> Result<(), Error> {
+    for layer in &mut model.layers {
+        if let Some(inner) = &mut layer.model {
+            given_files(folder, inner)?;
+        }
+        let lookup = LOOKUPS.contains(&layer.class_name.as_str());
+        let Some(Value::String(path)) = layer.config.get("vocabulary").filter(|_| lookup) else { continue };
+        // Wherever it was, its name is the same here.
+        let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let place = folder.join("assets").join(name);
+        if name.is_empty() || name == ".." || !storage::is_file(&place) {
+            continue;
+        }
+        let asset = Asset { path: name.to_owned(), bytes: Arc::new(storage::open(&place)?) };
+        let words = vocabulary::words(folder.as_path(), &asset, &layer.class_name)?;
+        layer.config.insert("vocabulary".into(), words);
+    }
+    Ok(())
 }
 
 /// A file of the directory, of so many bytes at most; `None` where it is not there.
@@ -151,4 +186,6 @@ struct Metadata {
     model: Value,
     /// `training_config` as in `.h5`; null for a model that was not compiled.
     training: Value,
+    /// Where the layers are.
+    layers: metadata::Layers,
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::vocabulary::{LOOKUP, WITH_LOOKUP};
 use super::{config, optimizer, resume, skeleton, values};
 use crate::bytes::{Sink, Window};
 use crate::container::hdf5::{Array, Attribute, Hdf5, Node};
@@ -89,6 +90,17 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
                 return Err(super::taken(path, &vars));
             }
         }
+        if let Some(inside) = inside(&place, object) {
+            let group = node.group(&inside);
+            if dialect == Dialect::Keras3 {
+                group.attribute("name", Attribute::Text("string_lookup".into()));
+            }
+            for variable in object.variables.iter().filter(|variable| variable.name == IDF) {
+                if !group.array(IDF, variable.clone()) {
+                    return Err(super::taken(path, &inside));
+                }
+            }
+        }
     }
     if let Some(state) = &tree.optimizer {
         let config = config::optimizer_config(tree.compile.as_ref());
@@ -110,6 +122,12 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
     }
     resume::write(&mut node, tree);
     Ok(node)
+}
+
+/// The variables of the lookup inside a layer at a place, which are the layer's own once more.
+fn inside(place: &str, object: &Object) -> Option<String> {
+    let has = !object.is_model && object.class_name == WITH_LOOKUP;
+    has.then(|| format!("{place}/{LOOKUP}/vars"))
 }
 
 fn variable(name: &str, array: Array) -> Variable {
@@ -219,7 +237,9 @@ impl Weights {
         };
         object.variables = stored.iter().enumerate().map(named).collect();
         let Some(children) = self.file.children(group)? else { return Ok(()) };
-        for attribute in children.groups.into_iter().filter(|name| name != "vars") {
+        let lookup = |name: &str| object.class_name == WITH_LOOKUP && name == LOOKUP;
+        let groups = children.groups.into_iter().filter(|name| name != "vars" && !lookup(name));
+        for attribute in groups.collect::<Vec<_>>() {
             let mut child = Object { name: attribute.clone(), ..Object::default() };
             self.below(&format!("{group}/{attribute}"), &mut child, depth + 1)?;
             if skeleton::has_variables(&child) {
@@ -278,14 +298,20 @@ impl WeightSource for Weights {
         let mut places = Vec::new();
         let collected: Result<(), Infallible> =
             skeleton::by_class_mut(skeleton, false, &mut |place, object| {
-                places.push((place.to_owned(), object.name.clone(), object.variables.len()));
+                places.push((
+                    place.to_owned(),
+                    object.name.clone(),
+                    object.variables.len(),
+                    inside(place, object),
+                ));
                 Ok(())
             });
         let Ok(()) = collected;
         let mut mismatches = Vec::new();
         let mut used = BTreeSet::new();
         let mut found = Vec::new();
-        for (place, name, wanted) in places {
+        for (place, name, wanted, inside) in places {
+            used.extend(inside);
             let group = self.find(&place)?;
             let vars = if group.is_empty() { "vars".to_owned() } else { format!("{group}/vars") };
             let stored = self.numbered(&vars)?;

@@ -120,6 +120,7 @@ fn dense() -> Object {
         is_model: true,
         variables: Vec::new(),
         states: Vec::new(),
+        has_table: false,
         children: vec![("dense".into(), layer)],
     }
 }

@@ -140,7 +140,7 @@ fn by_definition(root: &Root, inputs: &[Part], out: &mut [f32]) {
         .map(|v| match v.ty.dtype {
             DType::F32 | DType::Half(_) | DType::Whole(_) => None,
             DType::I32 => Some(v.i32().iter().map(|x| *x as f32).collect()),
-            DType::U32 => Some(v.words.iter().map(|x| *x as f32).collect()),
+            DType::U32 | DType::Text => Some(v.words.iter().map(|x| *x as f32).collect()),
         })
         .collect();
     let operands: Vec<View<f32>> = views

@@ -26,11 +26,29 @@ pub fn classes() -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
+/// A function of the user's, as Keras writes it.
+const FUNCTION: &str =
+    r#"{"module": "builtins", "class_name": "function", "config": "clean", "registered_name": "function"}"#;
+
 /// (group, class, key, and why no number of this table's cases depends on it); `*` for all classes, the key "" for a class without cases.
 type Line = (&'static str, &'static str, &'static str, &'static str);
 
 /// Group, class, key, and a value (JSON) that is not supported: the error must name the key.
 pub const REFUSED: &[Line] = &[
+    ("layers", "CategoryEncoding", "sparse", "true"),
+    ("layers", "Discretization", "sparse", "true"),
+    ("layers", "Hashing", "sparse", "true"),
+    ("layers", "HashedCrossing", "sparse", "true"),
+    ("layers", "IntegerLookup", "sparse", "true"),
+    ("layers", "StringLookup", "sparse", "true"),
+    ("layers", "TextVectorization", "sparse", "true"),
+    ("layers", "TextVectorization", "ragged", "true"),
+    ("layers", "TextVectorization", "standardize", FUNCTION),
+    ("layers", "TextVectorization", "split", FUNCTION),
+    ("layers", "IntegerLookup", "vocabulary", r#""words.txt""#),
+    ("layers", "StringLookup", "vocabulary", r#""words.txt""#),
+    ("layers", "TextVectorization", "vocabulary", r#""words.txt""#),
+    ("layers", "IntegerLookup", "vocabulary_dtype", r#""int32""#),
     ("layers", "BatchNormalization", "renorm", "true"),
     ("layers", "BatchNormalization", "renorm_clipping", r#"{"rmax": 2.0}"#),
     ("layers", "Dense", "lora_rank", "2"),
@@ -81,6 +99,24 @@ pub const REFUSED: &[Line] = &[
 
 /// Keys that are tested elsewhere, or that no number depends on.
 pub const ELSEWHERE: &[Line] = &[
+    (
+        "layers",
+        "IntegerLookup",
+        "vocabulary_size",
+        "says how many words there are elsewhere: tests/preprocessing.rs",
+    ),
+    (
+        "layers",
+        "StringLookup",
+        "vocabulary_size",
+        "says how many words there are elsewhere: tests/preprocessing.rs",
+    ),
+    (
+        "layers",
+        "TextVectorization",
+        "vocabulary_size",
+        "says how many words there are elsewhere: tests/preprocessing.rs",
+    ),
     ("layers", "SimpleRNN", "stateful", "tests/stateful.rs"),
     ("layers", "LSTM", "stateful", "tests/stateful.rs"),
     ("layers", "GRU", "stateful", "tests/stateful.rs"),

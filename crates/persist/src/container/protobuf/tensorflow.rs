@@ -278,6 +278,8 @@ pub struct TensorProto {
     pub tensor_content: ::prost::alloc::vec::Vec<u8>,
     #[prost(bytes = "vec", repeated, tag = "8")]
     pub string_val: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(int64, repeated, tag = "10")]
+    pub int64_val: ::prost::alloc::vec::Vec<i64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SaverDef {
@@ -319,7 +321,7 @@ pub struct SavedObjectGraph {
 pub struct SavedObject {
     #[prost(message, repeated, tag = "1")]
     pub children: ::prost::alloc::vec::Vec<trackable_object_graph::trackable_object::ObjectReference>,
-    #[prost(oneof = "saved_object::Kind", tags = "4, 7, 8")]
+    #[prost(oneof = "saved_object::Kind", tags = "4, 6, 7, 8, 9")]
     pub kind: ::core::option::Option<saved_object::Kind>,
 }
 /// Nested message and enum types in `SavedObject`.
@@ -328,10 +330,14 @@ pub mod saved_object {
     pub enum Kind {
         #[prost(message, tag = "4")]
         UserObject(super::SavedUserObject),
+        #[prost(message, tag = "6")]
+        Function(super::SavedFunction),
         #[prost(message, tag = "7")]
         Variable(super::SavedVariable),
         #[prost(message, tag = "8")]
         BareConcreteFunction(super::SavedBareConcreteFunction),
+        #[prost(message, tag = "9")]
+        Constant(super::SavedConstant),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -343,6 +349,17 @@ pub struct SavedUserObject {
     /// JSON of Keras objects, up to TensorFlow 2.4; later in keras_metadata.pb.
     #[prost(string, tag = "3")]
     pub metadata: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SavedFunction {
+    #[prost(string, repeated, tag = "1")]
+    pub concrete_functions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SavedConstant {
+    /// A node of the graph.
+    #[prost(string, tag = "1")]
+    pub operation: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SavedVariable {

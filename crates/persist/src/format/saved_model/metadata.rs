@@ -54,14 +54,19 @@ pub(super) fn of_objects(path: &Path, objects: Vec<(String, String)>) -> Result<
     let mut take = |key: &str| plain(root.remove(key).unwrap_or_default());
     let (class, mut config, training) = (take("class_name"), take("config"), take("training_config"));
     layers.add_shapes(ROOT, &mut config);
-    Ok(Metadata { version, model: json!({"class_name": class, "config": config}), training })
+    Ok(Metadata { version, model: json!({"class_name": class, "config": config}), training, layers })
 }
 
 /// Names of layers by the path of the model that they are in: their own path, and the shape that they were built for.
 #[derive(Default)]
-struct Layers(BTreeMap<String, BTreeMap<String, (String, Option<Value>)>>);
+pub(super) struct Layers(BTreeMap<String, BTreeMap<String, (String, Option<Value>)>>);
 
 impl Layers {
+    /// The path of edges to the layer of a name in the models of names around it.
+    pub(super) fn path(&self, names: &[String]) -> Option<&str> {
+        names.iter().try_fold(ROOT, |path, name| Some(self.0.get(path)?.get(name)?.0.as_str()))
+    }
+
     /// Puts the shapes where the other formats have them: `build_config` of a layer.
     fn add_shapes(&self, path: &str, config: &mut Value) {
         let Some(here) = self.0.get(path) else { return };

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::metadata::{self, ROOT, bad};
+use super::tables::Tables;
 use super::{GRAPH, Metadata};
 use crate::container::protobuf::{
     KerasObject, SavedModel, SavedModelObjects, SavedObject, SavedUserObject, saved_object::Kind,
 };
+use crate::format::vocabulary::LOOKUP;
 use crate::{Error, Location, limits};
 
 /// Schema of the file that is read: the one that TensorFlow writes.
@@ -19,6 +21,7 @@ const SCHEMA: i64 = 1;
 /// The objects of a `saved_model.pb`; none in those of TensorFlow 1.
 pub(super) struct Objects {
     nodes: Vec<SavedObject>,
+    tables: Tables,
     path: PathBuf,
     folder: PathBuf,
 }
@@ -31,10 +34,15 @@ impl Objects {
         let bytes = super::bytes(&file, limits::SAVED_MODEL_BYTES)?.unwrap_or_default();
         let broken =
             |e: prost::DecodeError| bad(&path, "the whole", &e.to_string(), "a serialized SavedModel");
+        let mut tables = Tables::default();
         let (schema, graphs, found) = if bytes.len() as u64 <= limits::SAVED_MODEL_DECODED_BYTES {
             let model = SavedModel::decode(bytes.as_slice()).map_err(broken)?;
             let graphs = model.meta_graphs.len();
-            let found = model.meta_graphs.into_iter().find_map(|m| m.object_graph_def);
+            let found = model.meta_graphs.into_iter().find_map(|m| Some((m.graph_def, m.object_graph_def?)));
+            let (graph, found) = found.map_or((None, None), |(graph, objects)| (graph, Some(objects)));
+            if let Some(objects) = &found {
+                tables = Tables::of(graph.as_ref(), &objects.concrete_functions);
+            }
             (model.saved_model_schema_version, graphs, found)
         } else {
             let model = SavedModelObjects::decode(bytes.as_slice()).map_err(broken)?;
@@ -58,7 +66,21 @@ impl Objects {
                 }
             }
         }
-        Ok(Self { nodes, path, folder: folder.as_path().into() })
+        Ok(Self { nodes, tables, path, folder: folder.as_path().into() })
+    }
+
+    /// The words of the lookup at a path of edges, in order; `None` where it has none that can be read. `invert`: it gives words.
+    pub(super) fn words(&self, path: &str, invert: bool) -> Option<Vec<String>> {
+        let child = |node: &SavedObject, name: &str| {
+            let edge = node.children.iter().find(|edge| edge.local_name == name)?;
+            self.nodes.get(usize::try_from(edge.node_id).ok()?)
+        };
+        let mut layer = self.nodes.first()?;
+        for edge in path.split('.').skip(1) {
+            layer = child(layer, edge)?;
+        }
+        let lookup = child(layer, LOOKUP).unwrap_or(layer);
+        self.tables.words(&self.nodes, child(lookup, "lookup_table")?, invert)
     }
 
     /// The metadata of the Keras objects in it: where TensorFlow up to 2.4 has them.

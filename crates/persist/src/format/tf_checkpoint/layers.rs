@@ -2,12 +2,15 @@
 //!
 //! Checked against tf_keras 2.21 by building every layer that has variables or lists.
 
+use crate::format::vocabulary::{LOOKUP, WITH_LOOKUP};
+use crate::format::weights_h5::IDF;
 use crate::tree::Object;
 
 /// The edges from an object of that class to one of its variables, the usual one first.
 pub(super) fn variable_edges(class: &str, name: &str) -> Vec<String> {
     match (class, name) {
         ("DepthwiseConv1D" | "DepthwiseConv2D", "kernel") => vec!["depthwise_kernel".into()],
+        (WITH_LOOKUP, IDF) => vec![format!("{LOOKUP}/{name}")],
         ("Normalization", "mean" | "variance") => vec![name.into(), format!("adapt_{name}")],
         _ => vec![name.into()],
     }
@@ -54,5 +57,7 @@ pub(super) fn extra(class: &str) -> Extra {
 
 /// Whether an object or something inside it has a variable.
 pub(super) fn has_weights(object: &Object) -> bool {
-    !object.variables.is_empty() || object.children.iter().any(|(_, child)| has_weights(child))
+    object.has_table
+        || !object.variables.is_empty()
+        || object.children.iter().any(|(_, child)| has_weights(child))
 }

@@ -7,6 +7,7 @@ use super::graph::{Graph, Id, Stored, layer_number};
 use super::{SUFFIX, dtype_of, layers, optimizer};
 use crate::Error;
 use crate::container::bundle::Bundle;
+use crate::format::vocabulary::LOOKUPS;
 use crate::format::{complete, skeleton, values};
 use crate::limits;
 use crate::tree::{self, Gap, Object, OptimizerState, Variable, WeightSource};
@@ -147,7 +148,7 @@ impl Completer<'_> {
             if let Some(id) = found {
                 if child.is_model {
                     self.layers(child, id, depth + 1)?;
-                } else if skeleton::is_empty(child) {
+                } else if skeleton::is_empty(child) && !LOOKUPS.contains(&child.class_name.as_str()) {
                     self.object(child, id, &mut BTreeSet::new(), depth + 1)?;
                     let unsure = self.slots.is_empty() && count(child) > 1;
                     if unsure {
@@ -324,7 +325,9 @@ impl Filler<'_> {
             // Beside its layers a model may have an optimizer, metrics and functions.
             let wanted =
                 |edge: &str| !(layers_only || self.graph.is_model(id)) || layer_number(edge).is_some();
-            let edges = node.edges.iter().rev().filter(|(edge, _)| wanted(edge));
+            // How many texts a lookup has seen is of no use.
+            let counts = |edge: &str| edge == "num_documents";
+            let edges = node.edges.iter().rev().filter(|(edge, _)| wanted(edge) && !counts(edge));
             next.extend(edges.map(|(edge, id)| (*id, join(&path, edge), false)));
         }
     }

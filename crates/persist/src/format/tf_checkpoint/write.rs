@@ -62,7 +62,8 @@ pub(in crate::format) fn variable_of(
     variable: usize,
 ) -> Option<draft::Object> {
     let name = &parent.variables.get(variable)?.name;
-    layers::variable_edges(&parent.class_name, name).iter().find_map(|edge| draft.at(node, edge))
+    let at = |edge: &String| edge.split('/').try_fold(node, |node, part| draft.at(node, part));
+    layers::variable_edges(&parent.class_name, name).iter().find_map(at)
 }
 
 /// The tensors in TensorFlow's order: the variables by their node, the graph, then what TensorFlow does not know. `checkpoint`: as
@@ -165,11 +166,18 @@ fn object(
         }
         let mut target = None;
         for edge in layers::variable_edges(class, &variable.name) {
+            // Of a layer inside.
+            let (node, edge) = match edge.rsplit_once('/') {
+                Some((inner, edge)) => {
+                    (draft.at(node, inner).unwrap_or_else(|| draft.child(node, inner)), edge)
+                }
+                None => (node, edge.as_str()),
+            };
             match target {
                 None => {
-                    target = Some(draft.variable(node, &edge, format!("{path}/{edge}"), variable.clone()));
+                    target = Some(draft.variable(node, edge, format!("{path}/{edge}"), variable.clone()));
                 }
-                Some(target) => draft.edge(node, &edge, target),
+                Some(target) => draft.edge(node, edge, target),
             }
         }
     }

@@ -162,6 +162,7 @@ impl Library {
                 tensor_shape: Some(shape_of(shape)),
                 tensor_content: bytes.clone(),
                 string_val: Vec::new(),
+                int64_val: Vec::new(),
             }),
             Attribute::Types(list) => types(list.iter().copied().map(number_of_element).collect()),
             Attribute::Function(function) => {

@@ -118,6 +118,7 @@ fn strings(graph: &mut Nodes, name: &str, values: Vec<Vec<u8>>) -> String {
         tensor_shape: Some(shape_of(&[values.len()])),
         tensor_content: Vec::new(),
         string_val: values,
+        int64_val: vec![],
     };
     let attributes = vec![("dtype", Value::Type(data_type::STRING)), ("value", Value::Tensor(value))];
     graph.add(name, "Const", vec![], attributes)
