@@ -98,7 +98,6 @@ pub use operation::{Operation, functions, operations};
 pub use pooling::{AveragePooling, MaxPooling};
 pub use random_flip::FlipMode;
 pub use recurrent::ConvLSTM;
-pub use resizing::Filling;
 pub use separable_conv::SeparableConv;
 pub use spatial_dropout::SpatialDropout;
 pub use tensorflow::{SlicingOpLambda, TFOpLambda};

@@ -30,7 +30,7 @@ pub(super) fn integer(x: Tensor) -> Option<Integer> {
         DType::Whole(integer) => Some(integer),
         DType::I32 => Some(Integer::I32),
         DType::U32 => Some(Integer::U32),
-        DType::F32 | DType::Half(_) => None,
+        DType::F32 | DType::Half(_) | DType::Text => None,
     }
 }
 
