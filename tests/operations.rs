@@ -1,14 +1,15 @@
-//! Operations of Keras 3's functional graphs: each gives Keras' numbers, of floats and of integers, and the gradients of TensorFlow, or is refused by its name.
-//! `data/operations/make.py` made the cases.
+//! Operations of Keras 3's functional graphs and TensorFlow's functions in those of tf_keras: each gives their numbers, of floats and of integers, and the
+//! gradients of TensorFlow, or is refused by its name. `data/operations/make.py` and `tf_functions.py` made the cases.
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::{ArrayD, IxDyn};
 use rhyton::device::once::run_once;
 use rhyton::graph::{CallContext, Tensor, gradients, trace};
-use rhyton::layers::operations;
+use rhyton::layers::{functions, operations};
 use rhyton::prelude::*;
 use rhyton::serde_json::{self, Value, json};
 use rhyton::types::{DType, TensorType};
@@ -23,6 +24,12 @@ const WITHOUT_CASE: [&str; 0] = [];
 
 fn all() -> Value {
     serde_json::from_str(include_str!("data/operations/operations.json")).unwrap()
+}
+
+/// The same inputs, and models of tf_keras.
+fn of_tensorflow() -> Value {
+    let cases: Value = serde_json::from_str(include_str!("data/operations/tf_functions.json")).unwrap();
+    json!({"inputs": all()["inputs"], "cases": cases})
 }
 
 /// A number as `make.py` writes it.
@@ -79,6 +86,9 @@ impl<'a> Run<'a> {
 
     /// The config of the model, as Keras writes it.
     fn config(&self) -> Value {
+        if let Some(whole) = self.case.get("config") {
+            return whole.clone();
+        }
         let input = |(name, dtype, shape, _): &(String, String, Vec<usize>, Vec<f64>)| {
             let mut batch: Vec<Value> = shape.iter().map(|n| json!(n)).collect();
             if shape.len() > 1 && name != "fixed" {
@@ -101,7 +111,8 @@ impl<'a> Run<'a> {
         let folder = folder.join(format!("{}.keras", self.what().replace(' ', "_")));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.json"), self.config().to_string()).unwrap();
-        std::fs::write(folder.join("metadata.json"), r#"{"keras_version": "3.15.1"}"#).unwrap();
+        let version = if self.case.get("config").is_some() { "2.21.0" } else { "3.15.1" };
+        std::fs::write(folder.join("metadata.json"), json!({"keras_version": version}).to_string()).unwrap();
         std::fs::write(folder.join("model.weights.h5"), include_bytes!("data/operations/none.weights.h5"))
             .unwrap();
         load_model(folder)
@@ -199,15 +210,15 @@ fn differences(run: &Run<'_>, values: &Values) -> Vec<String> {
 }
 
 /// Runs all cases, or some of them; returns how many were as in Keras.
-fn as_in_keras(device: &dyn Backend, every: usize) -> usize {
-    let (all, folder) = (all(), tempfile::tempdir().unwrap());
+fn as_in_keras(all: &Value, device: &dyn Backend, every: usize) -> usize {
+    let folder = tempfile::tempdir().unwrap();
     let (mut same, mut wrong) = (0, Vec::new());
     for (i, case) in all["cases"].as_array().unwrap().iter().enumerate() {
         for (k, dtype) in case["runs"].as_object().unwrap().keys().enumerate() {
             if (i + k) % every != 0 {
                 continue;
             }
-            let run = Run::of(&all, case, dtype);
+            let run = Run::of(all, case, dtype);
             let back = run.run.get("gradients").is_some();
             match run.load(folder.path()).and_then(|model| run.values(&model, device, back)) {
                 Ok(values) => {
@@ -232,16 +243,24 @@ fn as_in_keras(device: &dyn Backend, every: usize) -> usize {
 
 #[test]
 fn give_keras_numbers() {
-    let same = as_in_keras(common::cpu().backend().as_ref(), 1);
+    let same = as_in_keras(&all(), common::cpu().backend().as_ref(), 1);
     println!("{same} runs are Keras'");
     assert!(same > 1000, "{same}");
+}
+
+#[test]
+fn functions_of_tensorflow_give_its_numbers() {
+    let same = as_in_keras(&of_tensorflow(), common::cpu().backend().as_ref(), 1);
+    println!("{same} functions are TensorFlow's");
+    assert!(same > 190, "{same}");
 }
 
 #[cfg(feature = "gpu")]
 #[test]
 fn some_give_keras_numbers_on_a_gpu() {
     let Some(device) = common::gpu() else { return };
-    as_in_keras(device.backend().as_ref(), 7);
+    as_in_keras(&all(), device.backend().as_ref(), 7);
+    as_in_keras(&of_tensorflow(), device.backend().as_ref(), 7);
 }
 
 /// Files predict what the operation gives, whatever the size of a batch.
@@ -278,4 +297,17 @@ fn every_operation_has_a_case() {
     let has_none = |class: &&str| !all.contains(&format!("\"class_name\":\"{class}\""));
     let missing: Vec<&str> = operations().map(|row| row.class).filter(has_none).collect();
     assert_eq!(missing, WITHOUT_CASE);
+}
+
+/// Each function is among the cases, by one of its names.
+#[test]
+fn every_function_has_a_case() {
+    let all = include_str!("data/operations/tf_functions.json");
+    let mut rows: BTreeMap<&str, bool> = BTreeMap::new();
+    for function in functions() {
+        let seen = all.contains(&format!("\"function\":\"{}\"", function.name));
+        *rows.entry(function.names).or_default() |= seen;
+    }
+    let missing: Vec<&str> = rows.into_iter().filter(|(_, seen)| !seen).map(|(names, _)| names).collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }

@@ -11,6 +11,9 @@ use crate::formats::{self, Format};
 use crate::tree::{Asset, DType, Dialect, ModelConfig, Object, SavedFile, Tree, Variable, WriteOptions};
 use crate::{Error, Location};
 
+/// The class that puts numbers into bins, which have boundaries.
+const BINS: &str = "Discretization";
+
 /// Describes what is found for the layers, and which of it was used.
 struct Files<'a> {
     assets: &'a [Asset],
@@ -42,6 +45,8 @@ pub(crate) fn settle(
 /// # Errors
 /// A file of a layer has no place in the format.
 pub fn place(from: &Path, tree: &mut Tree, target: &Format, options: &WriteOptions) -> Result<(), Error> {
+    let dialect = options.dialect.or(target.dialects.first().copied()).unwrap_or(Dialect::TfKeras);
+    summaries(&mut tree.root, tree.model.as_mut(), dialect);
     if target.assets || !target.whole_model {
         if !target.assets {
             tree.assets.clear();
@@ -65,10 +70,26 @@ pub fn place(from: &Path, tree: &mut Tree, target: &Format, options: &WriteOptio
         });
     }
     tree.assets.clear();
-    let dialect = options.dialect.or(target.dialects.first().copied()).unwrap_or(Dialect::TfKeras);
     // The words are given now, so that tf_keras has no table for them.
     given(&mut tree.root, dialect);
     Ok(())
+}
+
+/// Keeps what tf_keras has found out about numbers that it puts into bins: in its own files instead of the boundaries that follow from it, and nowhere else.
+fn summaries(object: &mut Object, mut model: Option<&mut ModelConfig>, dialect: Dialect) {
+    for (_, child) in object.children.iter_mut().filter(|_| object.is_model) {
+        let layers = model.as_mut().map(|model| &mut model.layers);
+        let layer = layers.and_then(|layers| layers.iter_mut().find(|layer| layer.name == child.name));
+        if child.class_name == BINS && !child.variables.is_empty() {
+            if dialect == Dialect::Keras3 {
+                child.variables.clear();
+            } else if let Some(layer) = layer {
+                layer.config.insert("bin_boundaries".into(), Value::Null);
+            }
+            continue;
+        }
+        summaries(child, layer.and_then(|layer| layer.model.as_deref_mut()), dialect);
+    }
 }
 
 /// Collects the weights of words, with the paths of their layers in `.keras`.
@@ -137,7 +158,7 @@ pub fn assets(model: &ModelConfig, mut words: impl FnMut(&[String]) -> Option<Ve
 
 /// Returns whether a lookup's config says that it had words beyond the special ones, and does not have them.
 fn lacks_words(class: &str, config: &serde_json::Map<String, Value>) -> bool {
-    if class == "Discretization" {
+    if class == BINS {
         return config.get("bin_boundaries").is_none_or(Value::is_null);
     }
     let size = config.get("vocabulary_size").and_then(Value::as_u64).unwrap_or(0);
@@ -153,8 +174,7 @@ fn check(from: &Path, model: &ModelConfig, path: &str, assets: &[Asset]) -> Resu
         }
         let there = assets.iter().any(|a| a.path == format!("{path}/{FILE}"));
         let class = layer.class_name.as_str();
-        let lookup =
-            layer.registered_name.is_none() && (LOOKUPS.contains(&class) || class == "Discretization");
+        let lookup = layer.registered_name.is_none() && (LOOKUPS.contains(&class) || class == BINS);
         if lookup && !there && lacks_words(class, &layer.config) {
             return Err(missing(from, &layer.name));
         }

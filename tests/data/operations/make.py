@@ -184,7 +184,6 @@ ONE = {
     "norm_all": lambda x: x + ops.norm(x[0]),
     "norm_one": lambda x: ops.norm(x, ord=1, axis=1, keepdims=True),
     "norm_zero": lambda x: ops.norm(x, ord=0, axis=2),
-    "norm_inf": lambda x: ops.norm(x, ord=float("inf"), axis=2),
     "norm_three": lambda x: ops.norm(x, ord=3, axis=2),
     "norm_fro": lambda x: ops.norm(x, ord="fro", axis=(1, 2)),
     "norm_columns": lambda x: ops.norm(x, ord=1, axis=(1, 2)),

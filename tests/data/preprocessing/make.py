@@ -124,7 +124,7 @@ def texts(K, i):
     T = L.TextVectorization
     in_order = taught(T(max_tokens=7, output_sequence_length=5, name="in_order"), TEXTS)(i.text)
     parts = [
-        L.GlobalAveragePooling1D()(L.Embedding(7, 3, mask_zero=True, name="of_words")(in_order)),
+        L.GlobalAveragePooling1D()(L.Embedding(7, 3, name="of_words")(in_order)),
         taught(T(output_mode="multi_hot", max_tokens=20, pad_to_max_tokens=True, name="hot"), TEXTS)(i.text),
         taught(T(output_mode="count", ngrams=2, standardize="lower", name="pairs"), TEXTS)(i.text),
         taught(T(output_mode="tf_idf", ngrams=(1, 3), standardize="strip_punctuation", name="weighed"), TEXTS)(i.text),

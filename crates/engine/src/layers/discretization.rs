@@ -52,7 +52,7 @@ config! {
     never { sparse }
     then {}
     read {}
-    skip {}
+    skip { summary: Option<Array> }
 }
 
 impl Discretization {
@@ -164,13 +164,15 @@ impl Learner for Discretization {
             return Err(Error::Data { what: "adapt needs at least one number".into() });
         }
         let summary = Summary::of(numbers, self.epsilon).compressed(self.epsilon);
+        self.summary = Some(summary.array());
         self.bin_boundaries = Boundaries(Some(summary.boundaries(bins)));
         Ok(())
     }
 
     fn array(&self, keras2: bool) -> Option<(&'static str, Option<Array>)> {
         // tf_keras keeps what it found, not what follows from it.
-        (keras2 && self.bin_boundaries.get().is_none()).then_some(("summary", None))
+        let learned = self.summary.is_some() || self.bin_boundaries.get().is_none();
+        (keras2 && learned).then(|| ("summary", self.summary.clone()))
     }
 
     fn set_array(&mut self, array: Array) -> Result<(), Error> {
@@ -182,6 +184,7 @@ impl Learner for Discretization {
         let (values, weights) = array.values.split_at(n);
         let summary = Summary { values: values.into(), weights: weights.into() };
         self.bin_boundaries = Boundaries(Some(summary.boundaries(bins)));
+        self.summary = Some(array);
         self.check()
     }
 }
@@ -193,6 +196,11 @@ struct Summary {
 }
 
 impl Summary {
+    /// Returns it as tf_keras keeps it: the values, and below them their weights.
+    fn array(&self) -> Array {
+        Array { shape: vec![2, self.values.len()], values: [&self.values[..], &self.weights].concat() }
+    }
+
     /// Every so many of all numbers, so that about `1 / epsilon` are left.
     fn of(mut numbers: Vec<f32>, epsilon: f64) -> Self {
         // As NumPy sorts: what is NaN comes last.

@@ -56,7 +56,7 @@ impl Augment for RandomFlip {
     }
 
     fn augment(&self, x: Tensor, cx: &CallContext) -> Tensor {
-        let coin = || for_each_image(x, [0.0, 1.0]).less_equal(0.44);
+        let coin = || for_each_image(x, [0.0, 1.0]).less_equal(0.5);
         let (across, down) = match *self.mode {
             FlipMode::Horizontal => (Some(coin()), None),
             FlipMode::Vertical => (None, Some(coin())),

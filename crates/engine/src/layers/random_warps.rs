@@ -150,7 +150,7 @@ impl RandomShear {
 impl RandomRotation {
     /// Returns the matrix of each image.
     pub(super) fn matrix(&self, x: Tensor) -> [[Tensor; 3]; 2] {
-        let angle = for_each_image(x, self.factor.bounds().map(|turns| turns * TAU * 0.95));
+        let angle = for_each_image(x, self.factor.bounds().map(|turns| turns * TAU));
         turned(angle, size_of(x, DataFormat::ChannelsLast))
     }
 

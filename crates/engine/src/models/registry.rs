@@ -147,10 +147,16 @@ pub fn layer(
             ((class.make)(own).map_err(|e| in_words_of(config, class.renamed, e)), None)
         }
     };
-    if let Some(Err(what)) = dtype.as_ref().map(Policy::of) {
+    let mut boxed = made.map_err(|e| placed(e, &name))?;
+    let strings = class_name == "InputLayer" || boxed.as_host().is_some();
+    let wrong = match dtype.as_ref().map(Policy::of) {
+        Some(Err(what)) => Some(what),
+        Some(Ok(Policy::Text)) if !strings => Some("the dtype \"string\": the layer computes numbers".into()),
+        _ => None,
+    };
+    if let Some(what) = wrong {
         return Err(placed(Error::Config { object: class_name.into(), what }, &name));
     }
-    let mut boxed = made.map_err(|e| placed(e, &name))?;
     boxed.bind(&Registry).map_err(|e| placed(e, &name))?;
     // A name that nobody knows is told now.
     activity_regularizer.bind(&Registry).map_err(|e| placed(e, &name))?;

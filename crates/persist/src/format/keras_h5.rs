@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::config::{self, Context, Form};
 use super::skeleton::{self, Frozen};
 use super::vocabulary::LOOKUPS;
+use super::weights_h5::IDF;
 use super::{complete, optimizer, resume, taken, values};
 use crate::Error;
 use crate::bytes::{Sink, Window};
@@ -375,8 +376,8 @@ impl WeightSource for Weights {
         for (_, layer) in &mut skeleton.children {
             let (layer_name, below) = (layer.name.clone(), frozen.child(layer));
             let class = layer.class_name.clone();
-            let wanted = skeleton::by_layer_mut(layer, &below);
-            // Keras 3 has no weights of words here.
+            let mut wanted = skeleton::by_layer_mut(layer, &below);
+            // Keras 3 has no weights of words here, nor in models inside.
             let weighed = LOOKUPS.contains(&class.as_str()) && !names.contains(&layer_name);
             if wanted.is_empty() || weighed {
                 continue;
@@ -386,6 +387,9 @@ impl WeightSource for Weights {
                     .push(format!("the model's layer `{layer_name}`: missing, the file has no more layers"));
                 continue;
             };
+            if found.weights.len() < wanted.len() {
+                wanted.retain(|owned| owned.variable.name != IDF);
+            }
             if found.weights.len() != wanted.len() {
                 mismatches.push(format!(
                     "{}: {} arrays in the file, the model's layer `{layer_name}` has {}",

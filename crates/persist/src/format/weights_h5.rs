@@ -302,6 +302,8 @@ impl WeightSource for Weights {
                     place.to_owned(),
                     object.name.clone(),
                     object.variables.len(),
+                    // Keras 3 has no array of it.
+                    object.class_name == "Discretization",
                     inside(place, object),
                 ));
                 Ok(())
@@ -310,12 +312,15 @@ impl WeightSource for Weights {
         let mut mismatches = Vec::new();
         let mut used = BTreeSet::new();
         let mut found = Vec::new();
-        for (place, name, wanted, inside) in places {
+        for (place, name, mut wanted, optional, inside) in places {
             used.extend(inside);
             let group = self.find(&place)?;
             let vars = if group.is_empty() { "vars".to_owned() } else { format!("{group}/vars") };
             let stored = self.numbered(&vars)?;
             used.insert(vars.clone());
+            if optional && stored.as_ref().is_none_or(Vec::is_empty) {
+                wanted = 0;
+            }
             match &stored {
                 None if wanted > 0 => {
                     mismatches.push(format!("{vars}: missing, the model's `{name}` has {wanted} variables"));

@@ -347,6 +347,8 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
 pub struct Function {
     /// As tf_keras writes it, without `tf.`: `math.add`.
     pub name: &'static str,
+    /// All names of it, with spaces between them.
+    pub names: &'static str,
     pub(super) row: &'static Row,
     /// Its arguments, in order.
     pub(super) parameters: Vec<&'static str>,
@@ -377,6 +379,7 @@ static TABLE: LazyLock<Vec<Function>> = LazyLock::new(|| {
             .split_whitespace()
             .map(|name| Function {
                 name,
+                names,
                 row,
                 parameters: parameters.clone(),
                 renamed: renamed.clone(),
