@@ -14,15 +14,16 @@ use rhyton_engine::layers::{
     Cropping1D, Cropping2D, Cropping3D, DataFormat, Dense, DepthwiseConv1D, DepthwiseConv2D, Discretization,
     Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D,
-    GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, HashedCrossing, Hashing, Identity,
-    InputLayer, IntegerLookup, LAYERS, LSTM, LSTMCell, LayerNormalization, LeakyReLU, Masking, MaxPooling1D,
-    MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, Normalization, PReLU,
-    Padding, Permute, RMSNormalization, RNN, RandomCrop, RandomElasticTransform, RandomFlip, RandomHeight,
-    RandomPerspective, RandomRotation, RandomShear, RandomTranslation, RandomWidth, RandomZoom, ReLU,
-    RepeatVector, Rescaling, Reshape, Resizing, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell,
-    Size1D, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, Split, StackedRNNCells,
-    StringLookup, Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D,
-    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, GroupedQueryAttention, HashedCrossing,
+    Hashing, Identity, InputLayer, IntegerLookup, LAYERS, LSTM, LSTMCell, Lambda, LayerNormalization,
+    LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention,
+    Multiply, Normalization, PReLU, Padding, Permute, RMSNormalization, RNN, RandomCrop,
+    RandomElasticTransform, RandomFlip, RandomHeight, RandomPerspective, RandomRotation, RandomShear,
+    RandomTranslation, RandomWidth, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape, Resizing,
+    ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D, Softmax,
+    SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Split, StackedRNNCells,
+    StringLookup, Subtract, TextVectorization, ThresholdedReLU, TimeDistributed, UnitNormalization,
+    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -118,6 +119,31 @@ fn builders_come_in_any_order() {
             .mask_zero(true)
             .into(),
         settled!(Masking::new(1.0)).into(),
+        settled!(GroupedQueryAttention::new(2, 4, 2))
+            .use_bias(false)
+            .use_gate(true)
+            .sliding_window(2)
+            .dropout(0.1)
+            .kernel_initializer("ones")
+            .bias_initializer("ones")
+            .kernel_regularizer("l2")
+            .bias_regularizer("l2")
+            .kernel_constraint("non_neg")
+            .bias_constraint("non_neg")
+            .seed(3)
+            .into(),
+        settled!(ReversibleEmbedding::new(3, 2))
+            .embeddings_initializer("ones")
+            .embeddings_regularizer("l2")
+            .embeddings_constraint("non_neg")
+            .mask_zero(true)
+            .tie_weights(false)
+            .reverse_dtype("float16".to_owned())
+            .logit_soft_cap(3.0)
+            .into(),
+        settled!(SpectralNormalization::new(Dense::new(2))).power_iterations(2).into(),
+        settled!(Lambda::new("relu")).into(),
+        settled!(ThresholdedReLU::new()).theta(0.5).into(),
         settled!(Normalization::new()).axis([1, 2]).mean(1.0).variance(2.0).invert(true).into(),
         settled!(Discretization::new()).bin_boundaries([0.5]).epsilon(0.1).output_mode("count").into(),
         settled!(Discretization::new()).num_bins(3).into(),

@@ -45,7 +45,7 @@ fn of_layer(layer: &LayerConfig) -> Object {
 pub fn setting(config: &Map<String, Value>) -> Option<(&str, &Value)> {
     let set = |(key, value): &(&String, &Value)| match key.as_str() {
         "lora_rank" | "quantization_config" | "gptq_unpacked_column_size" => !value.is_null(),
-        "renorm" | "use_gate" => value.as_bool() == Some(true),
+        "renorm" => value.as_bool() == Some(true),
         // A policy that a name says is that name.
         "dtype" => value.is_object() || value.as_str().is_some_and(|name| name.contains("_from_")),
         _ => false,
@@ -108,6 +108,12 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
         {
             vec![values::any(IDF, false)]
         }
+        "SpectralNormalization" => {
+            let embeds =
+                config.get("layer").and_then(|layer| layer.get("class_name")) == Some(&"Embedding".into());
+            let kernel = if embeds { "embeddings" } else { "kernel" };
+            vec![values::any(kernel, true), values::any("vector_u", false)]
+        }
         "PReLU" => trained(&[("alpha", true)]),
         "Attention" => {
             let concat = config.get("score_mode").is_some_and(|mode| mode == "concat");
@@ -136,7 +142,7 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
             let cells = config.get("cells")?.as_array()?.iter().enumerate();
             cells.map(|(i, cell)| Some((format!("cells/{i}"), inner(cell, "")?))).collect()
         }
-        "TimeDistributed" => one("layer", inner(config.get("layer")?, "")?),
+        "TimeDistributed" | "SpectralNormalization" => one("layer", inner(config.get("layer")?, "")?),
         "Bidirectional" => {
             let forward = config.get("layer")?;
             let backward = config.get("backward_layer").filter(|b| !b.is_null());
@@ -154,13 +160,16 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
             if config.get("use_bias").and_then(Value::as_bool).unwrap_or(true) {
                 dense.insert("bias_axes".into(), "".into());
             }
+            let gate = config.get("use_gate").is_some_and(|gate| gate == true);
             let names = [
                 ("query_dense", "query"),
                 ("key_dense", "key"),
+                ("gate_dense", "gate"),
                 ("value_dense", "value"),
                 ("output_dense", "attention_output"),
             ];
-            Some(names.map(|(edge, name)| (edge.into(), object(name, "EinsumDense", Some(&dense)))).into())
+            let all = names.into_iter().filter(|(edge, _)| gate || *edge != "gate_dense");
+            Some(all.map(|(edge, name)| (edge.into(), object(name, "EinsumDense", Some(&dense)))).collect())
         }
         _ => None,
     }

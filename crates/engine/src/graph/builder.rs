@@ -81,6 +81,11 @@ impl<'a> Builder<'a> {
         Ok(variable)
     }
 
+    /// Makes a weight of a layer inside one of the layer's own, too.
+    pub(crate) fn share(&mut self, variable: &Variable) {
+        self.variables.push(variable.clone());
+    }
+
     /// A weight that counts something: a whole number, which training does not change.
     pub fn add_counter(&mut self, name: &str) -> Variable {
         let ty = TensorType { dtype: DType::Whole(Integer::I64), shape: vec![] };
@@ -146,6 +151,11 @@ impl<'a> Builder<'a> {
     ) -> Result<(), Error> {
         self.regularize(weight, regularizer)?;
         self.constrain(weight, constraint)
+    }
+
+    /// Returns the penalty on what the layer gives, for layers inside that have it besides.
+    pub(crate) fn activity_regularizer(&self) -> Named<dyn Regularizer> {
+        self.activity.clone()
     }
 
     /// Takes the penalty on what the layer gives: the layer passes it on to layers inside, as Keras' attention does.

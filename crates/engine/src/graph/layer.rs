@@ -461,7 +461,7 @@ impl LayerRef {
         of(Role::Trainable).chain(of(Role::NonTrainable)).collect()
     }
 
-    /// Its variables and those of the layers inside, each with whether training may change it (the layer and all
+    /// Its variables and those of the layers inside, each once, with whether training may change it (the layer and all
     /// around it are trainable), in order of the layers.
     pub fn variables(&self) -> Vec<(Variable, bool)> {
         let here = self.is_trainable();
@@ -470,7 +470,14 @@ impl LayerRef {
             (v, t)
         });
         let inner = self.layer().inner();
-        own.chain(inner.iter().flat_map(|(_, l)| l.variables()).map(|(v, t)| (v, t && here))).collect()
+        let mut all: Vec<(Variable, bool)> = own.collect();
+        let shared = all.len();
+        for (variable, trained) in inner.iter().flat_map(|(_, l)| l.variables()) {
+            if !all[..shared].iter().any(|(own, _)| *own == variable) {
+                all.push((variable, trained && here));
+            }
+        }
+        all
     }
 
     /// Returns the states that it carries from one batch to the next itself (those of a stateful recurrent layer), in their order.

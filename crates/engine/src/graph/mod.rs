@@ -104,6 +104,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// Next values of variables.
     pub assigns: Vec<(Variable, Edge)>,
+    /// Values that variables are read as, in place of those from the step's start.
+    renewed: Vec<(Variable, Edge)>,
     /// Layer paths.
     pub scopes: Vec<String>,
     /// Number of random streams drawn from.
@@ -129,6 +131,9 @@ impl Graph {
 
     /// The node of a variable; one per variable.
     fn variable(&mut self, variable: &Variable, ty: TensorType) -> Edge {
+        if let Some((_, edge)) = self.renewed.iter().find(|(v, _)| v == variable) {
+            return *edge;
+        }
         let found = self.nodes.iter().position(|n| matches!(&n.kind, Kind::Variable(v) if v == variable));
         match found {
             Some(node) => Edge { node, output: 0 },
@@ -260,6 +265,16 @@ pub fn assign(variable: &Variable, value: Tensor) {
             g.fail(Error::Shape { layer: String::new(), what });
         }
         None => g.fail(Error::State { what: "a variable was assigned before its layer was built".into() }),
+    });
+}
+
+/// Gives a variable another value in this step: reads after it see that, the gradient is the one there, and an optimizer goes on from it.
+pub(crate) fn renew(variable: &Variable, value: Tensor) {
+    assign(variable, value);
+    with_open(|g| {
+        let assigned = g.assigns.iter().find(|(v, _)| v == variable).cloned();
+        g.renewed.retain(|(v, _)| v != variable);
+        g.renewed.extend(assigned);
     });
 }
 

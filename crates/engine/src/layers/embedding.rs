@@ -10,7 +10,7 @@ use crate::graph::{
 };
 use crate::initializers::RandomUniform;
 
-fn uniform() -> Named<dyn Initializer> {
+pub(super) fn uniform() -> Named<dyn Initializer> {
     RandomUniform::default().into()
 }
 

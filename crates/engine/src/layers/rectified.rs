@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::activations;
-use crate::graph::{CallContext, Integers, Layer, MAKE_FLOATS, Tensor};
+use crate::graph::{CallContext, Integers, IntoTensor, Layer, MAKE_FLOATS, Tensor};
 
 /// max(x, 0), with a slope below a threshold and a largest value.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -154,6 +155,57 @@ impl Layer for ELU {
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
         activations::elu(x, self.alpha)
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+}
+
+/// x where it is above a threshold, else 0: a layer of Keras 2.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ThresholdedReLU {
+    theta: f64,
+}
+
+impl Default for ThresholdedReLU {
+    fn default() -> Self {
+        ThresholdedReLU { theta: 1.0 }
+    }
+}
+
+impl ThresholdedReLU {
+    /// With Keras' defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+builders! {
+impl ThresholdedReLU {
+    /// Threshold. Default 1.
+    #[must_use]
+    pub fn theta(mut self, theta: f64) -> Self {
+        self.theta = theta;
+        self
+    }
+}
+}
+
+impl Layer for ThresholdedReLU {
+    const CLASS: &'static str = "ThresholdedReLU";
+
+    fn check(&self) -> Result<(), Error> {
+        if self.theta >= 0.0 {
+            return Ok(());
+        }
+        Err(Error::Argument { what: format!("theta is {}, but must be 0 or more", self.theta) })
+    }
+
+    fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
+        // A product, as TensorFlow computes it: what is no number stays none.
+        x * self.theta.into_tensor().less(x)
     }
 
     fn supports_masking(&self) -> bool {

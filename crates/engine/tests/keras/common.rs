@@ -14,6 +14,21 @@ pub fn data(text: &str) -> Value {
     serde_json::from_str(text).expect("a reference file")
 }
 
+/// Returns the files that came after the first ones, each with `layers`, `configs` and `integers`, and perhaps classes that a library is `without`.
+pub fn families() -> Vec<Value> {
+    let all = [
+        include_str!("../data/keras/families.json"),
+        include_str!("../data/keras/images.json"),
+        include_str!("../data/keras/more.json"),
+    ];
+    all.map(data).into()
+}
+
+/// Returns the cases of a part of those files.
+pub fn of_families(part: &str) -> Vec<Value> {
+    families().iter().flat_map(|file| file[part].as_array().expect("cases").clone()).collect()
+}
+
 /// Numbers of an array.
 pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()

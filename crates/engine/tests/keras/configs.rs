@@ -10,7 +10,7 @@ use rhyton_engine::optimizers::{OPTIMIZERS, OptimizerSpec};
 use rhyton_engine::regularizers::{L1, REGULARIZERS};
 use serde_json::{Map, Value};
 
-use crate::common::{close, data, numbers, run, same, shape};
+use crate::common::{close, data, numbers, of_families, run, same, shape};
 
 fn reference() -> Value {
     data(include_str!("../data/keras/configs.json"))
@@ -44,10 +44,8 @@ fn equal(got: &Value, want: &Value) {
 }
 
 fn layers_of_keras() -> Vec<Value> {
-    let [families, images] =
-        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
-    let all = [reference()["layers"].take(), families["configs"].clone(), images["configs"].clone()];
-    all.iter().flat_map(|list| list.as_array().unwrap().clone()).collect()
+    let first = reference()["layers"].as_array().unwrap().clone();
+    [first, of_families("configs")].concat()
 }
 
 /// Layers that prepare numbers and strings.
@@ -213,6 +211,7 @@ fn layers_by_constructor() {
         k::ConvLSTM3D::new(3, 2).dropout(0.25).into(),
     ];
     made.extend(crate::images::made());
+    made.extend(crate::more::made());
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());
     for (layer, want) in made.iter().zip(&all) {

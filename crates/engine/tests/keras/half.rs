@@ -8,7 +8,7 @@ use rhyton_engine::models::registry;
 use rhyton_engine::oracle::{self, Given, value};
 use serde_json::{Map, Value, json};
 
-use crate::common::{data, numbers, shape};
+use crate::common::{data, numbers, of_families, shape};
 
 /// A config, and those inside it, under a policy.
 fn with_policy(config: &Value, policy: &str) -> Value {
@@ -39,17 +39,17 @@ fn far(got: &[f64], want: &[f64], step: f64, times: f64) -> Option<String> {
 
 #[test]
 fn layers_round_as_keras() {
-    let [layers, families, images] = [
-        include_str!("../data/keras/layers.json"),
-        include_str!("../data/keras/families.json"),
-        include_str!("../data/keras/images.json"),
+    let layers = data(include_str!("../data/keras/layers.json"));
+    let more = of_families("layers");
+    let cases: Vec<&Value> = layers.as_array().unwrap().iter().chain(&more).collect();
+    let halves = [
+        include_str!("../data/keras/half.json"),
+        include_str!("../data/keras/half_images.json"),
+        include_str!("../data/keras/half_more.json"),
     ]
     .map(data);
-    let more = [&families, &images].into_iter().flat_map(|file| file["layers"].as_array().unwrap());
-    let cases: Vec<&Value> = layers.as_array().unwrap().iter().chain(more).collect();
-    let halves =
-        [include_str!("../data/keras/half.json"), include_str!("../data/keras/half_images.json")].map(data);
     let halves: Vec<&Value> = halves.iter().flat_map(|file| file.as_array().unwrap()).collect();
+    assert_eq!(cases.len(), halves.len(), "half.py has run for every case");
     let (mut wrong, mut ran) = (Vec::new(), 0);
     for (case, rows) in cases.iter().zip(&halves) {
         let class = case["name"].as_str().unwrap();

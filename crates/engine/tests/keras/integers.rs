@@ -12,7 +12,7 @@ use rhyton_engine::optimizers::SGD;
 use rhyton_engine::train::{Apply, Data, Model, Sequential, input_symbol};
 use serde_json::{Value, json};
 
-use crate::common::{close, data, devices, numbers, shape};
+use crate::common::{close, data, devices, families, numbers, of_families, shape};
 
 static DEVICES: LazyLock<Vec<Device>> = LazyLock::new(devices);
 
@@ -68,11 +68,8 @@ fn predicted(case: &Value, device: &Device) -> Result<(DType, Vec<usize>, Vec<f6
 #[test]
 fn every_layer_as_keras_or_an_error() {
     let first = data(include_str!("../data/keras/integers.json"));
-    let [families, images] =
-        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
-    let more = [&families, &images].into_iter().flat_map(|file| file["integers"].as_array().expect("cases"));
-    let all = first.as_array().expect("cases").iter().chain(more);
-    let cases: Vec<&Value> = all.collect();
+    let (files, more) = (families(), of_families("integers"));
+    let cases: Vec<&Value> = first.as_array().expect("cases").iter().chain(&more).collect();
     // Those of layers that prepare numbers are compared in preprocessing.rs.
     let preparing = data(include_str!("../data/keras/preprocessing.json"));
     let preparing = preparing.as_array().expect("cases");
@@ -87,7 +84,7 @@ fn every_layer_as_keras_or_an_error() {
             let without = |list: &Value| list.as_array().is_some_and(|l| l.iter().any(|n| n == class.name));
             let elsewhere = class.name == "Identity"
                 || only_in_keras3 && library == "tf_keras"
-                || without(&images["without"][library]);
+                || files.iter().any(|file| without(&file["without"][library]));
             assert!(has || elsewhere, "{}: a case of {library} in integers.py", class.name);
         }
     }

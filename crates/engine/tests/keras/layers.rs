@@ -17,7 +17,7 @@ use rhyton_engine::oracle::{self, Given, value};
 use rhyton_engine::random::Generator;
 use serde_json::{Value, json};
 
-use crate::common::{close, data, gradient, numbers, shape};
+use crate::common::{close, data, gradient, numbers, of_families, shape};
 
 /// Builds a layer for these input shapes, and runs it.
 fn run(
@@ -56,10 +56,7 @@ fn build(layer: &LayerRef, shapes: &[Vec<usize>]) -> Result<(), Error> {
 #[test]
 fn equal_keras() {
     let first = data(include_str!("../data/keras/layers.json"));
-    let [families, images] =
-        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
-    let more = [&families, &images].into_iter().flat_map(|file| file["layers"].as_array().unwrap());
-    for case in first.as_array().unwrap().iter().chain(more) {
+    for case in first.as_array().unwrap().iter().chain(&of_families("layers")) {
         let name = case["name"].as_str().unwrap();
         let what = format!("{name} {}", case["args"]);
         let layer = registry::layer(name, None, case["config"].as_object().unwrap())

@@ -11,6 +11,7 @@ mod keys;
 mod layers;
 mod losses;
 mod metrics;
+mod more;
 mod optimizers;
 mod preprocessing;
 mod registry;

@@ -97,10 +97,15 @@ pub(crate) struct Owned<V> {
     pub(crate) variable: V,
 }
 
+/// Returns whether a variable of a layer is that of a layer inside, which the older formats have once.
+fn is_shared(class: &str, variable: &str) -> bool {
+    class == "SpectralNormalization" && variable != "vector_u"
+}
+
 /// All variables of a layer in the order of Keras' older formats: those that training changes, then the others.
 pub(crate) fn by_layer<'a>(layer: &'a Object, frozen: &Frozen<'_>) -> Vec<Owned<&'a Variable>> {
     fn walk<'a>(path: String, object: &'a Object, frozen: &Frozen<'_>, out: &mut Vec<Owned<&'a Variable>>) {
-        for variable in &object.variables {
+        for variable in object.variables.iter().filter(|v| !is_shared(&object.class_name, &v.name)) {
             let path = format!("{path}/{}", variable.name);
             out.push(Owned { path, trainable: variable.trainable && !frozen.now, variable });
         }
@@ -124,7 +129,8 @@ pub(crate) fn by_layer_mut<'a>(layer: &'a mut Object, frozen: &Frozen<'_>) -> Ve
         frozen: &Frozen<'_>,
         out: &mut Vec<Owned<&'a mut Variable>>,
     ) {
-        for variable in &mut object.variables {
+        let class = &object.class_name;
+        for variable in object.variables.iter_mut().filter(|v| !is_shared(class, &v.name)) {
             let path = format!("{path}/{}", variable.name);
             out.push(Owned { path, trainable: variable.trainable && !frozen.now, variable });
         }

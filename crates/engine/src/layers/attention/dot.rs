@@ -97,7 +97,7 @@ fn attend(
     let given = |name: &str| cx.setting(name).and_then(|v| v.as_bool()).unwrap_or(false);
     let causal = places(q[1], k[1], given("use_causal_mask"), None).map(|p| p.reshape([1, q[1], k[1]]));
     let there = cx.input_mask(1).map(|m| m.reshape([k[0], 1, k[1]]));
-    let weights = weights(score(query, key), both(there, causal), false, dropout, cx);
+    let weights = weights(score(query, key), both(there, causal), false, dropout, 1, cx);
     let mut output = weights.batch_matmul(value, false, false);
     if let Some(mask) = cx.input_mask(0) {
         output = mask.expand_last().select(output, 0.0);

@@ -1,11 +1,15 @@
 //! Attention: what each step of one sequence takes from the steps of another.
 
 mod dot;
+mod grouped_query;
+mod heads;
 mod multi_head;
 mod projection;
 
 pub use dot::{AdditiveAttention, Attention, ScoreMode};
-pub use multi_head::{MultiHeadAttention, Sizes};
+pub use grouped_query::GroupedQueryAttention;
+pub use heads::Sizes;
+pub use multi_head::MultiHeadAttention;
 
 use crate::Error;
 use crate::graph::{CallContext, DType, Layer, Tensor};
@@ -44,12 +48,22 @@ fn both(a: Option<Tensor>, b: Option<Tensor>) -> Option<Tensor> {
     }
 }
 
-/// Weights of scores along the last axis, those that the mask lets through.
+/// Weights of scores along the last `axes` axes, those that the mask lets through.
 ///
 /// Where a row lets nothing through all are the same, or none with `zeros`.
-fn weights(scores: Tensor, mask: Option<Tensor>, zeros: bool, dropout: f64, cx: &CallContext) -> Tensor {
+fn weights(
+    scores: Tensor,
+    mask: Option<Tensor>,
+    zeros: bool,
+    dropout: f64,
+    axes: usize,
+    cx: &CallContext,
+) -> Tensor {
+    let shape = scores.shape();
     let scores = mask.map_or(scores, |mask| mask.select(scores, nothing(scores.ty().dtype)));
-    let weights = scores.softmax();
+    let (kept, own) = shape.split_at(shape.len().saturating_sub(axes));
+    let together = [kept, &[own.iter().product()]].concat();
+    let weights = scores.reshape(together).softmax().reshape(shape);
     let weights = mask.filter(|_| zeros).map_or(weights, |mask| mask.select(weights, 0.0));
     if dropout > 0.0 { Dropout::new(dropout).call(weights, cx) } else { weights }
 }

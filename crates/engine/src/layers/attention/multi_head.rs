@@ -1,58 +1,16 @@
 //! Attention with several heads (Vaswani et al., 2017).
 
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::projection::{Shared, projection};
-use super::{both, check_share, places, weights};
+use super::heads::{self, Attend, PARAMETERS, Projection, Sizes, check_sizes, given, project, says};
+use super::projection::Shared;
 use crate::Error;
 use crate::graph::{
     Arguments, Builder, CallContext, Constraint, Initializer, Layer, LayerRef, Named, Regularizer, Resolver,
     Shape, Tensor, fail,
 };
 use crate::initializers::Seed;
-use crate::layers::config::Field;
 use crate::layers::dense::{glorot, zeros};
-
-/// Numbers, or none; configs have one for a list of one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Sizes(Option<Vec<usize>>);
-
-impl From<usize> for Sizes {
-    fn from(size: usize) -> Self {
-        Sizes(Some(vec![size]))
-    }
-}
-impl<const N: usize> From<[usize; N]> for Sizes {
-    fn from(sizes: [usize; N]) -> Self {
-        Sizes(Some(sizes.to_vec()))
-    }
-}
-impl From<Vec<usize>> for Sizes {
-    fn from(sizes: Vec<usize>) -> Self {
-        Sizes(Some(sizes))
-    }
-}
-
-impl<'de> Deserialize<'de> for Sizes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a whole number, or a list of them")]
-        enum Given {
-            None,
-            One(usize),
-            Many(Vec<usize>),
-        }
-        Ok(Sizes(match Given::deserialize(deserializer)? {
-            Given::None => None,
-            Given::One(size) => Some(vec![size]),
-            Given::Many(sizes) => Some(sizes),
-        }))
-    }
-}
-
-impl Field for Sizes {}
 
 config! {
     /// Attention with several heads: called on a query and a value, and perhaps a key.
@@ -63,11 +21,11 @@ config! {
         dropout: f64 = 0.0;
         /// Sets whether the projections have biases.
         use_bias: bool = true;
-        /// Sets whether a part of the query opens and closes the heads, which is not supported.
+        /// Sets whether what the heads give is multiplied by a sigmoid of a projection of the query (Qiu et al., 2025).
         use_gate: bool = false;
         /// Features of the output; those of the query by default.
         output_shape <- Sizes = Sizes::default();
-        /// Axes that are attended over: the steps.
+        /// Axes that are attended over; by default all between batch and features.
         attention_axes <- Sizes = Sizes::default();
         /// Sets how far a position sees, itself included.
         sliding_window <- Option<usize> = None;
@@ -98,31 +56,54 @@ impl MultiHeadAttention {
         self.value_dim.unwrap_or(self.key_dim)
     }
 
-    /// Projects by one of the layers inside.
-    fn project(&self, k: usize, x: Tensor, cx: &CallContext) -> Tensor {
-        self.projections.get(k).and_then(|(_, layer)| layer.call(&[x], cx).first().copied()).unwrap_or(x)
+    /// Returns the axes that are attended over, for inputs of this rank: all between batch and features, where none are named.
+    ///
+    /// # Errors
+    /// They have no such axes.
+    fn axes(&self, rank: usize) -> Result<Vec<usize>, Error> {
+        let axes = match &self.attention_axes.0 {
+            Some(axes) => axes.clone(),
+            None => (1..rank - 1).collect(),
+        };
+        let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]);
+        if axes.is_empty() || !ascending || axes.iter().any(|axis| !(1..rank - 1).contains(axis)) {
+            let what = format!("attention_axes are {axes:?}, but must ascend between 1 and {}", rank - 2);
+            return Err(Error::Argument { what });
+        }
+        Ok(axes)
     }
 
-    /// `[batch, steps, heads, n]` as `[batch · heads, steps, n]`.
-    fn by_head(x: Tensor) -> Tensor {
-        let shape = x.shape();
-        let [batch, steps, heads, n] = [shape[0], shape[1], shape[2], shape[3]];
-        x.transpose(&[0, 2, 1, 3]).reshape([batch * heads, steps, n])
+    /// Returns the output, and the weights where the call asks for them.
+    ///
+    /// # Errors
+    /// The tensors do not suit it.
+    fn attend(&self, cx: &CallContext) -> Result<Vec<Tensor>, Error> {
+        let wrong = |what: &str| Error::Shape { layer: String::new(), what: what.into() };
+        let [query, value, key] =
+            given(cx).ok_or_else(|| wrong("MultiHeadAttention takes query and value"))?;
+        let rank = query.rank();
+        if rank < 3 || value.rank() != rank || key.rank() != rank {
+            return Err(wrong("MultiHeadAttention takes tensors of three axes, or of more"));
+        }
+        let axes = self.axes(rank)?;
+        let keras2 = cx.layer_is_keras2();
+        let scores = says(cx, "return_attention_scores");
+        // Keras 3 has a kernel of its own where it needs not the weights, with other words for rows that look at nothing.
+        let zeros = !keras2 && (self.dropout > 0.0 || scores || rank > 3);
+        let heads = Attend { axes: &axes, window: self.sliding_window, dropout: self.dropout, zeros };
+        let row = if keras2 { cx.argument_mask("query") } else { cx.mask(query) };
+        let mask = heads.mask(cx, [query, value], row)?;
+        let projected = |name: &str, x: Tensor| project(&self.projections, name, x, cx);
+        let q = projected("query_dense", query) * (1.0 / (self.key_dim as f64).sqrt());
+        let (k, v) = (projected("key_dense", key), projected("value_dense", value));
+        let (mut output, weights) = heads.call([q, k, v], mask, cx);
+        if self.use_gate {
+            output = output * projected("gate_dense", query);
+        }
+        let output = projected("output_dense", output);
+        Ok(if scores { vec![output, weights] } else { vec![output] })
     }
 }
-
-const PARAMETERS: &[&str] = &[
-    "query",
-    "value",
-    "key",
-    "query_mask",
-    "value_mask",
-    "key_mask",
-    "attention_mask",
-    "return_attention_scores",
-    "training",
-    "use_causal_mask",
-];
 
 impl Layer for MultiHeadAttention {
     const CLASS: &'static str = "MultiHeadAttention";
@@ -151,35 +132,29 @@ impl Layer for MultiHeadAttention {
     }
 
     fn build_all(&mut self, builder: &mut Builder, inputs: &[Shape]) -> Result<(), Error> {
+        let same = |s: &Shape| s.rank() == inputs[0].rank();
         let (query, value) = match inputs {
-            [query, value, ..] if inputs.len() < 4 && inputs.iter().all(|s| s.rank() == 3) => (query, value),
+            [query, value, ..] if inputs.len() < 4 && query.rank() > 2 && inputs.iter().all(same) => {
+                (query, value)
+            }
             _ => {
                 let shapes = inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let what = format!(
-                    "MultiHeadAttention takes query, value and perhaps key, of shape (batch, steps, features) each, but was given {shapes}"
+                    "MultiHeadAttention takes query, value and perhaps key, of shape (batch, steps, features) each, or with more axes of steps, but was given {shapes}"
                 );
                 return Err(Error::Shape { layer: String::new(), what });
             }
         };
-        for (key, n) in [
-            ("num_heads", self.num_heads),
+        let (heads, values) = (self.num_heads, self.values());
+        let window = self.sliding_window.unwrap_or(1);
+        let sizes = [
+            ("num_heads", heads),
             ("key_dim", self.key_dim),
-            ("value_dim", self.values()),
-            ("sliding_window", self.sliding_window.unwrap_or(1)),
-        ] {
-            if n == 0 {
-                return Err(Error::Argument { what: format!("{key} is 0, but must be positive") });
-            }
-        }
-        check_share(self.dropout)?;
-        if self.use_gate {
-            return Err(Error::Argument { what: "use_gate is not supported".into() });
-        }
-        if self.attention_axes.0.as_ref().is_some_and(|axes| *axes != [1]) {
-            return Err(Error::Argument {
-                what: "attention_axes other than the steps are not supported".into(),
-            });
-        }
+            ("value_dim", values),
+            ("sliding_window", window),
+        ];
+        check_sizes(&sizes, self.dropout)?;
+        self.axes(query.rank())?;
         // An empty shape is none, as in Keras.
         let output = match &self.output_shape.0 {
             Some(shape) if !shape.is_empty() => shape.clone(),
@@ -200,72 +175,38 @@ impl Layer for MultiHeadAttention {
             bias_constraint: self.bias_constraint.clone(),
             activity_regularizer: builder.take_activity_regularizer(),
         };
-        let (heads, values) = (self.num_heads, self.values());
         let key = inputs.get(2).unwrap_or(value);
-        let inner = Shape(vec![query.0[0], query.0[1], Some(heads), Some(values)]);
-        self.projections.clear();
-        for (attribute, name, contracted, output, input) in [
-            ("query_dense", "query", 1, vec![heads, self.key_dim], query),
-            ("key_dense", "key", 1, vec![heads, self.key_dim], key),
-            ("value_dense", "value", 1, vec![heads, values], value),
-            ("output_dense", "attention_output", 2, output, &inner),
-        ] {
-            let layer = projection(builder.inner_settings(name), contracted, &output, &shared);
-            layer.build(builder.resolver(), std::slice::from_ref(input))?;
-            self.projections.push((attribute.into(), layer));
+        let mut inner = query.0[..query.rank() - 1].to_vec();
+        inner.extend([Some(heads), Some(values)]);
+        let inner = Shape(inner);
+        let of = |attribute, name, n, input| Projection {
+            attribute,
+            name,
+            contracted: 1,
+            output: vec![heads, n],
+            input,
+            activation: None,
+        };
+        let mut all = vec![
+            of("query_dense", "query", self.key_dim, query),
+            of("key_dense", "key", self.key_dim, key),
+            of("value_dense", "value", values, value),
+        ];
+        if self.use_gate {
+            let gate = of("gate_dense", "gate", values, query);
+            all.insert(2, Projection { activation: Some("sigmoid"), ..gate });
         }
+        let last = of("output_dense", "attention_output", values, &inner);
+        all.push(Projection { contracted: 2, output, ..last });
+        self.projections = heads::build(builder, &shared, all)?;
         Ok(())
     }
 
     fn call_all(&self, xs: &[Tensor], cx: &CallContext) -> Vec<Tensor> {
-        let one = |name: &str| cx.argument(name).and_then(|list| list.first().copied());
-        let (Some(query), Some(value)) = (one("query"), one("value")) else {
-            fail(Error::Shape {
-                layer: String::new(),
-                what: "MultiHeadAttention takes query and value".into(),
-            });
-            return xs.to_vec();
-        };
-        let key = one("key");
-        if [Some(query), Some(value), key].iter().flatten().any(|x| x.rank() != 3) {
-            let what = "MultiHeadAttention takes tensors of three axes";
-            fail(Error::Shape { layer: String::new(), what: what.into() });
-            return xs.to_vec();
-        }
-        let (batch, queries) = (query.shape()[0], query.shape()[1]);
-        let keys = value.shape()[1];
-        let given = |name: &str| cx.setting(name).and_then(|v| v.as_bool()).unwrap_or(false);
-        // Masks of [batch, queries, keys].
-        let keras2 = cx.layer_is_keras2();
-        let row = if keras2 { cx.argument_mask("query") } else { cx.mask(query) };
-        let rows = row.map(|m| m.reshape([batch, queries, 1]));
-        let of = |name: &str| cx.argument_mask(name).map(|m| m.reshape([batch, 1, keys]));
-        let mut mask = both(rows, of("value"));
-        let keyed = key.is_some() || cx.argument("key_mask").is_some();
-        mask = both(mask, if keyed { of("key") } else { None });
-        let near = places(queries, keys, given("use_causal_mask"), self.sliding_window);
-        mask = both(mask, near.map(|p| p.reshape([1, queries, keys])));
-        mask = both(mask, one("attention_mask"));
-        let mask = mask.map(|m| {
-            let mut shape = m.shape();
-            // The heads stand behind the batch.
-            if shape.len() < 4 {
-                shape.insert(shape.len().saturating_sub(2), 1);
-            }
-            m.reshape(shape)
-        });
-        let q = self.project(0, query, cx) * (1.0 / (self.key_dim as f64).sqrt());
-        let (k, v) = (self.project(1, key.unwrap_or(value), cx), self.project(2, value, cx));
-        let scores = Self::by_head(q).batch_matmul(Self::by_head(k), false, true);
-        let scores = scores.reshape([batch, self.num_heads, queries, keys]);
-        // Keras 3 has a kernel of its own where it needs not the weights, with other words for rows that look at nothing.
-        let zeros = !keras2 && (self.dropout > 0.0 || given("return_attention_scores"));
-        let weights = weights(scores, mask, zeros, self.dropout, cx);
-        let each = weights.reshape([batch * self.num_heads, queries, keys]);
-        let output = each.batch_matmul(Self::by_head(v), false, false);
-        let output = output.reshape([batch, self.num_heads, queries, self.values()]).transpose(&[0, 2, 1, 3]);
-        let output = self.project(3, output, cx);
-        if given("return_attention_scores") { vec![output, weights] } else { vec![output] }
+        self.attend(cx).unwrap_or_else(|error| {
+            fail(error);
+            xs.to_vec()
+        })
     }
 
     fn supports_masking(&self) -> bool {

@@ -22,6 +22,7 @@ pub(super) fn projection(
     settings: LayerSettings,
     contracted: usize,
     output: &[usize],
+    activation: Option<&str>,
     shared: &Shared,
 ) -> LayerRef {
     // With more axes than there are letters the layer says that they do not fit.
@@ -37,6 +38,10 @@ pub(super) fn projection(
         .bias_regularizer(shared.bias_regularizer.clone())
         .kernel_constraint(shared.kernel_constraint.clone())
         .bias_constraint(shared.bias_constraint.clone());
+    let layer = match activation {
+        Some(activation) => layer.activation(activation),
+        None => layer,
+    };
     // Keras 2 forgets it.
     let activity_regularizer =
         if settings.keras2 { Named::default() } else { shared.activity_regularizer.clone() };

@@ -129,6 +129,8 @@ def called(layer, inputs):
     """What a layer gives as in a prediction: some train unless they are told."""
     training = inspect.signature(layer.call).parameters.get("training")
     more = {"training": False} if training is not None and training.default is True else {}
+    if type(layer).__name__ == "GroupedQueryAttention":
+        return layer(*inputs)
     return layer(inputs if len(inputs) > 1 else inputs[0], **more)
 
 
@@ -200,6 +202,8 @@ def integers(table=table):
             for dtype in RANGES:
                 random = np.random.RandomState(len(name))
                 xs = [random.randint(*RANGES[dtype], size=[2, *s]).astype(dtype) for s in shapes]
+                if name == "ReversibleEmbedding":
+                    xs = [(np.abs(x) % args["input_dim"]).astype(dtype) for x in xs]
 
                 def run(xs, types):
                     k.utils.set_random_seed(3)

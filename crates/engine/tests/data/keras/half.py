@@ -1,6 +1,6 @@
-"""What the layers of layers.json, families.json and images.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
+"""What the layers of layers.json, families.json, images.json and more.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
 
-`python half.py` with keras 3.15 and tensorflow-cpu writes half.json and half_images.json beside it: for each case and policy the type of the output, its numbers, and the
+`python half.py` with keras 3.15 and tensorflow-cpu writes half.json, half_images.json and half_more.json beside it (or, with names behind it, those of these files): for each case and policy the type of the output, its numbers, and the
 gradients of sum(y * weights) by the inputs and by the variables, in the case's order. What TensorFlow has no kernel for on the CPU is left out.
 """
 
@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import pathlib
+import sys
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", CUDA_VISIBLE_DEVICES="-1")
 
@@ -40,13 +41,14 @@ def with_policy(config, policy):
 
 def run(case, policy):
     config = with_policy(case["config"], policy)
-    if not hasattr(keras.layers, case["name"]):
+    public = case["name"].replace("GroupedQuery", "GroupQuery")
+    if not hasattr(keras.layers, public):
         raise tf.errors.NotFoundError(None, None, "Keras 3 has no such class")
-    layer = getattr(keras.layers, case["name"]).from_config(json.loads(json.dumps(config)))
+    layer = getattr(keras.layers, public).from_config(json.loads(json.dumps(config)))
     inputs = [tf.constant(np.float32(x["data"]).reshape(x["shape"])) for x in case["x"]]
 
     def called():
-        if case["name"] == "MultiHeadAttention":
+        if case["name"] in ("MultiHeadAttention", "GroupedQueryAttention"):
             return layer(*inputs)
         if "Cell" in case["name"]:
             return layer(inputs[0], inputs[1:])[0]
@@ -95,5 +97,7 @@ def cases(name):
 
 
 if __name__ == "__main__":
-    write("half.json", cases("layers.json") + cases("families.json"))
-    write("half_images.json", cases("images.json"))
+    if not sys.argv[1:]:
+        write("half.json", cases("layers.json") + cases("families.json"))
+    for name in sys.argv[1:] or ["images", "more"]:
+        write(f"half_{name}.json", cases(f"{name}.json"))

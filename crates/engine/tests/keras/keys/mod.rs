@@ -36,6 +36,7 @@ impl File {
                 include_str!("../../data/keras/keys/rules.json"),
                 include_str!("../../data/keras/keys/conv_lstm.json"),
                 include_str!("../../data/keras/keys/images.json"),
+                include_str!("../../data/keras/keys/more.json"),
             ]
             .map(data)
             {

@@ -67,8 +67,15 @@ pub const REFUSED: &[Line] = &[
     ("layers", "Embedding", "lora_alpha", "2"),
     ("layers", "Embedding", "quantization_config", r#"{"mode": "int8"}"#),
     ("layers", "Embedding", "sparse", "true"),
-    ("layers", "MultiHeadAttention", "use_gate", "true"),
     ("layers", "MultiHeadAttention", "attention_axes", "[2]"),
+    (
+        "layers",
+        "ReversibleEmbedding",
+        "quantization_config",
+        r#"{"class_name": "Int8QuantizationConfig", "config": {}}"#,
+    ),
+    ("layers", "Lambda", "arguments", r#"{"axis": 1}"#),
+    ("layers", "Lambda", "mask", FUNCTION),
     ("layers", "MultiHeadAttention", "flash_attention", "true"),
     ("layers", "MultiHeadAttention", "softmax_robust_masking", "true"),
     ("layers", "MultiHeadAttention", "query_shape", "[null, 3, 4]"),
@@ -99,6 +106,22 @@ pub const REFUSED: &[Line] = &[
 
 /// Keys that are tested elsewhere, or that no number depends on.
 pub const ELSEWHERE: &[Line] = &[
+    ("layers", "GroupedQueryAttention", "dropout", "random: types::dropout_of_attention"),
+    ("layers", "GroupedQueryAttention", "flash_attention", "is no part of a config"),
+    (
+        "layers",
+        "GroupedQueryAttention",
+        "seed",
+        "another seed, other draws; the draws follow the model's seed",
+    ),
+    ("layers", "ReversibleEmbedding", "reverse_dtype", "of calls the way back: more::the_way_back"),
+    ("layers", "ReversibleEmbedding", "logit_soft_cap", "of calls the way back: more::the_way_back"),
+    ("layers", "SpectralNormalization", "layer", "is what a case is made with"),
+    ("layers", "Lambda", "output_shape", "is that of what the function gives"),
+    ("layers", "Lambda", "output_shape_module", "says where code is from"),
+    ("layers", "Lambda", "output_shape_type", "says what a file has"),
+    ("layers", "Lambda", "function_type", "says what a file has"),
+    ("layers", "Lambda", "module", "says where code is from"),
     (
         "layers",
         "IntegerLookup",

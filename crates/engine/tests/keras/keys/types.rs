@@ -33,6 +33,10 @@ fn required(class: &str) -> Value {
         "Hashing" | "HashedCrossing" => json!({"num_bins": 3}),
         "EinsumDense" => json!({"equation": "...x,xy->...y", "output_shape": 3}),
         "MultiHeadAttention" => json!({"num_heads": 2, "key_dim": 3}),
+        "GroupedQueryAttention" => json!({"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}),
+        "SpectralNormalization" => json!({"layer": {"class_name": "Dense", "config": {"units": 3}}}),
+        "ReversibleEmbedding" => json!({"input_dim": 5, "output_dim": 3}),
+        "Lambda" => json!({"function": "tanh"}),
         "RNN" => json!({"cell": {"class_name": "GRUCell", "config": {"units": 3}}}),
         _ => json!({}),
     }
@@ -314,11 +318,14 @@ fn dropout_of_recurrent_layers() {
 fn dropout_of_attention() {
     let (n, examples) = (8, 20_000);
     let ones = json!({"class_name": "Ones", "config": {}});
-    for class in ["Attention", "AdditiveAttention", "MultiHeadAttention"] {
+    for class in ["Attention", "AdditiveAttention", "MultiHeadAttention", "GroupedQueryAttention"] {
         for rate in [0.2_f32, 0.6] {
             let mut own = json!({"dropout": rate});
             if class == "MultiHeadAttention" {
                 own = json!({"dropout": rate, "num_heads": 1, "key_dim": 1, "kernel_initializer": ones});
+            }
+            if class == "GroupedQueryAttention" {
+                own = json!({"dropout": rate, "head_dim": 1, "num_query_heads": 1, "num_key_value_heads": 1, "kernel_initializer": ones});
             }
             let layer = registry::layer(class, None, own.as_object().expect("an object")).expect("known");
             let inputs = vec![input([1, 1]), input([n, 1])];

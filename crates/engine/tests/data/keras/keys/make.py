@@ -151,13 +151,13 @@ def run_layer(library, cls, args, x=("image",), kept=False, **_):
     front = library.layers.Dense(last, use_bias=False)
     layer = getattr(library.layers, cls)(**args)
     called = [front(inputs[0])] + inputs[1:]
-    model = library.Model(inputs, layer(*called) if cls == "MultiHeadAttention" else layer(called if len(called) > 1 else called[0]))
+    model = library.Model(inputs, layer(*called) if cls in HEADS else layer(called if len(called) > 1 else called[0]))
     front.set_weights([array(f"front{last}", (last, last), -0.9, 1.1)])
     weights = []
     if not kept:  # Else the initializers are what is tested.
         for w in layer.weights:
             name = w.name.split("/")[-1].split(":")[0]
-            if cls == "MultiHeadAttention":
+            if cls in HEADS:
                 name = "_".join((w.path if library is keras else w.name.split(":")[0]).split("/")[-2:])
             low = 0.3 if name == "moving_variance" else -1.2
             weights.append(f"{name}:{'x'.join(map(str, w.shape))}")
@@ -174,6 +174,7 @@ def run_layer(library, cls, args, x=("image",), kept=False, **_):
     return got, config_of(library, layer, args)
 
 
+HEADS = ("MultiHeadAttention", "GroupQueryAttention")
 SHAPES = {"image": (2, 3, 5, 4), "volume": (2, 3, 4), "flat": (3, 4), "image2": (2, 3, 5, 4), "volume2": (2, 3, 4), "wide": (2, 3, 2, 4), "tall": (2, 6, 5, 4),
           "big": (2, 4, 7, 6), "values": (2, 5, 4), "keys": (2, 5, 4), "long": (2, 6, 4)}
 

@@ -1,0 +1,100 @@
+//! Layers that came later than the first ones.
+
+use ndarray::{ArrayD, IxDyn, array};
+use rhyton_engine::graph::{Arguments, LayerExt, LayerRef, Tensor};
+use rhyton_engine::layers as k;
+use rhyton_engine::models::registry;
+use rhyton_engine::train::{Apply, Model, Sequential, input};
+use serde_json::{Value, json};
+
+use crate::common::devices;
+
+/// Returns what the constructors give, in the order of more.py.
+pub fn made() -> Vec<LayerRef> {
+    vec![
+        k::GroupedQueryAttention::new(3, 4, 2).into(),
+        k::GroupedQueryAttention::new(3, 4, 2)
+            .use_gate(true)
+            .sliding_window(2)
+            .dropout(0.25)
+            .kernel_regularizer("l2")
+            .into(),
+        k::SpectralNormalization::new(k::Dense::new(2).name("inner")).into(),
+        k::SpectralNormalization::new(k::Conv2D::new(2, 2).name("inner")).power_iterations(3).into(),
+        k::Lambda::new("relu").into(),
+        k::ReversibleEmbedding::new(7, 3).into(),
+        k::ReversibleEmbedding::new(7, 3)
+            .tie_weights(false)
+            .reverse_dtype("float32".to_owned())
+            .logit_soft_cap(5.0)
+            .into(),
+        k::ThresholdedReLU::new().into(),
+        k::ThresholdedReLU::new().theta(0.25).into(),
+    ]
+}
+
+/// The way back gives for vectors their products with the vectors of each number, bounded where that is asked for.
+#[test]
+fn the_way_back() {
+    let vectors = [[0.5_f32, -1.0], [2.0, 0.25], [-3.0, 1.5]];
+    let x = array![[[1.0_f32, 2.0], [-0.5, 4.0]]].into_dyn();
+    for device in devices() {
+        for (tied, cap) in [(true, None), (true, Some(3.0)), (false, None)] {
+            let layer: LayerRef = match cap {
+                Some(cap) => k::ReversibleEmbedding::new(3, 2).logit_soft_cap(cap).into(),
+                None => k::ReversibleEmbedding::new(3, 2).tie_weights(tied).into(),
+            };
+            let symbol = input([2, 2]);
+            let arguments = Arguments::each(1).with("reverse", true);
+            let y = layer.clone().on_with(&symbol, arguments).swap_remove(0);
+            let mut model = Model::new(symbol, y).unwrap();
+            model.to(&device).unwrap();
+            let flat: Vec<f32> = vectors.concat();
+            let mut weights = vec![ArrayD::from_shape_vec(IxDyn(&[3, 2]), flat.clone()).unwrap()];
+            if !tied {
+                let other = ArrayD::from_shape_vec(IxDyn(&[3, 2]), flat).unwrap() * 2.0;
+                weights.push(other.reversed_axes().as_standard_layout().into_owned());
+            }
+            model.set_weights(&weights).unwrap();
+            let got = model.predict(&x).verbose(0).run().unwrap();
+            assert_eq!(got.shape(), [1, 2, 3]);
+            for (i, got) in got.iter().enumerate() {
+                let (at, word) = (i / 3, i % 3);
+                let product: f32 = (0..2).map(|k| x[[0, at, k]] * vectors[word][k]).sum();
+                let product = if tied { product } else { product * 2.0 };
+                let wanted = cap.map_or(product, |cap| (product / cap as f32).tanh() * cap as f32);
+                assert!((got - wanted).abs() < 1e-5, "{tied} {cap:?}: {got}, not {wanted}");
+            }
+        }
+    }
+}
+
+/// A function by its name is called; code is refused, and so are arguments.
+#[test]
+fn lambdas() {
+    let of = |config: Value| registry::layer("Lambda", None, config.as_object().unwrap());
+    let named = json!({"module": "builtins", "class_name": "function", "config": "tanh", "registered_name": "function"});
+    for function in [json!("tanh"), named] {
+        let layer = of(json!({"function": function, "arguments": {}})).unwrap();
+        let mut model = Sequential::new((k::InputLayer::new([2]), layer)).unwrap();
+        let got = model.predict(&array![[0.5_f32, -2.0]]).verbose(0).run().unwrap();
+        assert!((got[[0, 0]] - 0.5_f32.tanh()).abs() < 1e-6 && (got[[0, 1]] + 2.0_f32.tanh()).abs() < 1e-6);
+    }
+    registry::register_activation("rows_twice", |x: Tensor| x * 2.0);
+    let layer = of(json!({"function": "rows_twice"})).unwrap();
+    let mut model = Sequential::new((k::InputLayer::new([2]), layer)).unwrap();
+    assert_eq!(
+        model.predict(&array![[0.5_f32, -2.0]]).verbose(0).run().unwrap(),
+        array![[1.0, -4.0]].into_dyn()
+    );
+    let code = json!({"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": null, "closure": null}});
+    for function in [code, json!(["4wEAAAA=", null, null])] {
+        let error = of(json!({"name": "twice", "function": function})).map(|_| ()).unwrap_err().to_string();
+        assert!(
+            error.contains("Lambda") && error.contains("never run") && error.contains("twice"),
+            "{error}"
+        );
+    }
+    let error = of(json!({"function": "softmax", "arguments": {"axis": 1}})).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("arguments"), "{error}");
+}
