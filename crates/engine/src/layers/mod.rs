@@ -14,6 +14,7 @@ mod activation;
 mod activity;
 mod adaptive_pooling;
 mod alpha_dropout;
+mod applications;
 mod attention;
 mod batch_normalization;
 mod category_encoding;
@@ -152,6 +153,7 @@ layers! {
     adaptive_pooling: AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
         AdaptiveMaxPooling2D, AdaptiveMaxPooling3D;
     alpha_dropout: AlphaDropout;
+    applications: CustomScaleLayer, LayerScale, StochasticDepth;
     attention: AdditiveAttention, Attention, GroupedQueryAttention, MultiHeadAttention;
     batch_normalization: BatchNormalization;
     center_crop: CenterCrop;

@@ -4,6 +4,7 @@ use ndarray::{ArrayD, IxDyn, array};
 use rhyton_engine::graph::{Arguments, LayerExt, LayerRef, Tensor};
 use rhyton_engine::layers as k;
 use rhyton_engine::models::registry;
+use rhyton_engine::optimizers::SGD;
 use rhyton_engine::train::{Apply, Model, Sequential, input};
 use serde_json::{Value, json};
 
@@ -28,6 +29,9 @@ pub fn made() -> Vec<LayerRef> {
             .reverse_dtype("float32".to_owned())
             .logit_soft_cap(5.0)
             .into(),
+        k::LayerScale::new(0.5, 3).into(),
+        k::StochasticDepth::new(0.25).into(),
+        k::CustomScaleLayer::new(0.17).into(),
         k::ThresholdedReLU::new().into(),
         k::ThresholdedReLU::new().theta(0.25).into(),
     ]
@@ -97,4 +101,24 @@ fn lambdas() {
     }
     let error = of(json!({"function": "softmax", "arguments": {"axis": 1}})).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("arguments"), "{error}");
+}
+
+/// Examples are left out with the probability, and the others made as much larger; elsewhere all pass.
+#[test]
+fn stochastic_depth() {
+    let (batch, rate) = (4000, 0.3_f64);
+    let mut model = Sequential::new((k::InputLayer::new([2]), k::StochasticDepth::new(rate))).unwrap();
+    let x = ArrayD::<f32>::from_elem(IxDyn(&[batch, 2]), 3.0);
+    assert_eq!(model.predict(&x).verbose(0).batch_size(batch).run().unwrap(), x);
+    let mut loss_of = |loss: fn(Tensor) -> Tensor| {
+        model
+            .compile(SGD::new().learning_rate(0.0), move |_: Tensor, y: Tensor| loss(y).mean(&[1]), ())
+            .unwrap();
+        model.train_on_batch(&x, &x).unwrap().loss()
+    };
+    // The mean stays; both elements of an example go together.
+    let mean = loss_of(|y| y);
+    assert!((mean - 3.0).abs() < 0.15, "{mean}");
+    let kept = loss_of(|y| (y / (3.0 / 0.7)).square());
+    assert!((kept - 0.7).abs() < 0.04, "{kept}");
 }

@@ -33,12 +33,17 @@ fn child_path(
     } else if attribute.starts_with("cells/") {
         // Lists are named by class.
         format!("cells/{}", counter.next(&child.class_name))
-    } else if underscore && has_private_children(parent) {
+    } else if (underscore || is_private(parent, attribute)) && has_private_children(parent) {
         format!("_{}", attribute.trim_start_matches('_'))
     } else {
         attribute.to_owned()
     };
     if path.is_empty() { name } else { format!("{path}/{name}") }
+}
+
+/// Returns whether Keras 3 has no other name of the attribute than the private one.
+fn is_private(parent: &Object, attribute: &str) -> bool {
+    parent.class_name == "GroupedQueryAttention" || attribute.trim_start_matches('_') == "gate_dense"
 }
 
 /// Keras 3 calls `query_dense` what tf_keras calls `_query_dense`.

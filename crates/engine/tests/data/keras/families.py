@@ -4,6 +4,7 @@ Run with keras 3.15, tf_keras 2.21 and tensorflow-cpu: `python families.py`; wri
 configs.json and integers.json are for the classes of make.py. Numbers of layers are computed in float64 where Keras can.
 """
 
+import importlib
 import inspect
 import json
 import os
@@ -14,6 +15,11 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", CUDA_VISI
 import keras
 import numpy as np
 import tf_keras
+
+# Layers of Keras' own that are found by their module alone.
+for K in (keras, tf_keras):
+    for name, module in (("CustomScaleLayer", "inception_resnet_v2"), ("LayerScale", "convnext"), ("StochasticDepth", "convnext")):
+        setattr(K.layers, name, getattr(importlib.import_module(f"{K.__name__}.src.applications.{module}"), name))
 
 HERE = pathlib.Path(__file__).parent
 rng = np.random.default_rng(43)

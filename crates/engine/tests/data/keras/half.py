@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import families  # noqa: F401 Layers that are found by their module alone.
+
 HERE = pathlib.Path(__file__).parent
 POLICIES = ["mixed_float16", "mixed_bfloat16", "float16"]
 

@@ -10,11 +10,12 @@ drawn = families.drawn
 def table(k):
     """(class, arguments, inputs) of the layers that a library has; inputs are shapes without the batch."""
     query, value = [3, 4], [5, 4]
+    own = [("LayerScale", {"init_values": 0.5, "projection_dim": 3}, [4, 5, 3]), ("StochasticDepth", {"drop_path_rate": 0.25}, [4, 3]), ("CustomScaleLayer", {"scale": 0.5}, [4, 3], [4, 3])]
     if k is tf_keras:
-        return [("ThresholdedReLU", {}, [6]), ("ThresholdedReLU", {"theta": 0.25}, [6])]
+        return own + [("ThresholdedReLU", {}, [6]), ("ThresholdedReLU", {"theta": 0.25}, [6])]
     # The gradient of the keys' biases is nothing but rounding.
     heads = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2, "use_bias": False}
-    return [
+    return own + [
         ("GroupQueryAttention", heads, query, value),
         ("GroupQueryAttention", {**heads, "use_gate": True, "sliding_window": 2}, query, value, [5, 4]),
         ("SpectralNormalization", {"layer": k.layers.Dense(3, name="inner")}, [4]),
@@ -28,7 +29,8 @@ def table(k):
 def made(K):
     """Each class by default, and some with settings."""
     return [K.GroupQueryAttention(3, 4, 2), K.GroupQueryAttention(3, 4, 2, use_gate=True, sliding_window=2, dropout=0.25, kernel_regularizer="l2"), K.SpectralNormalization(K.Dense(2, name="inner")),
-            K.SpectralNormalization(K.Conv2D(2, 2, name="inner"), power_iterations=3), K.Lambda(keras.activations.relu), K.ReversibleEmbedding(7, 3), K.ReversibleEmbedding(7, 3, tie_weights=False, reverse_dtype="float32", logit_soft_cap=5.0)]
+            K.SpectralNormalization(K.Conv2D(2, 2, name="inner"), power_iterations=3), K.Lambda(keras.activations.relu), K.ReversibleEmbedding(7, 3), K.ReversibleEmbedding(7, 3, tie_weights=False, reverse_dtype="float32", logit_soft_cap=5.0),
+            K.LayerScale(0.5, 3), K.StochasticDepth(0.25), K.CustomScaleLayer(0.17)]
 
 
 def only_keras2():

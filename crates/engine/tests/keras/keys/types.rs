@@ -37,6 +37,9 @@ fn required(class: &str) -> Value {
         "SpectralNormalization" => json!({"layer": {"class_name": "Dense", "config": {"units": 3}}}),
         "ReversibleEmbedding" => json!({"input_dim": 5, "output_dim": 3}),
         "Lambda" => json!({"function": "tanh"}),
+        "LayerScale" => json!({"init_values": 0.5, "projection_dim": 4}),
+        "StochasticDepth" => json!({"drop_path_rate": 0.5}),
+        "CustomScaleLayer" => json!({"scale": 0.5}),
         "RNN" => json!({"cell": {"class_name": "GRUCell", "config": {"units": 3}}}),
         _ => json!({}),
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::objects::Role;
 use crate::format::optimizer;
+use crate::tree::Dialect;
 pub(super) use crate::tree::part_of_keras as part;
 
 /// A class or function in a config.
@@ -55,6 +56,19 @@ fn has(role: Role, part: &str) -> bool {
 /// Layers whose public name, which `.keras` files have, is not that of their class, which HDF5 files and paths of weights have: public name,
 /// class.
 const PUBLIC: [(&str, &str); 1] = [("GroupQueryAttention", "GroupedQueryAttention")];
+
+/// Layers of Keras' own that it finds by their module alone: class, and the module below `src`.
+const HIDDEN: [(&str, &str); 3] = [
+    ("CustomScaleLayer", "applications.inception_resnet_v2"),
+    ("LayerScale", "applications.convnext"),
+    ("StochasticDepth", "applications.convnext"),
+];
+
+/// Returns the module that a layer of Keras' own must be written with, where it is found by that alone.
+pub(super) fn hidden(dialect: Dialect, class: &str) -> Option<String> {
+    let package = if dialect == Dialect::Keras3 { "keras" } else { "tf_keras" };
+    HIDDEN.iter().find(|(of, _)| *of == class).map(|(_, module)| format!("{package}.src.{module}"))
+}
 
 /// Returns the name under which `.keras` files have a layer of Keras' own.
 pub(super) fn public(class: &str) -> &str {

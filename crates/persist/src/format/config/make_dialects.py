@@ -11,6 +11,7 @@ By trying: a key counts as taken where `from_config` of a default config with it
     trains     layers: true where tf_keras' class takes the argument `training`
     builds     layers: true where tf_keras must be told the shape that a layer was built for, because its class has a `build` of its own
 """
+import importlib
 import inspect
 import json
 import os
@@ -22,6 +23,11 @@ warnings.filterwarnings("ignore")
 import numpy as np
 import keras as K3
 import tf_keras as K2
+
+# Layers that are found by their module alone.
+for K in (K2, K3):
+    for name, module in (("CustomScaleLayer", "inception_resnet_v2"), ("LayerScale", "convnext"), ("StochasticDepth", "convnext")):
+        setattr(K.layers, name, getattr(importlib.import_module(f"{K.__name__}.src.applications.{module}"), name))
 
 KINDS = ["layers", "initializers", "regularizers", "constraints", "losses", "metrics"]
 # Of the base classes, which take them by **kwargs.

@@ -1,6 +1,11 @@
 """As make.py, for layers that came later: writes more.json beside it."""
 
+import pathlib
+import sys
+
 import make
+sys.path.append(str(pathlib.Path(__file__).parents[1]))
+import families  # noqa: F401,E402 Layers that are found by their module alone.
 from make import cases, keras, run_layer, run_recurrent, tf_keras, write
 
 make.STEPS.update({"photo": (2, 4, 5, 3), "vectors": (2, 4, 3)})
@@ -64,10 +69,16 @@ def wrapped():
     return cases("layers", keras, table, run_recurrent)
 
 
+def architectures():
+    table = [("LayerScale", {"init_values": 0.5, "projection_dim": 4}, ["init_values"], {"x": ["volume"], "kept": True, "required": ["projection_dim"]}), ("LayerScale", {"init_values": 0.5, "projection_dim": 4}, ["projection_dim"], {"x": ["volume"], "required": ["projection_dim"]}),
+             ("CustomScaleLayer", {"scale": 0.3}, None, {"x": ["volume", "volume2"], "required": ["scale"]})]
+    return cases("layers", keras, table, run_layer)
+
+
 def older():
     table = [("ThresholdedReLU", args, None, {"x": ["volume"]}) for args in ({}, {"theta": 0.4}, {"theta": 0.0})]
     return cases("layers", tf_keras, table, run_layer)
 
 
 if __name__ == "__main__":
-    write("more.json", attention() + wrapped() + older())
+    write("more.json", attention() + wrapped() + architectures() + older())

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::objects::{self, Role};
-use super::super::{Context, Form, calls, ends, integers, layer};
+use super::super::{Context, Form, calls, ends, identity, integers, layer};
 use crate::Error;
 use crate::tree::{Dialect, LayerConfig, ModelConfig, ModelKind, TensorRef};
 
@@ -124,8 +124,17 @@ fn write_layer(
             if layer.class_name == "MultiHeadAttention" && cx.dialect == Dialect::TfKeras {
                 add_attention_shapes(cx, &place, layer, &mut config)?;
             }
-            let module = layer.module.as_deref().map_or(Value::Null, Value::from);
-            objects::wrap(cx, true, &module, &layer.class_name, registered, Value::Object(config))
+            let hidden = match registered {
+                None => identity::hidden(cx.dialect, &layer.class_name),
+                Some(_) => None,
+            };
+            let module = hidden.as_deref().or(layer.module.as_deref()).map_or(Value::Null, Value::from);
+            let mut out =
+                objects::wrap(cx, true, &module, &layer.class_name, registered, Value::Object(config));
+            if let Some(name) = out.get_mut("registered_name").filter(|_| hidden.is_some()) {
+                *name = layer.class_name.as_str().into();
+            }
+            out
         }
     };
     let Value::Object(map) = &mut out else { return Ok(out) };
