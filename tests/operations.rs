@@ -99,7 +99,8 @@ impl<'a> Run<'a> {
             json!({"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": null, "name": name, "inbound_nodes": []})
         };
         let mut layers: Vec<Value> = self.inputs.iter().map(input).collect();
-        layers.extend(self.case["layers"].as_array().unwrap().iter().cloned());
+        let own = self.run.get("layers").unwrap_or(&self.case["layers"]);
+        layers.extend(own.as_array().unwrap().iter().cloned());
         let ends: Vec<Value> = self.inputs.iter().map(|(name, ..)| json!([name, 0, 0])).collect();
         let config = json!({"name": "model", "trainable": true, "layers": layers, "input_layers": ends, "output_layers": self.case["outputs"]});
         json!({"module": "keras.src.models.functional", "class_name": "Functional", "config": config, "registered_name": "Functional",
@@ -127,7 +128,9 @@ impl<'a> Run<'a> {
             let outs = model.as_layer().call(&xs, &CallContext::new(false));
             let types: Vec<TensorType> = outs.iter().map(|y| y.ty()).collect();
             let weighed = |y: &Tensor| {
-                let weights: Vec<f64> = (0..y.ty().len()).map(|i| (i as f64 * 0.7).cos()).collect();
+                // As TensorFlow has them: the cosines of float32 numbers.
+                let weight = |i: usize| f64::from(i as f32 * 0.7_f32).cos();
+                let weights: Vec<f64> = (0..y.ty().len()).map(weight).collect();
                 let parts: Vec<Tensor> = weights.iter().map(|w| Tensor::full(&[1], *w)).collect();
                 (*y * Tensor::concat(&parts, 0).reshape(y.shape())).sum(&[])
             };

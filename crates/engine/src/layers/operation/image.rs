@@ -14,7 +14,11 @@ operations! {
         CropImages("images") Keeps, crop;
         ExtractPatches("images") ViaFloats, windows::extract_patches;
         GaussianBlur("images") Floats, blur;
-        HSVToRGB("images") Floats, |a| colours(a, to_rgb);
+        HSVToRGB("images") Floats, |a| {
+            // TensorFlow has no gradient of it.
+            let made = colours(a, to_rgb)?;
+            Ok(made.into_iter().map(Tensor::stop_gradient).collect())
+        };
         PadImages("images") Keeps, pad;
         RGBToGrayscale("images") ViaFloats, grayscale;
         RGBToHSV("images") Floats, |a| colours(a, to_hsv);
