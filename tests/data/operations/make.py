@@ -576,6 +576,18 @@ MORE = {
     "extract_patches": ("image", lambda x: ops.image.extract_patches(x, (2, 3))),
     "extract_patches_all": ("image", lambda x: ops.image.extract_patches(x, 2, strides=(2, 1), dilation_rate=2, padding="same")),
     "extract_patches_volume": ("volume", lambda x: ops.image.extract_patches(x, (2, 2, 2), strides=2)),
+    "resize": ("image", lambda x: ops.image.resize(x, (9, 5))),
+    "resize_nearest": ("image", lambda x: ops.image.resize(x, (4, 11), interpolation="nearest")),
+    "resize_antialias": ("image", lambda x: ops.image.resize(x, (3, 4), interpolation="bicubic", antialias=True)),
+    "resize_first": ("image", lambda x: ops.image.resize(x, (5, 7), interpolation="lanczos3", data_format="channels_first")),
+    "resize_crop": ("image", lambda x: ops.image.resize(x, (4, 4), crop_to_aspect_ratio=True)),
+    "resize_pad": ("image", lambda x: ops.image.resize(x, (8, 8), pad_to_aspect_ratio=True, fill_value=2.0)),
+    "resize_single": ("image", lambda x: ops.image.resize(x[0], (5, 5))),
+    "resize_whole": ("image", lambda x: ops.image.resize(ops.cast(ops.absolute(x) * 60, "uint8"), (5, 5))),
+    "affine_transform": ("image", lambda x: ops.image.affine_transform(x, np.array([0.9, 0.2, -1.0, -0.1, 1.2, 0.5, 0.01, -0.02], "float32"))),
+    "affine_transform_each": ("image w", lambda x, w: ops.image.affine_transform(x, ops.concatenate([w, w[:, :2], w[:, :2] * 0.0], axis=-1), interpolation="nearest", fill_mode="reflect")),
+    "affine_transform_first": ("image", lambda x: ops.image.affine_transform(x, np.array([1.1, 0, -1, 0, 0.8, 1.5, 0, 0], "float32"), fill_mode="wrap", data_format="channels_first")),
+    "affine_transform_whole": ("image", lambda x: ops.image.affine_transform(ops.cast(x * 9, "int32"), np.array([0, 1, 0.25, 1, 0, 0, 0, 0], "float32"), interpolation="nearest", fill_value=3)),
     "det": ("square", ops.det),
     "inv": ("square", ops.inv),
     "slogdet": ("square", ops.slogdet),
@@ -595,7 +607,8 @@ MORE = {
     "ndim": ("x", lambda x: x[0, 0, :3] + ops.cast(ops.ndim(x), "float32")),
 }
 # Where the gradient of TensorFlow is one of several that may be right (ties, corners), or none at all.
-NO_GRADIENT = {"cumprod", "cumprod_flat", "sort", "sort_middle", "sort_flat", "median", "median_two", "median_all", "percentile", "quantile", "quantile_list",
+# That of an affine transform is the inverse transform in TensorFlow, and not what it has of each pixel.
+NO_GRADIENT = {"affine_transform", "affine_transform_each", "affine_transform_first", "cumprod", "cumprod_flat", "sort", "sort_middle", "sort_flat", "median", "median_two", "median_all", "percentile", "quantile", "quantile_list",
                "quantile_lower", "quantile_higher", "quantile_nearest", "quantile_midpoint", "top_k", "top_k_unsorted"}
 
 

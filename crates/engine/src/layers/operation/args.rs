@@ -20,6 +20,8 @@ pub(super) struct Args<'a> {
     float: DType,
     /// What the numbers of the call say of the result's type.
     numbers: Numerals,
+    /// What stands for a length that data decide, while a model is put together.
+    pub(super) stand_in: Option<usize>,
     /// Whether it is called as TensorFlow's own function, which has defaults of its own.
     pub(super) tensorflow: bool,
     /// Names that were looked up: a key of the config that is not among them is not heeded.
@@ -41,8 +43,25 @@ const OPERANDS: &[&str] = &["x", "x1", "x2", "y", "weights"];
 
 /// Operations that make tensors of Python's numbers, which are float32 and int32 then; to the others a number is of the type of what it is computed with.
 const OF_OWN_TYPE: &[&str] = &[
-    "Arctan2", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Dot", "Fmod", "Gcd", "Heaviside", "Hypot", "Inner", "Kron", "Lcm", "Ldexp",
-    "Logaddexp", "Logaddexp2", "Mod", "Outer", "Tensordot", "TrueDivide", "Vdot",
+    "Arctan2",
+    "BitwiseAnd",
+    "BitwiseOr",
+    "BitwiseXor",
+    "Dot",
+    "Fmod",
+    "Gcd",
+    "Heaviside",
+    "Hypot",
+    "Inner",
+    "Kron",
+    "Lcm",
+    "Ldexp",
+    "Logaddexp",
+    "Logaddexp2",
+    "Mod",
+    "Outer",
+    "Tensordot",
+    "Vdot",
 ];
 
 /// The types of numbers among the operands of a call.
@@ -57,7 +76,7 @@ struct Numerals {
 }
 
 impl Numerals {
-    fn of(operation: &Operation, given: &Arguments) -> Self {
+    fn of(operation: &Operation, given: &Arguments, inputs: &[Tensor]) -> Self {
         let mut found = Numerals::default();
         if operation.function.is_some() {
             return found;
@@ -65,8 +84,16 @@ impl Numerals {
         let own = OF_OWN_TYPE.contains(&operation.row.class);
         let by_place = given.positional.iter().zip(operation.names().iter().copied());
         let named = given.named.iter().map(|(name, a)| (a, name.as_str()));
+        let mut floats = Vec::new();
         for (argument, _) in by_place.chain(named).filter(|(_, name)| OPERANDS.contains(name)) {
-            let Argument::Value(value) = argument else { continue };
+            let value = match argument {
+                Argument::Value(value) => value,
+                Argument::Tensor(n) => {
+                    floats.extend(inputs.get(*n).map(|x| x.ty().dtype));
+                    continue;
+                }
+                Argument::List(_) => continue,
+            };
             let array = value.get("class_name").is_some_and(|c| c == "__numpy__" || c == "__tensor__");
             let named = value.pointer("/config/dtype").and_then(Value::as_str).and_then(Integer::named);
             match (array, named) {
@@ -77,6 +104,8 @@ impl Numerals {
                 _ => found.number |= value.is_number(),
             }
         }
+        // Two tensors join to float32, also where one is made of constants, which are of no type of their own to a graph.
+        found.float |= floats.contains(&DType::F32) && floats.iter().any(|t| matches!(t, DType::Half(_)));
         found
     }
 }
@@ -101,9 +130,18 @@ impl<'a> Args<'a> {
             _ => DType::F32,
         };
         let tensorflow = operation.function.is_some();
-        let numbers = Numerals::of(operation, &given);
+        let numbers = Numerals::of(operation, &given, &inputs);
         let float = if numbers.float { DType::F32 } else { float };
-        Args { operation, given, inputs, float, numbers, tensorflow, heeded: RefCell::new(vec![]) }
+        Args {
+            operation,
+            given,
+            inputs,
+            float,
+            numbers,
+            stand_in: cx.stand_in(),
+            tensorflow,
+            heeded: RefCell::new(vec![]),
+        }
     }
 
     /// Returns the error that something is not supported.
@@ -293,6 +331,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Refuses TensorFlow's word for indices that are out of range: to leave them out. Without it they are an error on its CPU.
+    pub(super) fn indices_in_range(&self) -> Result<(), Error> {
+        match self.value("bad_indices_policy") {
+            Some(word) if word == "IGNORE" => Err(self.wrong(format!("bad_indices_policy = {word}"))),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn float(&self, name: &str, default: f64) -> Result<f64, Error> {
         let Some(value) = self.value(name) else { return Ok(default) };
         let truth = value.as_bool().map(|b| f64::from(u8::from(b)));
@@ -308,7 +354,11 @@ impl<'a> Args<'a> {
     pub(super) fn known(&self, name: &str) -> Result<Option<Vec<f64>>, Error> {
         let of = |argument: &Argument| -> Result<Vec<f64>, Error> {
             let x = self.of(name, argument)?;
-            super::known::values(x).ok_or_else(|| self.wrong(format!("{name} that a tensor says")))
+            // While a model is put together, the shape that a number is of is not there: it is some length.
+            let some = || self.stand_in.filter(|_| x.ty().len() == 1).map(|n| vec![n as f64]);
+            super::known::values(x)
+                .or_else(some)
+                .ok_or_else(|| self.wrong(format!("{name} that a tensor says")))
         };
         let (list, own) = match self.argument(name) {
             Some(Argument::List(list)) => (list.clone(), false),

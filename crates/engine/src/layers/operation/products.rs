@@ -1,8 +1,8 @@
 //! Operations that are products of tensors.
 
 use super::Made;
-use super::elementwise::within;
 use super::args::{Args, integer};
+use super::elementwise::within;
 use super::shape::{flat, moved_last, restored};
 use super::whole::{joined, truncated};
 use crate::Error;

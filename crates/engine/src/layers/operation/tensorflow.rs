@@ -158,12 +158,7 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.cumsum cumsum", "Cumsum", "x axis exclusive reverse"),
     ("nn.depth_to_space compat.v1.depth_to_space", "DepthToSpace", "input=x block_size data_format"),
     (
-        "nn.depthwise_conv2d",
-        "DepthwiseConv",
-        "input=inputs filter=kernel strides padding data_format dilations=dilation_rate",
-    ),
-    (
-        "compat.v1.nn.depthwise_conv2d",
+        "nn.depthwise_conv2d compat.v1.nn.depthwise_conv2d",
         "DepthwiseConv",
         "input=inputs filter=kernel strides padding rate=dilation_rate -name data_format dilations=dilation_rate",
     ),
@@ -202,7 +197,6 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.greater_equal greater_equal", "GreaterEqual", "x=x1 y=x2"),
     ("image.hsv_to_rgb", "HSVToRGB", "images"),
     ("identity compat.v1.identity", "Copy", "input=x"),
-    ("math.in_top_k nn.in_top_k", "InTopK", "targets predictions k"),
     ("compat.v1.math.in_top_k compat.v1.nn.in_top_k", "InTopK", "predictions targets k"),
     ("linalg.inv", "Inv", "input=x adjoint"),
     ("math.is_finite", "Isfinite", "x"),
@@ -228,21 +222,18 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.logical_and logical_and", "LogicalAnd", "x=x1 y=x2"),
     ("math.logical_not logical_not", "LogicalNot", "x"),
     ("math.logical_or logical_or", "LogicalOr", "x=x1 y=x2"),
-    ("math.logical_xor", "LogicalXor", "x=x1 y=x2"),
     (
         "linalg.matmul matmul",
         "MatMul",
         "a=x1 b=x2 transpose_a transpose_b adjoint_a adjoint_b -a_is_sparse -b_is_sparse output_type -grad_a -grad_b",
     ),
     ("linalg.matrix_transpose compat.v1.matrix_transpose", "MatrixTranspose", "a=x conjugate"),
-    ("linalg.matvec", "Matmul", "a=x1 b=x2"),
     ("math.maximum maximum", "Maximum", "x=x1 y=x2"),
     (
         "nn.max_pool nn.max_pool1d nn.max_pool2d nn.max_pool3d compat.v1.nn.max_pool",
         "MaxPool",
         "input=inputs ksize=pool_size strides padding data_format",
     ),
-    ("meshgrid", "Meshgrid", "args=x indexing"),
     ("math.minimum minimum", "Minimum", "x=x1 y=x2"),
     ("math.multiply multiply __operators__.mul", "Multiply", "x=x1 y=x2"),
     ("math.multiply_no_nan", "MultiplyNoNan", "x=x1 y=x2"),
@@ -299,12 +290,16 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("roll manip.roll", "Roll", "input=x shift axis"),
     ("math.rint math.round round", "Round", "x"),
     ("math.rsqrt", "Rsqrt", "x"),
-    ("scatter_nd", "Scatter", "indices updates=values shape"),
+    ("scatter_nd", "Scatter", "indices updates=values shape -name bad_indices_policy"),
     ("nn.selu", "Selu", "features=x"),
     ("sequence_mask compat.v1.sequence_mask", "SequenceMask", "lengths maxlen dtype"),
     ("shape compat.v1.shape", "Shape", "input=x out_type"),
     ("math.sigmoid sigmoid nn.sigmoid", "Sigmoid", "x"),
-    ("nn.sigmoid_cross_entropy_with_logits compat.v1.nn.sigmoid_cross_entropy_with_logits", "SigmoidCrossEntropy", "labels logits"),
+    (
+        "nn.sigmoid_cross_entropy_with_logits compat.v1.nn.sigmoid_cross_entropy_with_logits",
+        "SigmoidCrossEntropy",
+        "labels logits",
+    ),
     ("math.sign sign", "Sign", "x"),
     ("nn.silu nn.swish", "Silu", "features=x beta"),
     ("math.sin sin", "Sin", "x"),
@@ -346,7 +341,7 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.subtract subtract __operators__.sub", "Subtract", "x=x1 y=x2"),
     ("math.tan tan", "Tan", "x"),
     ("math.tanh tanh nn.tanh", "Tanh", "x"),
-    ("tensor_scatter_nd_update", "ScatterUpdate", "tensor=inputs indices updates"),
+    ("tensor_scatter_nd_update", "ScatterUpdate", "tensor=inputs indices updates -name bad_indices_policy"),
     ("tensordot", "Tensordot", "a=x1 b=x2 axes"),
     ("tile manip.tile", "Tile", "input=x multiples=repeats"),
     ("math.top_k nn.top_k", "TopK", "input=x k sorted -index_type"),
@@ -444,7 +439,19 @@ fn sizes(a: &Args<'_>, name: &str) -> Result<Vec<usize>, Error> {
 }
 
 fn reshaped(a: &Args<'_>) -> Result<Tensor, Error> {
-    let (x, sizes) = (a.tensor("x")?, lengths(a, "newshape")?);
+    let (x, mut sizes) = (a.tensor("x")?, lengths(a, "newshape")?);
+    // Lengths that are not known yet: the first is taken for the batch's, which is what the others leave; others are any.
+    if let Some(stand_in) = a.stand_in {
+        if sizes.iter().skip(1).any(|n| *n == a.stand_in) {
+            let some = |n: Option<usize>| n.filter(|n| *n != stand_in).unwrap_or(stand_in / 100);
+            let shape: Vec<usize> = sizes.into_iter().map(some).collect();
+            return Ok(Tensor::full(&shape, 0.0).float_as(x.ty().dtype));
+        }
+        let all: Option<Vec<usize>> = sizes.iter().copied().collect();
+        if all.is_some_and(|all| crate::types::elements(&all) != x.ty().len()) {
+            sizes.iter_mut().filter(|n| **n == a.stand_in).for_each(|n| *n = None);
+        }
+    }
     let known = sizes.iter().flatten().fold(1_usize, |n, size| n.saturating_mul(*size));
     let rest = x.ty().len() / known.max(1);
     if sizes.iter().filter(|n| n.is_none()).count() > 1 {
@@ -564,10 +571,7 @@ fn gather(a: &Args<'_>) -> Made {
 fn gather_nd(a: &Args<'_>) -> Made {
     let (x, indices) = (a.tensor("x")?, a.tensor("indices")?);
     a.refuse("batch_dims", &0.into())?;
-    // What is out of range is an error on the CPU; to make zeros of it has a word of its own.
-    if a.value("bad_indices_policy").is_some_and(|v| v == "IGNORE") {
-        return Err(a.wrong("bad_indices_policy = \"IGNORE\""));
-    }
+    a.indices_in_range()?;
     let (of_x, of) = (x.shape(), indices.shape());
     let wrong = || a.wrong(format!("indices of shape {of:?} of a tensor of shape {of_x:?}"));
     let (&depth, lead) = of.split_last().ok_or_else(wrong)?;
