@@ -588,6 +588,8 @@ MORE = {
     "affine_transform_each": ("image w", lambda x, w: ops.image.affine_transform(x, ops.concatenate([w, w[:, :2], w[:, :2] * 0.0], axis=-1), interpolation="nearest", fill_mode="reflect")),
     "affine_transform_first": ("image", lambda x: ops.image.affine_transform(x, np.array([1.1, 0, -1, 0, 0.8, 1.5, 0, 0], "float32"), fill_mode="wrap", data_format="channels_first")),
     "affine_transform_whole": ("image", lambda x: ops.image.affine_transform(ops.cast(x * 9, "int32"), np.array([0, 1, 0.25, 1, 0, 0, 0, 0], "float32"), interpolation="nearest", fill_value=3)),
+    "perspective_transform": ("image", lambda x: ops.image.perspective_transform(x, np.array([[0, 0], [7, 0], [0, 5], [7, 5]], "float32"), np.array([[1, 0.5], [6.5, 0], [0, 4], [7, 5.5]], "float32"), fill_value=1.5)),
+    "perspective_transform_first": ("image", lambda x: ops.image.perspective_transform(x, np.array([[0.25, 0], [3, 0], [0, 7], [3, 7]], "float32"), np.array([[0, 0], [3, 1.25], [-0.5, 6], [2.5, 7]], "float32"), interpolation="nearest", data_format="channels_first")),
     "det": ("square", ops.det),
     "inv": ("square", ops.inv),
     "slogdet": ("square", ops.slogdet),
@@ -608,7 +610,7 @@ MORE = {
 }
 # Where the gradient of TensorFlow is one of several that may be right (ties, corners), or none at all.
 # That of an affine transform is the inverse transform in TensorFlow, and not what it has of each pixel.
-NO_GRADIENT = {"affine_transform", "affine_transform_each", "affine_transform_first", "cumprod", "cumprod_flat", "sort", "sort_middle", "sort_flat", "median", "median_two", "median_all", "percentile", "quantile", "quantile_list",
+NO_GRADIENT = {"perspective_transform", "perspective_transform_first", "affine_transform", "affine_transform_each", "affine_transform_first", "cumprod", "cumprod_flat", "sort", "sort_middle", "sort_flat", "median", "median_two", "median_all", "percentile", "quantile", "quantile_list",
                "quantile_lower", "quantile_higher", "quantile_nearest", "quantile_midpoint", "top_k", "top_k_unsorted"}
 
 

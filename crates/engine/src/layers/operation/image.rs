@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::whole::as_integer;
-use super::{Made, windows};
+use super::{Made, linalg, windows};
 use crate::Error;
 use crate::graph::{CallContext, DType, Layer, Tensor};
 use crate::layers::flatten::DataFormat;
@@ -26,6 +26,7 @@ operations! {
             Ok(made.into_iter().map(Tensor::stop_gradient).collect())
         };
         PadImages("images") Keeps, pad;
+        PerspectiveTransform("images", "start_points", "end_points") Own, perspective;
         RGBToGrayscale("images") ViaFloats, grayscale;
         RGBToHSV("images") Floats, |a| colours(a, to_hsv);
         Resize("images") Own, resize;
@@ -130,7 +131,45 @@ fn resize(a: &Args<'_>) -> Made {
 
 /// Images whose pixels come from elsewhere in them: eight numbers for each image, or for all, are the first of a matrix.
 fn affine(a: &Args<'_>) -> Made {
-    let (x, of, transform) = (a.tensor("images")?, a.integer("images"), a.tensor("transform")?);
+    let transform = a.tensor("transform")?;
+    let table = if transform.rank() == 1 { super::shape::widened(transform, 0) } else { transform };
+    transformed(a, table)
+}
+
+/// Images seen from another side: where four points of each image, or of all, come to lie.
+fn perspective(a: &Args<'_>) -> Made {
+    let points = |name: &str| -> Result<Tensor, Error> {
+        let x = a.tensor(name)?.as_type(DType::F32);
+        let x = if x.rank() == 2 { super::shape::widened(x, 0) } else { x };
+        match x.shape().as_slice() {
+            [_, 4, 2] => Ok(x),
+            other => Err(a.wrong(format!("{name} of shape {other:?}"))),
+        }
+    };
+    let (start, end) = (points("start_points")?, points("end_points")?);
+    let n = start.shape()[0];
+    if end.shape()[0] != n {
+        return Err(a.wrong(format!("start_points and end_points of {n} and {} images", end.shape()[0])));
+    }
+    // Two equations of eight unknowns for each point.
+    let column = |x: Tensor, i: usize| x.slice(2, i, 1);
+    let (one, zero) = (Tensor::full(&[n, 4, 1], 1.0), Tensor::full(&[n, 4, 1], 0.0));
+    let (x, y) = (column(end, 0), column(end, 1));
+    let row = |first: bool| {
+        let own = column(start, usize::from(!first));
+        let (left, right) = ([x, y, one], [zero, zero, zero]);
+        let (left, right) = if first { (left, right) } else { (right, left) };
+        let parts = [left.as_slice(), &right, &[-own * x, -own * y]].concat();
+        super::shape::widened(Tensor::concat(&parts, 2), 2)
+    };
+    let equations = Tensor::concat(&[row(true), row(false)], 2).reshape([n, 8, 8]);
+    let (found, _, _) = linalg::eliminated(equations, start.reshape([n, 8, 1]), 8);
+    transformed(a, found.reshape([n, 8]))
+}
+
+/// Images whose pixels come from elsewhere in them, by the first eight numbers of a matrix for each.
+fn transformed(a: &Args<'_>, table: Tensor) -> Made {
+    let (x, of) = (a.tensor("images")?, a.integer("images"));
     let warp = Warp {
         how: Word::<Interpolation>::from(a.word("interpolation", "bilinear")?).get()?,
         fill_mode: Word::<FillMode>::from(a.word("fill_mode", "constant")?).get()?,
@@ -141,7 +180,6 @@ fn affine(a: &Args<'_>) -> Made {
         return Err(a.wrong("its call with integers and bilinear interpolation"));
     }
     let count = if x.rank() == 4 { x.shape()[0] } else { 1 };
-    let table = if transform.rank() == 1 { super::shape::widened(transform, 0) } else { transform };
     match table.shape().as_slice() {
         [n, 8] if *n == 1 || *n == count => {}
         other => return Err(a.wrong(format!("a transform of shape {other:?}"))),

@@ -46,7 +46,7 @@ fn part(x: Tensor, back: usize, start: usize, len: usize) -> Tensor {
 
 /// Gauss and Jordan's elimination with the largest element of each column: what the right sides become, the product of the pivots and the sign of the
 /// order of the rows.
-fn eliminated(matrix: Tensor, right: Tensor, n: usize) -> (Tensor, Vec<Tensor>, Tensor) {
+pub(super) fn eliminated(matrix: Tensor, right: Tensor, n: usize) -> (Tensor, Vec<Tensor>, Tensor) {
     let last = matrix.rank() - 1;
     let mut rows = Tensor::concat(&[matrix, right], last);
     let width = rows.shape()[last];
