@@ -7,7 +7,7 @@ use super::args::Args;
 use super::whole::{as_integer, exact, joined, truncated};
 use crate::Error;
 use crate::graph::Tensor;
-use crate::types::{DType, Integer};
+use crate::types::{DType, Half, Integer};
 
 pub(super) fn not(x: Tensor) -> Tensor {
     x.equal(0.0)
@@ -16,6 +16,11 @@ pub(super) fn not(x: Tensor) -> Tensor {
 /// 1 for what is not zero.
 pub(super) fn truth(x: Tensor) -> Tensor {
     1.0 - not(x)
+}
+
+/// 1 for what is neither NaN nor infinite.
+pub(super) fn finite(x: Tensor) -> Tensor {
+    not(x.is_nan().maximum(x.is_inf()))
 }
 
 /// x to the power of a number, or of a tensor.
@@ -112,7 +117,6 @@ pub(super) fn allclose(a: &Args<'_>) -> Made {
     if joined(a.inputs()).is_some() {
         return Ok(vec![x.equal(y).min(&[])]);
     }
-    let finite = |x: Tensor| not(x.is_nan().maximum(x.is_inf()));
     let close = (x - y).abs().less_equal(y.abs() * rtol + atol) * finite(x) * finite(y);
     let close = close.maximum(x.equal(y));
     let close = if equal_nan { close.maximum(x.is_nan() * y.is_nan()) } else { close };
@@ -140,7 +144,7 @@ pub(super) fn logaddexp(x: Tensor, y: Tensor, scale: f64) -> Tensor {
 pub(super) fn nan_to_num(a: &Args<'_>) -> Made {
     let x = a.tensor("x")?;
     let (lowest, largest) = match x.ty().dtype {
-        DType::Half(half) if half == crate::types::Half::F16 => (-65504.0, 65504.0),
+        DType::Half(Half::F16) => (-65504.0, 65504.0),
         DType::Half(_) => (-3.389_531_389_251_535_5e38, 3.389_531_389_251_535_5e38),
         _ => (f64::from(f32::MIN), f64::from(f32::MAX)),
     };

@@ -287,9 +287,9 @@ fn blur(a: &Args<'_>) -> Made {
     let numbers = |name: &str, default: f64| -> Result<[f64; 2], Error> {
         let Some(value) = a.value(name) else { return Ok([default; 2]) };
         let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        match list.iter().filter_map(|v| v.as_f64()).collect::<Vec<_>>().as_slice() {
-            &[both] => Ok([both; 2]),
-            &[first, second] => Ok([first, second]),
+        match list.iter().filter_map(|v| v.as_f64()).collect::<Vec<_>>()[..] {
+            [both] => Ok([both; 2]),
+            [first, second] => Ok([first, second]),
             _ => Err(a.wrong(format!("{name} = {value}"))),
         }
     };

@@ -99,7 +99,7 @@ operations! {
         Inner("x1", "x2") ViaFloats, |a| a.two(products::inner_of);
         IsIn("x1", "x2") Truth, elementwise::isin;
         Isclose("x1", "x2", "rtol", "atol") Truth, elementwise::isclose;
-        Isfinite("x") Truth, |a| a.one(|x| elementwise::not(x.is_nan().maximum(x.is_inf())));
+        Isfinite("x") Truth, |a| a.one(elementwise::finite);
         Isinf("x") Truth, |a| a.one(Tensor::is_inf);
         Isnan("x") Truth, |a| a.one(Tensor::is_nan);
         Isneginf("x") Truth, |a| a.one(|x| elementwise::isinf_of_sign(x, -1.0));

@@ -87,7 +87,7 @@ pub(super) fn in_top_k(a: &Args<'_>) -> Made {
     let (targets, predictions) = (a.tensor("targets")?, a.tensor("predictions")?);
     let k = a.number("k", 1)?;
     let own = predictions.take_along_last(targets.expand_last());
-    let finite = (predictions - predictions).equal(0.0).min(&[-1]);
+    let finite = super::elementwise::finite(predictions).min(&[-1]);
     let larger = own.less(predictions).sum(&[-1]);
     let known = own.is_nan().equal(0.0).reshape(targets.shape());
     Ok(vec![larger.less(k as f64) * finite * known])

@@ -218,7 +218,9 @@ pub(super) fn corrcoef(x: Tensor) -> Tensor {
     if shape.len() == 1 {
         // One row, with itself.
         let variance = centered.square().sum(&[-1]);
-        return (variance / variance).clip(-1.0, 1.0);
+        // That is 1, but NaN where all numbers are the same.
+        let own = centered * centered;
+        return (own.sum(&[-1]) / variance).clip(-1.0, 1.0);
     }
     let rows = shape.len() - 2;
     let mut order: Vec<usize> = (0..shape.len()).collect();

@@ -2,7 +2,7 @@
 
 use super::Made;
 use super::args::{Args, integer};
-use super::elementwise::{not, signbit, truth, within};
+use super::elementwise::{finite, not, signbit, truth, within};
 use super::shape::moved_last;
 use super::whole::{as_integer, exact, wide};
 use crate::Error;
@@ -190,7 +190,7 @@ pub(super) fn nan_variance(x: Tensor, axes: &[isize], then: fn(Tensor) -> Tensor
 pub(super) fn logsumexp_of(x: Tensor, axes: &[isize]) -> Tensor {
     let largest = x.max_keep(axes).stop_gradient();
     // What is infinite is not taken off.
-    let largest = (largest - largest).equal(0.0).select(largest, 0.0);
+    let largest = finite(largest).select(largest, 0.0);
     (x - largest).exp().sum_keep(axes).log() + largest
 }
 

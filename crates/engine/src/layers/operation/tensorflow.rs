@@ -51,7 +51,7 @@ operations! {
         MatrixTrace("x") Computes, |a| Ok(vec![shape::of_diagonal(matrices(a)?, 0).sum(&[-1])]);
         MultiplyNoNan("x1", "x2") Floats, |a| a.two(|x, y| {
             // Only what is not finite is taken for zero, so that the gradient of y is that of a product.
-            let wrong = y.equal(0.0) * elementwise::not((x - x).equal(0.0));
+            let wrong = y.equal(0.0) * elementwise::not(elementwise::finite(x));
             wrong.select(0.0, x) * y
         });
         Norm("x") Floats, norm;
@@ -497,7 +497,7 @@ fn range(a: &Args<'_>) -> Made {
         return Err(a.wrong(format!("a range from {start} to {limit} by {step}")));
     }
     let made = crate::ops::count_up(count as usize) * step + start;
-    let whole = a.has_point().then_some("float32").unwrap_or("int32");
+    let whole = if a.has_point() { "float32" } else { "int32" };
     let to = a.value("dtype").unwrap_or_else(|| whole.into());
     Ok(vec![super::core::as_type(a, made, &to)?])
 }
