@@ -34,7 +34,6 @@ ONE = {
     "argsort": t.argsort, "argsort_down": lambda x: t.argsort(x, axis=1, direction="DESCENDING"),
     "band_part": lambda x: t.linalg.band_part(x, 1, 0), "band_part_all": lambda x: t.linalg.band_part(x, -1, 2),
     "bias_add": lambda x: t.nn.bias_add(x, t.constant([1.0, 2, 3, 4, 5])),
-    "broadcast_to": lambda x: t.broadcast_to(x[:, :1], [2, 3, 5]),
     "cast": lambda x: t.cast(x, "int32"), "cast_float": lambda x: t.cast(x > 0, t.float32),
     "ceil": t.math.ceil, "floor": t.floor, "round": t.round, "rint": t.math.rint, "sign": t.sign,
     "clip_by_value": lambda x: t.clip_by_value(x, -1.0, 2.0),
@@ -68,6 +67,9 @@ ONE = {
     "sqrt": lambda x: t.sqrt(x * x + 0.5), "square": t.square, "squeeze": lambda x: t.squeeze(t.expand_dims(x, 1), 1), "stack": lambda x: t.stack([x, x * 2.0], 1), "stop_gradient": t.stop_gradient,
     "tile": lambda x: t.tile(x, [1, 2, 1]), "top_k": lambda x: t.math.top_k(x, k=2), "trace": t.linalg.trace, "transpose": lambda x: t.transpose(x, [0, 2, 1]), "matrix_transpose": t.linalg.matrix_transpose,
     "unstack": lambda x: t.unstack(x, axis=1), "is_nan": t.math.is_nan, "is_finite": t.math.is_finite, "is_inf": t.math.is_inf, "logical_not": lambda x: t.logical_not(x > 0),
+    "fill": lambda x: t.fill((t.shape(x)[0], 3), x[0, 0, 0]), "ones": lambda x: t.ones((t.shape(x)[0], 2)) * x[:, 0, :2], "zeros": lambda x: t.concat([x, t.zeros((t.shape(x)[0], 3, 2))], -1),
+    "range": lambda x: t.cast(t.range(t.shape(x)[2]), t.float32), "range_steps": lambda x: t.range(1.0, t.cast(t.shape(x)[2], t.float32), 0.75), "rank_of": lambda x: x + t.cast(t.rank(x), t.float32),
+    "scatter_nd": lambda x: t.scatter_nd(t.constant([[3], [1], [3]]), x[0], [4, 5]), "reshape_two": lambda x: t.reshape(x, (t.shape(x)[0] * 3, t.shape(x)[2])),
     "zeros_beside": lambda x: t.concat([x, t.zeros_like(x)], axis=-1), "moments": lambda x: t.nn.moments(x, [1]), "backend_mean": lambda x: keras.backend.mean(x, axis=1), "activation": lambda x: keras.activations.gelu(x),
 }
 TWO = {
@@ -81,9 +83,10 @@ TWO = {
     "batch_dot": lambda x, y: keras.backend.batch_dot(x, y, axes=2), "mixed": lambda x, y: t.nn.relu(x @ t.transpose(y, [0, 2, 1]))[:, 0] - 1.0,
 }
 MORE = {
+    "broadcast_to": ("fixed", lambda x: t.broadcast_to(x[:, :1], [2, 3, 4])),
     "acos": ("unit", t.acos), "acosh": ("positive", lambda x: t.acosh(x + 1.0)), "asin": ("unit", t.asin), "atanh": ("unit", t.atanh), "erfinv": ("unit", t.math.erfinv), "log": ("positive", t.math.log),
     "avg_pool": ("image", lambda x: t.nn.avg_pool2d(x, 2, 2, "VALID")), "max_pool": ("image", lambda x: t.nn.max_pool2d(x, [1, 3, 2, 1], [1, 2, 1, 1], "SAME")), "max_pool1d": ("sequence", lambda x: t.nn.max_pool1d(x, 2, 1, "VALID")),
-    "conv2d": ("image small", lambda x, k: t.nn.conv2d(x, t.reshape(k[0], (2, 2, 4, 4)), strides=2, padding="SAME")), "conv1d": ("sequence signal", lambda x, k: t.nn.conv1d(x, t.reshape(k[:, :12], (2, 3, 4)), stride=1, padding="SAME")),
+    "conv2d": ("image small", lambda x, k: t.nn.conv2d(x, t.reshape(k[0], (2, 2, 4, 4)), strides=2, padding="SAME")), "conv1d": ("sequence fixed", lambda x, k: t.nn.conv1d(x, t.reshape(k, (2, 3, 4)), stride=1, padding="SAME")),
     "conv2d_list": ("image small", lambda x, k: t.nn.conv2d(x, t.reshape(k[0], (2, 2, 4, 4)), strides=[1, 1, 1, 1], padding="VALID", dilations=[1, 2, 2, 1])),
     "depthwise": ("image small", lambda x, k: t.nn.depthwise_conv2d(x, t.reshape(k[0], (2, 2, 4, 4)), strides=[1, 1, 1, 1], padding="SAME")),
     "depth_to_space": ("small", lambda x: t.nn.depth_to_space(x, 2)), "space_to_depth": ("image", lambda x: t.nn.space_to_depth(x, 2)),
@@ -109,7 +112,7 @@ def case(name, op, names):
     data = [INPUTS[n].astype("int32" if n in WHOLE else "float32") for n in names]
     keras.backend.clear_session()
     try:
-        ins = [keras.Input(d.shape[1:], dtype=d.dtype.name, name=n) for n, d in zip(names, data)]
+        ins = [keras.Input(d.shape[1:], d.shape[0] if n == "fixed" else None, dtype=d.dtype.name, name=n) for n, d in zip(names, data)]
         model = keras.Model(ins if len(ins) > 1 else ins[0], op(*ins))
         with tempfile.TemporaryDirectory() as folder:
             model.save(f"{folder}/m.keras")

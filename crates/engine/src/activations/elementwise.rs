@@ -52,9 +52,14 @@ pub fn leaky_relu(t: Tensor, negative_slope: f64) -> Tensor {
     relu(t, negative_slope, None, 0.0)
 }
 
+/// x between 0 and 6; at both ends the gradient is that of TensorFlow, zero.
+fn relu6_of(e: Expr) -> Expr {
+    Expr::Const(6.0).le(e.clone()).select(6.0, relu_of(e))
+}
+
 /// x between 0 and 6.
 pub fn relu6(t: Tensor) -> Tensor {
-    apply(relu_of(x()).min(6.0), t)
+    apply(relu6_of(x()), t)
 }
 
 /// x, or alpha · (eˣ - 1) below zero.
@@ -62,16 +67,16 @@ pub fn elu(t: Tensor, alpha: f64) -> Tensor {
     apply(relu_of(x()) + exponential_part(alpha, 1.0), t)
 }
 
-/// x, or alpha · (e^(x / alpha) - 1) below zero.
+/// x, or alpha · (e^(x / alpha) - 1) below zero. At zero the gradient is that of both parts, as TensorFlow adds them.
 pub fn celu(t: Tensor, alpha: f64) -> Tensor {
-    apply(relu_of(x()) + exponential_part(alpha, alpha), t)
+    apply(x().max(0.0) + exponential_part(alpha, alpha), t)
 }
 
-/// ELU with the constants that keep mean and variance.
+/// ELU with the constants that keep mean and variance. At zero the gradient is that of the right side, as in TensorFlow.
 pub fn selu(t: Tensor) -> Tensor {
     const ALPHA: f64 = 1.673_263_242_354_377_3;
     const SCALE: f64 = 1.050_700_987_355_480_5;
-    apply((relu_of(x()) + exponential_part(ALPHA, 1.0)) * SCALE, t)
+    apply(x().lt(0.0).select(exponential_part(ALPHA, 1.0), x()) * SCALE, t)
 }
 
 /// log(1 + eˣ).
@@ -111,7 +116,8 @@ pub fn sparse_plus(t: Tensor) -> Tensor {
 
 /// (x + 1) / 2 between 0 and 1.
 pub fn sparse_sigmoid(t: Tensor) -> Tensor {
-    apply(clip(x() * 0.5 + 0.5, 0.0, 1.0), t)
+    let inner = x().le(-1.0).select(0.0, (x() + 1.0) * 0.5);
+    apply(Expr::Const(1.0).le(x()).select(1.0, inner), t)
 }
 
 /// x · sigmoid(x), also called swish.
@@ -152,7 +158,7 @@ pub fn sigmoid(t: Tensor) -> Tensor {
 
 /// relu6(x + 3) / 6.
 pub fn hard_sigmoid(t: Tensor) -> Tensor {
-    apply(clip(x() / 6.0 + 0.5, 0.0, 1.0), t)
+    apply(relu6_of(x() + 3.0) / 6.0, t)
 }
 
 /// What Keras 2 calls `hard_sigmoid`: 0.2 · x + 0.5 between 0 and 1.
@@ -162,7 +168,7 @@ pub fn hard_sigmoid_v2(t: Tensor) -> Tensor {
 
 /// x · hard_sigmoid(x), also called hard_swish.
 pub fn hard_silu(t: Tensor) -> Tensor {
-    apply(x() * clip(x() / 6.0 + 0.5, 0.0, 1.0), t)
+    apply(x() * (relu6_of(x() + 3.0) / 6.0), t)
 }
 
 /// log(sigmoid(x)).

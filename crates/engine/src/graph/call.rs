@@ -18,8 +18,8 @@ pub struct CallContext {
     pub training: bool,
     /// Training step with random layers acting as at inference.
     pub no_dropout: bool,
-    /// Says that only the types of the results are looked at: a model that is put together.
-    symbolic: bool,
+    /// Says that only the types of the results are looked at, of a model that is put together: what stands there for lengths that data decide.
+    symbolic: Option<usize>,
     losses: RefCell<Vec<Tensor>>,
     calls: RefCell<Vec<Called>>,
     /// Masks of tensors, as the model passes them on.
@@ -49,12 +49,17 @@ impl CallContext {
     }
 
     /// For a call of which only the types of the results are looked at.
-    pub(crate) fn symbolic() -> Self {
-        CallContext { symbolic: true, ..CallContext::default() }
+    pub(crate) fn symbolic(stand_in: usize) -> Self {
+        CallContext { symbolic: Some(stand_in), ..CallContext::default() }
     }
 
     /// Returns whether only the types of the results are looked at: what a layer tells of its shape that is not always so.
     pub(crate) fn is_symbolic(&self) -> bool {
+        self.symbolic.is_some()
+    }
+
+    /// Returns what stands for a length that data decide, where only types are looked at.
+    pub(crate) fn stand_in(&self) -> Option<usize> {
         self.symbolic
     }
 

@@ -5,6 +5,8 @@ use super::flatten::DataFormat;
 use super::windows::{Size, channels};
 use crate::Error;
 use crate::graph::{Builder, CallContext, Integers, Layer, Resolver, Shape, Tensor, fail};
+use crate::ops::Windows;
+use crate::types::{axis_index, elements};
 use crate::words::Word;
 
 /// Makes an axis of `output` windows that lie as evenly as they can: window i is from ⌊i · length / output⌋ to ⌈(i + 1) · length / output⌉.
@@ -17,11 +19,22 @@ pub(super) fn along(x: Tensor, axis: usize, output: usize, take: fn(Tensor, &[is
     Tensor::concat(&(0..output).map(window).collect::<Vec<_>>(), axis)
 }
 
+/// The largest of an axis, which stays with length 1; of several that are equal the first has the gradient, as in TensorFlow's pooling.
+pub(super) fn largest(x: Tensor, axes: &[isize]) -> Tensor {
+    let Some(axis) = axes.first().and_then(|axis| axis_index(*axis, x.rank())) else { return x };
+    let mut shape = x.shape();
+    let (before, length) = (elements(&shape[..axis]), shape[axis]);
+    let flat = x.reshape([before, length, elements(&shape[axis + 1..])]);
+    shape[axis] = 1;
+    let whole = Windows { strides: [length], dilation: [1], padding: [[0, 0]] };
+    flat.max_pool([length], whole).reshape(shape)
+}
+
 /// Windows of an axis, each of which is a node of the graph.
 pub(super) const MOST: usize = 4096;
 
 macro_rules! adaptive_pooling {
-    ($(#[$doc:meta])* $name:ident [$($class:literal),+] $a:ident $b:ident $c:ident $take:ident $integers:ident) => {
+    ($(#[$doc:meta])* $name:ident [$($class:literal),+] $a:ident $b:ident $c:ident $take:path, $integers:ident) => {
         config! {
             $(#[$doc])*
             $name<N>(output_size <- Size<N>) {
@@ -70,7 +83,7 @@ macro_rules! adaptive_pooling {
                 }
                 let first = first_axis(*self.data_format);
                 let sizes = self.output_size.0.iter().enumerate();
-                sizes.fold(x, |x, (axis, size)| along(x, first + axis, *size, Tensor::$take))
+                sizes.fold(x, |x, (axis, size)| along(x, first + axis, *size, $take))
             }
         }
     };
@@ -79,10 +92,10 @@ macro_rules! adaptive_pooling {
 adaptive_pooling! {
     /// The means of `output_size` windows, each channel for itself, over `N` axes.
     AdaptiveAveragePooling ["AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"]
-    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D mean_keep Floats
+    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D Tensor::mean_keep, Floats
 }
 adaptive_pooling! {
     /// The largest pixels of `output_size` windows, each channel for itself, over `N` axes.
     AdaptiveMaxPooling ["AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"]
-    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D max_keep KeepsNumbers
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D largest, KeepsNumbers
 }

@@ -20,7 +20,7 @@ fn smooth(y_true: Tensor, smoothing: f64, classes: f64) -> Tensor {
 /// Elementwise cross-entropy of yes-or-no targets.
 fn binary(t: Tensor, p: Tensor, from_logits: bool) -> Tensor {
     if let Some(x) = sigmoid_logits(p).or(from_logits.then_some(p)) {
-        return x.relu() - x * t + (-x.abs()).exp().log1p();
+        return x.softplus() - x * t;
     }
     let p = clipped(p);
     -(t * p.log() + (1.0 - t) * (1.0 - p).log())

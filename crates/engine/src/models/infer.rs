@@ -31,7 +31,7 @@ pub(super) fn output_types(
             };
             let xs: Vec<Tensor> = inputs.iter().enumerate().map(tensor).collect();
             Ok(layer
-                .call_with(&xs, arguments, &CallContext::symbolic())
+                .call_with(&xs, arguments, &CallContext::symbolic(stand_in))
                 .into_iter()
                 .map(Tensor::ty)
                 .collect::<Vec<_>>())

@@ -18,6 +18,10 @@ pub(super) struct Args<'a> {
     inputs: Vec<Tensor>,
     /// Float type that integers are computed in.
     float: DType,
+    /// What the numbers of the call say of the result's type.
+    numbers: Numerals,
+    /// What stands for a length that data decide, while a model is put together.
+    pub(super) stand_in: Option<usize>,
     /// Whether it is called as TensorFlow's own function, which has defaults of its own.
     pub(super) tensorflow: bool,
     /// Names that were looked up: a key of the config that is not among them is not heeded.
@@ -31,6 +35,78 @@ pub(super) fn integer(x: Tensor) -> Option<Integer> {
         DType::I32 => Some(Integer::I32),
         DType::U32 => Some(Integer::U32),
         DType::F32 | DType::Half(_) | DType::Text => None,
+    }
+}
+
+/// Operands: arguments whose numbers have a say in the type of the result.
+const OPERANDS: &[&str] = &["x", "x1", "x2", "y", "weights"];
+
+/// Operations that make tensors of Python's numbers, which are float32 and int32 then; to the others a number is of the type of what it is computed with.
+const OF_OWN_TYPE: &[&str] = &[
+    "Arctan2",
+    "BitwiseAnd",
+    "BitwiseOr",
+    "BitwiseXor",
+    "Dot",
+    "Fmod",
+    "Gcd",
+    "Heaviside",
+    "Hypot",
+    "Inner",
+    "Kron",
+    "Lcm",
+    "Ldexp",
+    "Logaddexp",
+    "Logaddexp2",
+    "Mod",
+    "Outer",
+    "Tensordot",
+    "Vdot",
+];
+
+/// The types of numbers among the operands of a call.
+#[derive(Clone, Debug, Default)]
+struct Numerals {
+    /// One is a float32, which floats of 16 bits are cast to.
+    float: bool,
+    /// Types of those that are integers by themselves.
+    whole: Vec<Integer>,
+    /// One is Python's integer, which makes integers of truth values.
+    number: bool,
+}
+
+impl Numerals {
+    fn of(operation: &Operation, given: &Arguments, inputs: &[Tensor]) -> Self {
+        let mut found = Numerals::default();
+        if operation.function.is_some() {
+            return found;
+        }
+        let own = OF_OWN_TYPE.contains(&operation.row.class);
+        let by_place = given.positional.iter().zip(operation.names().iter().copied());
+        let named = given.named.iter().map(|(name, a)| (a, name.as_str()));
+        let mut floats = Vec::new();
+        for (argument, _) in by_place.chain(named).filter(|(_, name)| OPERANDS.contains(name)) {
+            let value = match argument {
+                Argument::Value(value) => value,
+                Argument::Tensor(n) => {
+                    floats.extend(inputs.get(*n).map(|x| x.ty().dtype));
+                    continue;
+                }
+                Argument::List(_) => continue,
+            };
+            let array = value.get("class_name").is_some_and(|c| c == "__numpy__" || c == "__tensor__");
+            let named = value.pointer("/config/dtype").and_then(Value::as_str).and_then(Integer::named);
+            match (array, named) {
+                (true, Some(of)) => found.whole.push(of),
+                (true, None) => found.float = true,
+                _ if value.is_f64() => found.float |= own,
+                _ if value.is_number() && own => found.whole.push(Integer::I32),
+                _ => found.number |= value.is_number(),
+            }
+        }
+        // Two tensors join to float32, also where one is made of constants, which are of no type of their own to a graph.
+        found.float |= floats.contains(&DType::F32) && floats.iter().any(|t| matches!(t, DType::Half(_)));
+        found
     }
 }
 
@@ -54,7 +130,18 @@ impl<'a> Args<'a> {
             _ => DType::F32,
         };
         let tensorflow = operation.function.is_some();
-        Args { operation, given, inputs, float, tensorflow, heeded: RefCell::new(vec![]) }
+        let numbers = Numerals::of(operation, &given, &inputs);
+        let float = if numbers.float { DType::F32 } else { float };
+        Args {
+            operation,
+            given,
+            inputs,
+            float,
+            numbers,
+            stand_in: cx.stand_in(),
+            tensorflow,
+            heeded: RefCell::new(vec![]),
+        }
     }
 
     /// Returns the error that something is not supported.
@@ -77,6 +164,18 @@ impl<'a> Args<'a> {
             }
         }
         self.given.positional.iter().chain(self.given.named.iter().map(|(_, a)| a)).any(within)
+    }
+
+    /// Returns the integer type of the result: what inputs and numbers join to; `None` where that is a float.
+    pub(super) fn joined(&self) -> Option<Integer> {
+        self.joined_of(&self.inputs)
+    }
+
+    /// The same of some of the inputs.
+    pub(super) fn joined_of(&self, inputs: &[Tensor]) -> Option<Integer> {
+        let of_inputs = super::whole::joined(inputs).filter(|_| !self.has_point() && !self.numbers.float)?;
+        let all = self.numbers.whole.iter().try_fold(of_inputs, |all, one| all.join(*one))?;
+        Some(if all == Integer::Bool && self.numbers.number { Integer::I32 } else { all })
     }
 
     /// Returns what the call has for an argument.
@@ -102,7 +201,7 @@ impl<'a> Args<'a> {
 
     /// As a float: integers are held as such, and what the result is says the operation's row.
     fn as_float(&self, x: Tensor) -> Tensor {
-        if integer(x).is_some() { x.as_type(self.float) } else { x }
+        if integer(x).is_some() || self.numbers.float { x.as_type(self.float) } else { x }
     }
 
     /// The tensors in an argument as they are, with their types; constants are not among them.
@@ -190,6 +289,14 @@ impl<'a> Args<'a> {
         Ok(made)
     }
 
+    /// The tensors of [`Args::list`] as they are, with their types.
+    pub(super) fn typed_list(&self, name: &str) -> Vec<Tensor> {
+        match self.argument(name) {
+            Some(Argument::Tensor(n)) => self.inputs.get(*n..).unwrap_or_default().to_vec(),
+            _ => self.typed(name),
+        }
+    }
+
     /// Checks whether every key of the config, and every argument of the call, that says something was looked up.
     pub(super) fn all_heeded(&self) -> Result<(), Error> {
         let heeded = self.heeded.borrow();
@@ -224,6 +331,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Refuses TensorFlow's word for indices that are out of range: to leave them out. Without it they are an error on its CPU.
+    pub(super) fn indices_in_range(&self) -> Result<(), Error> {
+        match self.value("bad_indices_policy") {
+            Some(word) if word == "IGNORE" => Err(self.wrong(format!("bad_indices_policy = {word}"))),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn float(&self, name: &str, default: f64) -> Result<f64, Error> {
         let Some(value) = self.value(name) else { return Ok(default) };
         let truth = value.as_bool().map(|b| f64::from(u8::from(b)));
@@ -239,7 +354,11 @@ impl<'a> Args<'a> {
     pub(super) fn known(&self, name: &str) -> Result<Option<Vec<f64>>, Error> {
         let of = |argument: &Argument| -> Result<Vec<f64>, Error> {
             let x = self.of(name, argument)?;
-            super::known::values(x).ok_or_else(|| self.wrong(format!("{name} that a tensor says")))
+            // While a model is put together, the shape that a number is of is not there: it is some length.
+            let some = || self.stand_in.filter(|_| x.ty().len() == 1).map(|n| vec![n as f64]);
+            super::known::values(x)
+                .or_else(some)
+                .ok_or_else(|| self.wrong(format!("{name} that a tensor says")))
         };
         let (list, own) = match self.argument(name) {
             Some(Argument::List(list)) => (list.clone(), false),

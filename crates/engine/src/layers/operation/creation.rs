@@ -3,10 +3,12 @@
 use super::Made;
 use super::args::Args;
 use super::core::as_type;
+use super::elementwise::within;
 use super::whole::as_integer;
 use crate::Error;
 use crate::graph::Tensor;
 use crate::ops::count_up;
+use crate::types::DType;
 
 /// One number in the shape of a tensor, and of its type where the config names no other.
 pub(super) fn like(a: &Args<'_>, number: f64) -> Made {
@@ -17,8 +19,11 @@ pub(super) fn like(a: &Args<'_>, number: f64) -> Made {
 
 /// Of the type that the config names, else of that of x.
 fn typed(a: &Args<'_>, made: Tensor) -> Made {
-    let own = as_integer(made, a.integer("x"));
-    Ok(vec![a.value("dtype").map_or(Ok(own), |to| as_type(a, made, &to))?])
+    match (a.value("dtype"), a.integer("x")) {
+        (Some(to), _) => Ok(vec![as_type(a, made, &to)?]),
+        (None, Some(of)) => Ok(vec![as_integer(within(made, of), Some(of))]),
+        (None, None) => Ok(vec![made.float_as(a.tensor("x")?.ty().dtype)]),
+    }
 }
 
 pub(super) fn full_like(a: &Args<'_>) -> Made {
@@ -83,7 +88,8 @@ pub(super) fn logspace(a: &Args<'_>) -> Made {
 }
 
 pub(super) fn geomspace(a: &Args<'_>) -> Made {
-    let (start, stop) = (a.tensor("start")?, a.tensor("stop")?);
+    // In Keras' own float type, whatever the tensors have.
+    let (start, stop) = (a.tensor("start")?.as_type(DType::F32), a.tensor("stop")?.as_type(DType::F32));
     let log = |x: Tensor| x.abs().log() * std::f64::consts::LOG10_E;
     let made = line(a, log(start), log(stop), |_, y| Ok(Tensor::full(&[], 10.0).pow(y)))?;
     Ok(made.into_iter().map(|y| y * start.sign()).collect())

@@ -4,10 +4,10 @@ use std::f64::consts::PI;
 
 use super::Made;
 use super::args::Args;
-use super::whole::{as_integer, exact, joined};
+use super::whole::{as_integer, exact, joined, truncated};
 use crate::Error;
 use crate::graph::Tensor;
-use crate::types::{DType, Integer};
+use crate::types::{DType, Half, Integer};
 
 pub(super) fn not(x: Tensor) -> Tensor {
     x.equal(0.0)
@@ -18,12 +18,17 @@ pub(super) fn truth(x: Tensor) -> Tensor {
     1.0 - not(x)
 }
 
+/// 1 for what is neither NaN nor infinite.
+pub(super) fn finite(x: Tensor) -> Tensor {
+    not(x.is_nan().maximum(x.is_inf()))
+}
+
 /// x to the power of a number, or of a tensor.
 pub(super) fn power(a: &Args<'_>) -> Made {
     let (x, y) = a.pair()?;
     let number = a.value("x2").filter(|_| a.typed("x2").is_empty()).and_then(|v| v.as_f64());
     let whole = number.filter(|n| n.fract() == 0.0 && n.abs() <= 16.0 && *n != 0.0);
-    let integers = joined(a.inputs()).is_some() && !a.has_point();
+    let integers = a.joined().is_some();
     // By products, which are right for what is negative too; integers have no quotients.
     let Some(n) = whole.filter(|n| !integers || *n > 0.0) else { return Ok(vec![x.pow(y)]) };
     let (mut left, mut square, mut product) = (n.abs() as u32, x, None);
@@ -49,6 +54,12 @@ pub(super) fn signbit(x: Tensor) -> Tensor {
     zero.select((1.0 / x).less(0.0), x.less(0.0))
 }
 
+/// What is left of x when whole multiples of y were taken off, with the sign of x; as TensorFlow has it, of the sizes of both, so that the gradient at
+/// zero is zero.
+pub(super) fn fmod(x: Tensor, y: Tensor) -> Tensor {
+    x.sign() * x.abs().fmod(y.abs())
+}
+
 /// What is left of x when whole multiples of y were taken off, with the sign of y.
 pub(super) fn floor_mod(x: Tensor, y: Tensor) -> Tensor {
     let rest = x.fmod(y);
@@ -58,7 +69,7 @@ pub(super) fn floor_mod(x: Tensor, y: Tensor) -> Tensor {
 
 pub(super) fn floor_divide(a: &Args<'_>) -> Made {
     let (x, y) = a.pair()?;
-    let integers = joined(a.inputs()).is_some() && !a.has_point();
+    let integers = a.joined().is_some();
     // A quotient of whole numbers is a whole number as it is; one of floats is as TensorFlow has it, of the rounded quotient.
     Ok(vec![if integers { ((x - floor_mod(x, y)) / y).round() } else { (x / y).floor() }])
 }
@@ -96,6 +107,9 @@ pub(super) fn isclose(a: &Args<'_>) -> Made {
         return Ok(vec![x.equal(y)]);
     }
     let close = (x - y).abs().less_equal(y.abs() * rtol + atol);
+    // The difference is NaN then, which a device may take for zero where both are one tensor.
+    let unknown = x.is_nan().maximum(y.is_nan()).maximum(x.is_inf() * x.equal(y));
+    let close = close * not(unknown);
     Ok(vec![if equal_nan { close.maximum(x.is_nan() * y.is_nan()) } else { close }])
 }
 
@@ -103,7 +117,9 @@ pub(super) fn allclose(a: &Args<'_>) -> Made {
     let (x, y) = a.pair()?;
     let (rtol, atol) = (a.float("rtol", 1e-5)?, a.float("atol", 1e-8)?);
     let equal_nan = a.flag("equal_nan", false);
-    let finite = |x: Tensor| not(x.is_nan().maximum(x.is_inf()));
+    if joined(a.inputs()).is_some() {
+        return Ok(vec![x.equal(y).min(&[])]);
+    }
     let close = (x - y).abs().less_equal(y.abs() * rtol + atol) * finite(x) * finite(y);
     let close = close.maximum(x.equal(y));
     let close = if equal_nan { close.maximum(x.is_nan() * y.is_nan()) } else { close };
@@ -131,7 +147,7 @@ pub(super) fn logaddexp(x: Tensor, y: Tensor, scale: f64) -> Tensor {
 pub(super) fn nan_to_num(a: &Args<'_>) -> Made {
     let x = a.tensor("x")?;
     let (lowest, largest) = match x.ty().dtype {
-        DType::Half(half) if half == crate::types::Half::F16 => (-65504.0, 65504.0),
+        DType::Half(Half::F16) => (-65504.0, 65504.0),
         DType::Half(_) => (-3.389_531_389_251_535_5e38, 3.389_531_389_251_535_5e38),
         _ => (f64::from(f32::MIN), f64::from(f32::MAX)),
     };
@@ -196,6 +212,12 @@ pub(super) fn round(a: &Args<'_>) -> Made {
     Ok(vec![as_integer(y, of)])
 }
 
+/// A number as one of an integer type, by its bits: -1 is 255 of 8 bits without a sign.
+pub(super) fn within(x: Tensor, of: Integer) -> Tensor {
+    let dtype = x.ty().dtype;
+    truncated(x, of).as_type(dtype)
+}
+
 /// Cut at two bounds; truth values become numbers.
 pub(super) fn clip(a: &Args<'_>) -> Made {
     let x = a.tensor("x")?;
@@ -203,7 +225,7 @@ pub(super) fn clip(a: &Args<'_>) -> Made {
     // TensorFlow takes the bounds as numbers of the type of x.
     let bound = |name: &str| -> Result<Tensor, Error> {
         let bound = a.tensor(name)?;
-        Ok(if of.is_some() { bound.truncated() } else { bound })
+        Ok(of.map_or(bound, |of| within(bound, of)))
     };
     Ok(vec![as_integer(x.minimum(bound("x_max")?).maximum(bound("x_min")?), of)])
 }
@@ -215,8 +237,9 @@ pub(super) fn choose(a: &Args<'_>) -> Made {
         return Err(a.wrong("a call without x1 and x2, whose result has a size that data decide,"));
     }
     let (x, y) = a.pair()?;
-    let of = joined(&[a.typed("x1"), a.typed("x2")].concat()).filter(|_| !a.has_point());
-    Ok(vec![as_integer(condition.select(x, y), of)])
+    let of = a.joined_of(&[a.typed("x1"), a.typed("x2")].concat());
+    let own = |x: Tensor| of.map_or(x, |of| within(x, of));
+    Ok(vec![as_integer(condition.select(own(x), own(y)), of)])
 }
 
 /// The first of several choices whose condition holds.
@@ -281,5 +304,5 @@ pub(super) fn isin(a: &Args<'_>) -> Made {
 
 /// What is of no use for numbers that are real: the angle, the imaginary part.
 pub(super) fn angle(x: Tensor) -> Tensor {
-    x.less(0.0).select(Tensor::full(&[], PI), 0.0)
+    x.less(0.0).select(Tensor::full(&[], PI), 0.0).float_as(x.ty().dtype)
 }

@@ -1,23 +1,35 @@
 //! Operations of `keras.ops.image` that compute with the pixels where they are.
 
 use super::args::Args;
-use super::{Made, windows};
+use super::whole::as_integer;
+use super::{Made, linalg, windows};
 use crate::Error;
-use crate::graph::Tensor;
+use crate::graph::{CallContext, DType, Layer, Tensor};
 use crate::layers::flatten::DataFormat;
+use crate::layers::resizing::Resizing;
+use crate::layers::warp::{FillMode, Warp};
 use crate::layers::windows::channels_last;
-use crate::ops::Windows;
+use crate::ops::{Interpolation, Windows};
+use crate::types::Integer;
+use crate::words::Word;
 
 operations! {
     /// Keras' module `image`.
     IMAGE "keras.src.ops.image" {
+        AffineTransform("images", "transform") Own, affine;
         CropImages("images") Keeps, crop;
         ExtractPatches("images") ViaFloats, windows::extract_patches;
         GaussianBlur("images") Floats, blur;
-        HSVToRGB("images") Floats, |a| colours(a, to_rgb);
+        HSVToRGB("images") Floats, |a| {
+            // TensorFlow has no gradient of it.
+            let made = colours(a, to_rgb)?;
+            Ok(made.into_iter().map(Tensor::stop_gradient).collect())
+        };
         PadImages("images") Keeps, pad;
+        PerspectiveTransform("images", "start_points", "end_points") Own, perspective;
         RGBToGrayscale("images") ViaFloats, grayscale;
         RGBToHSV("images") Floats, |a| colours(a, to_hsv);
+        Resize("images") Own, resize;
         SobelEdges("images") Floats, sobel;
     }
 }
@@ -81,6 +93,105 @@ fn with_channels_last(a: &Args<'_>, x: Tensor, f: impl FnOnce(Tensor) -> Tensor)
     Ok(if single { y.reshape(y.shape()[1..].to_vec()) } else { y })
 }
 
+/// Images of another size, as the layer has it.
+fn resize(a: &Args<'_>) -> Made {
+    let (x, of) = (a.tensor("images")?, a.integer("images"));
+    let size = a.numbers("size")?.unwrap_or_default();
+    let sizes: Option<Vec<usize>> = size.iter().map(|n| usize::try_from(*n).ok()).collect();
+    let Some(&[height, width]) = sizes.as_deref() else { return Err(a.wrong(format!("size = {size:?}"))) };
+    let how = Word::<Interpolation>::from(a.word("interpolation", "bilinear")?).get()?;
+    let fill_mode = Word::<FillMode>::from(a.word("fill_mode", "constant")?).get()?;
+    let layer = Resizing::new(height, width)
+        .interpolation(how)
+        .antialias(a.flag("antialias", false))
+        .crop_to_aspect_ratio(a.flag("crop_to_aspect_ratio", false))
+        .pad_to_aspect_ratio(a.flag("pad_to_aspect_ratio", false))
+        .fill_mode(fill_mode)
+        .fill_value(a.float("fill_value", 0.0)?)
+        .data_format(windows::format(a)?);
+    layer.check()?;
+    lines(a, x)?;
+    let call = |x: Tensor| layer.call(x, &CallContext::new(false));
+    let y = if x.rank() == 3 {
+        let y = call(super::shape::widened(x, 0));
+        y.reshape(y.shape()[1..].to_vec())
+    } else {
+        call(x)
+    };
+    Ok(vec![match of {
+        None => y,
+        Some(Integer::Bool) => return Err(a.wrong("its call with truth values")),
+        Some(of) if how == Interpolation::Nearest => as_integer(y, Some(of)),
+        Some(of) => {
+            let [low, high] = of.bounds();
+            as_integer(y.round().clip(low, high), Some(of))
+        }
+    }])
+}
+
+/// Images whose pixels come from elsewhere in them: eight numbers for each image, or for all, are the first of a matrix.
+fn affine(a: &Args<'_>) -> Made {
+    let transform = a.tensor("transform")?;
+    let table = if transform.rank() == 1 { super::shape::widened(transform, 0) } else { transform };
+    transformed(a, table)
+}
+
+/// Images seen from another side: where four points of each image, or of all, come to lie.
+fn perspective(a: &Args<'_>) -> Made {
+    let points = |name: &str| -> Result<Tensor, Error> {
+        let x = a.tensor(name)?.as_type(DType::F32);
+        let x = if x.rank() == 2 { super::shape::widened(x, 0) } else { x };
+        match x.shape().as_slice() {
+            [_, 4, 2] => Ok(x),
+            other => Err(a.wrong(format!("{name} of shape {other:?}"))),
+        }
+    };
+    let (start, end) = (points("start_points")?, points("end_points")?);
+    let n = start.shape()[0];
+    if end.shape()[0] != n {
+        return Err(a.wrong(format!("start_points and end_points of {n} and {} images", end.shape()[0])));
+    }
+    // Two equations of eight unknowns for each point.
+    let column = |x: Tensor, i: usize| x.slice(2, i, 1);
+    let (one, zero) = (Tensor::full(&[n, 4, 1], 1.0), Tensor::full(&[n, 4, 1], 0.0));
+    let (x, y) = (column(end, 0), column(end, 1));
+    let row = |first: bool| {
+        let own = column(start, usize::from(!first));
+        let (left, right) = ([x, y, one], [zero, zero, zero]);
+        let (left, right) = if first { (left, right) } else { (right, left) };
+        let parts = [left.as_slice(), &right, &[-own * x, -own * y]].concat();
+        super::shape::widened(Tensor::concat(&parts, 2), 2)
+    };
+    let equations = Tensor::concat(&[row(true), row(false)], 2).reshape([n, 8, 8]);
+    let (found, _, _) = linalg::eliminated(equations, start.reshape([n, 8, 1]), 8);
+    transformed(a, found.reshape([n, 8]))
+}
+
+/// Images whose pixels come from elsewhere in them, by the first eight numbers of a matrix for each.
+fn transformed(a: &Args<'_>, table: Tensor) -> Made {
+    let (x, of) = (a.tensor("images")?, a.integer("images"));
+    let warp = Warp {
+        how: Word::<Interpolation>::from(a.word("interpolation", "bilinear")?).get()?,
+        fill_mode: Word::<FillMode>::from(a.word("fill_mode", "constant")?).get()?,
+        fill_value: a.float("fill_value", 0.0)?,
+    };
+    warp.checked()?;
+    if of.is_some() && warp.how != Interpolation::Nearest {
+        return Err(a.wrong("its call with integers and bilinear interpolation"));
+    }
+    let count = if x.rank() == 4 { x.shape()[0] } else { 1 };
+    match table.shape().as_slice() {
+        [n, 8] if *n == 1 || *n == count => {}
+        other => return Err(a.wrong(format!("a transform of shape {other:?}"))),
+    }
+    let part = |i: usize| table.as_type(DType::F32).slice(1, i, 1).stop_gradient();
+    let rows = [[part(0), part(1), part(2)], [part(3), part(4), part(5)]];
+    let dtype = x.ty().dtype;
+    let y =
+        with_channels_last(a, x.as_type(DType::F32), |x| warp.projective(x, rows, Some([part(6), part(7)])))?;
+    Ok(vec![as_integer(y.float_as(dtype), of)])
+}
+
 fn channels(a: &Args<'_>, x: Tensor) -> Result<usize, Error> {
     let [height, width] = lines(a, x)?;
     let axis = if width + 1 < x.rank() { width + 1 } else { height - 1 };
@@ -113,7 +224,8 @@ fn colours(a: &Args<'_>, f: fn([Tensor; 3]) -> [Tensor; 3]) -> Made {
 /// Hue, saturation and value of red, green and blue, as TensorFlow computes them.
 fn to_hsv([r, g, b]: [Tensor; 3]) -> [Tensor; 3] {
     let value = r.maximum(g).maximum(b);
-    let range = value - r.minimum(g).minimum(b);
+    // Of several that are smallest TensorFlow takes blue before green for its gradient.
+    let range = value - b.minimum(g).minimum(r);
     let positive = |x: Tensor| Tensor::full(&[], 0.0).less(x);
     let saturation = positive(value).select(range / positive(value).select(value, 1.0), 0.0);
     let norm = 1.0 / (positive(range).select(range, 1.0) * 6.0);
@@ -175,9 +287,9 @@ fn blur(a: &Args<'_>) -> Made {
     let numbers = |name: &str, default: f64| -> Result<[f64; 2], Error> {
         let Some(value) = a.value(name) else { return Ok([default; 2]) };
         let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        match list.iter().filter_map(|v| v.as_f64()).collect::<Vec<_>>().as_slice() {
-            &[both] => Ok([both; 2]),
-            &[first, second] => Ok([first, second]),
+        match list.iter().filter_map(|v| v.as_f64()).collect::<Vec<_>>()[..] {
+            [both] => Ok([both; 2]),
+            [first, second] => Ok([first, second]),
             _ => Err(a.wrong(format!("{name} = {value}"))),
         }
     };

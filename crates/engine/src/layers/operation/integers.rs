@@ -13,7 +13,7 @@ const BITS: i32 = 24;
 
 /// The type of the result, which only integers have.
 fn of_integers(a: &Args<'_>) -> Result<Integer, Error> {
-    joined(a.inputs()).ok_or_else(|| a.wrong("its call with floats"))
+    a.joined().ok_or_else(|| a.wrong("its call with floats"))
 }
 
 /// Joins the bits of two numbers, each of which is 0 or 1.

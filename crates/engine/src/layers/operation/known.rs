@@ -37,7 +37,7 @@ fn part(open: &Graph, edge: Edge) -> Option<(Graph, Edge)> {
         };
         let constant = match &node.kind {
             Kind::Pointwise(exprs) => !exprs.iter().any(draws),
-            Kind::Op(_) | Kind::Reshape => true,
+            Kind::Op(_) | Kind::Reshape | Kind::Constant(_) => true,
             _ => false,
         };
         if !constant || node.types.iter().any(|ty| ty.len() > MOST) {

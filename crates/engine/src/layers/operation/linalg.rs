@@ -46,7 +46,7 @@ fn part(x: Tensor, back: usize, start: usize, len: usize) -> Tensor {
 
 /// Gauss and Jordan's elimination with the largest element of each column: what the right sides become, the product of the pivots and the sign of the
 /// order of the rows.
-fn eliminated(matrix: Tensor, right: Tensor, n: usize) -> (Tensor, Vec<Tensor>, Tensor) {
+pub(super) fn eliminated(matrix: Tensor, right: Tensor, n: usize) -> (Tensor, Vec<Tensor>, Tensor) {
     let last = matrix.rank() - 1;
     let mut rows = Tensor::concat(&[matrix, right], last);
     let width = rows.shape()[last];
@@ -99,14 +99,20 @@ pub(super) fn slogdet(a: &Args<'_>) -> Made {
     Ok(vec![determinant(a)?.sign(), size[0]])
 }
 
+/// The matrices the other way round, where TensorFlow's function is told so.
+fn adjoint(a: &Args<'_>, x: Tensor) -> Tensor {
+    if a.tensorflow && a.flag("adjoint", false) { transposed(x) } else { x }
+}
+
 fn inverse(a: &Args<'_>) -> Made {
     let (x, n) = square(a, "x")?;
-    let shape = x.shape();
+    let (shape, x) = (x.shape(), adjoint(a, x));
     Ok(vec![eliminated(x, identity(n).broadcast_to(&shape), n).0])
 }
 
 fn solve(a: &Args<'_>) -> Made {
     let ((x, n), b) = (square(a, "a")?, a.tensor("b")?);
+    let x = adjoint(a, x);
     // A right side with an axis less is a vector.
     let vector = b.rank() + 1 == x.rank();
     let right = if vector { b.expand_last() } else { b };
@@ -143,7 +149,9 @@ fn transposed(x: Tensor) -> Tensor {
 
 fn cholesky(a: &Args<'_>) -> Made {
     let (x, n) = square(a, "x")?;
-    let lower = triangle(x, n);
+    // Only the lower triangle is read, but the gradient belongs to both, as the matrix is the same the other way round.
+    let even = (x + transposed(x)) * 0.5;
+    let lower = triangle(even + (x - even).stop_gradient(), n);
     Ok(vec![if a.flag("upper", false) { transposed(lower) } else { lower }])
 }
 

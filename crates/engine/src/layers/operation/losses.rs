@@ -11,8 +11,7 @@ pub(super) fn binary(a: &Args<'_>) -> Made {
     let (target, output) = (a.tensor("target")?, a.tensor("output")?);
     let logits = if a.flag("from_logits", false) { Some(output) } else { None };
     if let Some(x) = sigmoid_logits(output).or(logits) {
-        // As TensorFlow: no power of a positive number.
-        return Ok(vec![x.relu() - x * target + (-x.abs()).exp().log1p()]);
+        return Ok(vec![x.softplus() - x * target]);
     }
     let p = output.clip(EPSILON, 1.0 - EPSILON);
     Ok(vec![-(target * p.log() + (1.0 - target) * (1.0 - p).log())])

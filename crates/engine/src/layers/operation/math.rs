@@ -155,7 +155,12 @@ fn frames(a: &Args<'_>) -> Result<([usize; 3], Option<Tensor>), Error> {
     }
     checked(a, n)?;
     let before = (n - length) / 2;
-    let bell = |a0: f64| (count_up(length) * (2.0 * PI / length as f64)).cos() * (a0 - 1.0) + a0;
+    // TensorFlow's windows of an odd length reach to their last number, periodic or not.
+    let period = if length % 2 == 0 { length } else { (length - 1).max(1) };
+    let bell = |a0: f64| match length {
+        1 => Tensor::full(&[1], 1.0),
+        _ => (count_up(length) * (2.0 * PI / period as f64)).cos() * (a0 - 1.0) + a0,
+    };
     let window = match a.value("window") {
         // Null is none in the config of a file; Keras writes the word where none is given.
         None => None,

@@ -10,7 +10,7 @@ operations! {
     /// Keras' module `nn`.
     NN "keras.src.ops.nn" {
         AdaptiveAveragePool("inputs") Floats, |a| windows::adaptive_pool(a, Tensor::mean_keep);
-        AdaptiveMaxPool("inputs") Keeps, |a| windows::adaptive_pool(a, Tensor::max_keep);
+        AdaptiveMaxPool("inputs") Keeps, |a| windows::adaptive_pool(a, crate::layers::adaptive_pooling::largest);
         AveragePool("inputs") Floats, |a| windows::pool(a, false);
         BatchNorm("x", "mean", "variance", "offset", "scale") Floats, normalize::batch;
         BinaryCrossentropy("target", "output") Floats, losses::binary;

@@ -2,10 +2,12 @@
 
 use super::Made;
 use super::args::Args;
+use super::elementwise::truth;
 use super::reduce::variance_of;
+use super::whole::truncated;
 use crate::Error;
 use crate::graph::Tensor;
-use crate::types::DType;
+use crate::types::{DType, Integer};
 
 /// The axes, in order.
 fn axes(a: &Args<'_>, rank: usize) -> Result<Vec<isize>, Error> {
@@ -34,17 +36,26 @@ pub(super) fn batch(a: &Args<'_>) -> Made {
 
 /// Normalizes by the root of the mean of squares.
 pub(super) fn rms(a: &Args<'_>) -> Made {
-    let x = a.tensor("x")?;
+    let (x, whole) = (a.tensor("x")?, a.integer("x"));
     let (dtype, x) = (x.ty().dtype, x.as_type(DType::F32));
     let (axes, epsilon) = (axes(a, x.rank())?, a.float("epsilon", 1e-7)?);
     let y = x * (1.0 / (x.square().mean_keep(&axes) + epsilon).sqrt());
     let y = a.optional("scale")?.map_or(y, |scale| y * scale.as_type(DType::F32));
-    Ok(vec![y.float_as(dtype)])
+    Ok(vec![cast_back(y, dtype, whole)])
+}
+
+/// Casts to the type that the operation got: that of floats, or of integers, which Keras casts towards zero.
+fn cast_back(y: Tensor, dtype: DType, whole: Option<Integer>) -> Tensor {
+    match whole {
+        Some(Integer::Bool) => truth(y).as_type(DType::Whole(Integer::Bool)),
+        Some(whole) => truncated(y, whole),
+        None => y.float_as(dtype),
+    }
 }
 
 /// Normalizes by mean and variance.
 pub(super) fn layer(a: &Args<'_>) -> Made {
-    let x = a.tensor("x")?;
+    let (x, whole) = (a.tensor("x")?, a.integer("x"));
     let (dtype, x) = (x.ty().dtype, x.as_type(DType::F32));
     let (axes, epsilon) = (axes(a, x.rank())?, a.float("epsilon", 1e-7)?);
     let last = axes == [x.rank() as isize - 1];
@@ -59,10 +70,10 @@ pub(super) fn layer(a: &Args<'_>) -> Made {
     let inverse = 1.0 / (variance_of(x, &axes) + epsilon).sqrt();
     if a.flag("rms_scaling", false) {
         let y = x * inverse;
-        return Ok(vec![gamma.map_or(y, |gamma| y * gamma).float_as(dtype)]);
+        return Ok(vec![cast_back(gamma.map_or(y, |gamma| y * gamma), dtype, whole)]);
     }
     let inverse = gamma.map_or(inverse, |gamma| inverse * gamma);
     let shift = -x.mean_keep(&axes) * inverse;
     let shift = beta.map_or(shift, |beta| shift + beta);
-    Ok(vec![(x * inverse + shift).float_as(dtype)])
+    Ok(vec![cast_back(x * inverse + shift, dtype, whole)])
 }

@@ -81,7 +81,7 @@ operations! {
         FloorDivide("x1", "x2") Computes, elementwise::floor_divide;
         Fmax("x1", "x2") Keeps, |a| a.two(|x, y| elementwise::passing_nan(x, y, |x, y| x.maximum(y)));
         Fmin("x1", "x2") Keeps, |a| a.two(|x, y| elementwise::passing_nan(x, y, |x, y| x.minimum(y)));
-        Fmod("x1", "x2") Computes, |a| a.two(|x, y| x.fmod(y));
+        Fmod("x1", "x2") Computes, |a| a.two(elementwise::fmod);
         Full("fill_value") Own, creation::full;
         FullLike("x", "fill_value") Own, creation::full_like;
         Gcd("x1", "x2") Own, integers::gcd;
@@ -99,7 +99,7 @@ operations! {
         Inner("x1", "x2") ViaFloats, |a| a.two(products::inner_of);
         IsIn("x1", "x2") Truth, elementwise::isin;
         Isclose("x1", "x2", "rtol", "atol") Truth, elementwise::isclose;
-        Isfinite("x") Truth, |a| a.one(|x| elementwise::not(x.is_nan().maximum(x.is_inf())));
+        Isfinite("x") Truth, |a| a.one(elementwise::finite);
         Isinf("x") Truth, |a| a.one(Tensor::is_inf);
         Isnan("x") Truth, |a| a.one(Tensor::is_nan);
         Isneginf("x") Truth, |a| a.one(|x| elementwise::isinf_of_sign(x, -1.0));
@@ -133,7 +133,7 @@ operations! {
         Minimum("x1", "x2") Keeps, |a| a.two(|x, y| x.minimum(y));
         Mod("x1", "x2") Computes, |a| a.two(elementwise::floor_mod);
         Moveaxis("x") Keeps, shape::moveaxis;
-        Multiply("x1", "x2") Computes, |a| a.two(|x, y| x * y);
+        Multiply("x1", "x2") Multiplies, |a| a.two(|x, y| x * y);
         NanToNum("x") Keeps, elementwise::nan_to_num;
         Nanargmax("x") Index, |a| reduce::nan_extreme_at(a, false);
         Nanargmin("x") Index, |a| reduce::nan_extreme_at(a, true);
@@ -146,20 +146,24 @@ operations! {
         Nanpercentile("x", "q") Floats, |a| order::quantile(a, 100.0, None, true);
         Nanprod("x") Own, reduce::nan_product;
         Nanquantile("x", "q") Floats, |a| order::quantile(a, 1.0, None, true);
-        Nanstd("x") Floats, |a| a.reduced(|x, axes| reduce::nan_variance(x, axes).sqrt());
+        Nanstd("x") Floats, |a| a.reduced(|x, axes| reduce::nan_variance(x, axes, Tensor::sqrt));
         Nansum("x") Own, reduce::nan_sum;
-        Nanvar("x") Floats, |a| a.reduced(reduce::nan_variance);
+        Nanvar("x") Floats, |a| a.reduced(|x, axes| reduce::nan_variance(x, axes, |v| v));
         Ndim("x") Index, |a| a.one(|x| Tensor::full(&[], x.rank() as f64));
         Negative("x") Cuts, |a| a.one(|x| -x);
         NotEqual("x1", "x2") Truth, |a| a.two(|x, y| 1.0 - x.equal(y));
         OnesLike("x") Own, |a| creation::like(a, 1.0);
-        Outer("x1", "x2") Computes, |a| a.two(products::outer);
+        Outer("x1", "x2") Multiplies, |a| a.two(products::outer);
         Pad("x", "constant_values") Keeps, pad::pad;
         Percentile("x", "q") Floats, |a| order::quantile(a, 100.0, None, false);
         Power("x1", "x2") Computes, elementwise::power;
         Prod("x") Own, reduce::product;
         Ptp("x") Cuts, |a| a.reduced(|x, axes| x.max_keep(axes) - x.min_keep(axes));
-        Quantile("x", "q") Floats, |a| order::quantile(a, 1.0, None, false);
+        Quantile("x", "q") Floats, |a| {
+            // Its call of Keras does not pass the method on.
+            let _ = a.value("method");
+            order::quantile_by(a, 1.0, None, false, "linear")
+        };
         Rad2deg("x") Floats, |a| a.one(|x| x * (180.0 / PI));
         Ravel("x") Keeps, |a| a.one(shape::flat);
         Real("x") Keeps, |a| a.one(|x| x);
@@ -173,7 +177,11 @@ operations! {
         SearchSorted("sorted_sequence", "values") Index, elementwise::searchsorted;
         Select("condlist", "choicelist", "default") Own, elementwise::select;
         Sign("x") Cuts, |a| a.one(Tensor::sign);
-        Signbit("x") Truth, |a| a.one(elementwise::signbit);
+        Signbit("x") Truth, |a| {
+            let of = a.integer("x");
+            // Of integers there is one zero.
+            a.one(|x| if of.is_some() { x.less(0.0) } else { elementwise::signbit(x) })
+        };
         Sin("x") Floats, |a| a.one(Tensor::sin);
         Sinc("x") Floats, |a| a.one(elementwise::sinc);
         Sinh("x") Floats, |a| a.one(Tensor::sinh);

@@ -87,7 +87,7 @@ pub(super) fn in_top_k(a: &Args<'_>) -> Made {
     let (targets, predictions) = (a.tensor("targets")?, a.tensor("predictions")?);
     let k = a.number("k", 1)?;
     let own = predictions.take_along_last(targets.expand_last());
-    let finite = (predictions - predictions).equal(0.0).min(&[-1]);
+    let finite = super::elementwise::finite(predictions).min(&[-1]);
     let larger = own.less(predictions).sum(&[-1]);
     let known = own.is_nan().equal(0.0).reshape(targets.shape());
     Ok(vec![larger.less(k as f64) * finite * known])
@@ -105,6 +105,17 @@ enum Between {
 
 /// Quantiles: of a fraction, or of each of a list, which then is the first axis.
 pub(super) fn quantile(a: &Args<'_>, scale: f64, fraction: Option<f64>, skips_nan: bool) -> Made {
+    quantile_by(a, scale, fraction, skips_nan, &a.word("method", "linear")?)
+}
+
+/// The same by a method.
+pub(super) fn quantile_by(
+    a: &Args<'_>,
+    scale: f64,
+    fraction: Option<f64>,
+    skips_nan: bool,
+    method: &str,
+) -> Made {
     let (x, q) = (a.tensor("x")?, a.value("q"));
     let (list, fractions) = match (fraction, q) {
         (Some(fraction), _) => (false, vec![fraction]),
@@ -121,7 +132,7 @@ pub(super) fn quantile(a: &Args<'_>, scale: f64, fraction: Option<f64>, skips_na
         (None, None) => return Err(a.wrong("a q that a tensor says")),
     };
     let fractions: Vec<f64> = fractions.into_iter().map(|q| f64::from(q as f32) / scale).collect();
-    let method = match a.word("method", "linear")?.as_str() {
+    let method = match method {
         "linear" => Between::Linear,
         "lower" => Between::Lower,
         "higher" => Between::Higher,

@@ -40,7 +40,8 @@ pub(super) fn pad(a: &Args<'_>) -> Made {
     let x = a.tensor("x")?;
     let widths = widths(a, x.rank())?;
     let mode = a.word("mode", "constant")?.to_lowercase();
-    let value = a.optional("constant_values")?;
+    // To the others it says nothing.
+    let value = a.optional("constant_values")?.filter(|_| mode == "constant");
     let mut y = x;
     for (axis, [before, after]) in widths.into_iter().enumerate() {
         y = match (mode.as_str(), value) {

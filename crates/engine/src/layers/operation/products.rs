@@ -2,6 +2,7 @@
 
 use super::Made;
 use super::args::{Args, integer};
+use super::elementwise::within;
 use super::shape::{flat, moved_last, restored};
 use super::whole::{joined, truncated};
 use crate::Error;
@@ -217,7 +218,9 @@ pub(super) fn corrcoef(x: Tensor) -> Tensor {
     if shape.len() == 1 {
         // One row, with itself.
         let variance = centered.square().sum(&[-1]);
-        return (variance / variance).clip(-1.0, 1.0);
+        // That is 1, but NaN where all numbers are the same.
+        let own = centered * centered;
+        return (own.sum(&[-1]) / variance).clip(-1.0, 1.0);
     }
     let rows = shape.len() - 2;
     let mut order: Vec<usize> = (0..shape.len()).collect();
@@ -361,8 +364,11 @@ pub(super) fn normalize(a: &Args<'_>) -> Made {
         return Err(a.wrong(format!("order = {order}")));
     }
     if order == 2 {
-        let inverse = 1.0 / x.square().sum_keep(&axes).sqrt();
-        return Ok(vec![x * inverse.minimum(1.0 / epsilon)]);
+        // What is too small has no gradient by its norm, as it would be NaN at zero.
+        let squares = x.square().sum_keep(&axes);
+        let small = squares.less_equal(epsilon * epsilon);
+        let inverse = 1.0 / small.select(1.0, squares).sqrt();
+        return Ok(vec![x * small.select(1.0 / epsilon, inverse)]);
     }
     let norm = super::reduce::norm_of(a, x, &axes, Some(&order.into()))?;
     Ok(vec![x / norm.maximum(epsilon)])
@@ -371,7 +377,14 @@ pub(super) fn normalize(a: &Args<'_>) -> Made {
 /// Ratio of the largest signal to the noise, in decibels.
 pub(super) fn psnr(a: &Args<'_>) -> Made {
     let (x, y) = a.pair()?;
-    let largest = a.float("max_val", 1.0)?;
-    let error = (x - y).square().mean(&[]);
+    let mut largest = a.float("max_val", 1.0)?;
+    let mut error = (x - y).square().mean(&[]);
+    if let Some(of) = joined(a.inputs()) {
+        // TensorFlow computes with integers up to the logarithm.
+        let own = |x: Tensor| within(x, of);
+        let sum = own(own(own(x - y).square()).sum(&[]));
+        error = (sum / x.ty().len() as f64).truncated();
+        largest = largest.trunc();
+    }
     Ok(vec![error.log() * (-10.0 / std::f64::consts::LN_10) + 20.0 * largest.log10()])
 }

@@ -2,7 +2,7 @@
 
 use super::Made;
 use super::args::{Args, integer};
-use super::elementwise::{not, signbit, truth};
+use super::elementwise::{finite, not, signbit, truth, within};
 use super::shape::moved_last;
 use super::whole::{as_integer, exact, wide};
 use crate::Error;
@@ -27,13 +27,7 @@ pub(super) fn sum(a: &Args<'_>) -> Made {
 /// The product over axes, of the type that the config names.
 pub(super) fn product(a: &Args<'_>) -> Made {
     let of = a.integer("x");
-    if let (Some(to), false) = (a.value("dtype"), a.tensorflow) {
-        // Keras casts only where no type is named, and then TensorFlow multiplies in the type of x.
-        let named = to.as_str().and_then(Integer::named);
-        if named.is_some() != of.is_some() || named.is_some_and(|named| Some(named) != of) {
-            return Err(a.wrong(format!("dtype = {to}")));
-        }
-    }
+    // Keras casts only where no type is named: else TensorFlow multiplies in the type of x, whatever is named.
     let y = a.reduced(|x, axes| kept(x, axes, Tensor::product))?;
     let to = if a.value("dtype").is_some() || a.tensorflow { of } else { of.map(wide) };
     Ok(y.into_iter().map(|y| to.map_or(y, |to| exact(y, to))).collect())
@@ -59,18 +53,24 @@ pub(super) fn in_f32(x: Tensor, f: impl FnOnce(Tensor) -> Tensor) -> Tensor {
 pub(super) fn extreme(
     a: &Args<'_>,
     f: fn(Tensor, &[isize]) -> Tensor,
-    of: fn(Tensor, f64) -> Tensor,
+    of: fn(Tensor, Tensor) -> Tensor,
 ) -> Made {
     let y = a.reduced(f)?;
     let Some(value) = a.value("initial") else { return Ok(y) };
     let initial = value.as_f64().ok_or_else(|| a.wrong(format!("initial = {value}")))?;
-    Ok(y.into_iter().map(|y| of(y, initial)).collect())
+    let initial = Tensor::full(&[], initial);
+    Ok(match a.integer("x") {
+        Some(Integer::Bool) => y.into_iter().map(|y| truth(of(y, initial))).collect(),
+        Some(whole) => y.into_iter().map(|y| of(y, within(initial, whole))).collect(),
+        None => y.into_iter().map(|y| of(y, initial)).collect(),
+    })
 }
 
 pub(super) fn count_nonzero(a: &Args<'_>) -> Made {
     let x = truth(a.tensor("x")?);
     let axes = a.over(x.rank())?;
-    Ok(vec![if axes.is_empty() { x } else { x.sum(&axes) }])
+    let y = if axes.is_empty() { x } else { x.sum_keep(&axes) };
+    Ok(vec![a.squeezed(y, &axes)?])
 }
 
 /// A mean that weights may weigh.
@@ -165,24 +165,32 @@ pub(super) fn nan_product(a: &Args<'_>) -> Made {
 
 fn nan_mean_of(x: Tensor, axes: &[isize]) -> Tensor {
     let (x, counts) = without_nan(x);
-    x.sum_keep(axes) / counts.sum_keep(axes)
+    let count = counts.sum_keep(axes);
+    let none = count.equal(0.0);
+    none.select(f64::NAN, x.sum_keep(axes) / none.select(1.0, count))
 }
 
 pub(super) fn nan_mean(a: &Args<'_>) -> Made {
     a.reduced(nan_mean_of)
 }
 
-pub(super) fn nan_variance(x: Tensor, axes: &[isize]) -> Tensor {
-    let counts = not(x.is_nan());
-    let centered = counts.select(x - nan_mean_of(x, axes), 0.0);
-    centered.square().sum_keep(axes) / counts.sum_keep(axes)
+/// The variance of what is no NaN, as `then` makes it; NaN where all are, without a gradient.
+pub(super) fn nan_variance(x: Tensor, axes: &[isize], then: fn(Tensor) -> Tensor) -> Tensor {
+    let (known, counts) = without_nan(x);
+    let count = counts.sum_keep(axes);
+    let none = count.equal(0.0);
+    let count = none.select(1.0, count);
+    let centered = counts.select(known - known.sum_keep(axes) / count, 0.0);
+    let variance = centered.square().sum_keep(axes) / count;
+    // What is chosen away must have a finite gradient all the same.
+    none.select(f64::NAN, then(none.select(1.0, variance)))
 }
 
 /// log(Σ eˣ), with the largest taken off first.
 pub(super) fn logsumexp_of(x: Tensor, axes: &[isize]) -> Tensor {
     let largest = x.max_keep(axes).stop_gradient();
     // What is infinite is not taken off.
-    let largest = (largest - largest).equal(0.0).select(largest, 0.0);
+    let largest = finite(largest).select(largest, 0.0);
     (x - largest).exp().sum_keep(axes).log() + largest
 }
 
@@ -253,7 +261,7 @@ pub(super) fn norm_of(
         (2, Some(word), _) if word == "fro" => euclidean(),
         (1, _, Some(n)) if n == f64::INFINITY => x.abs().max_keep(axes),
         (1, _, Some(n)) if n == f64::NEG_INFINITY => x.abs().min_keep(axes),
-        (1, _, Some(0.0)) => truth(x).sum_keep(axes),
+        (1, _, Some(0.0)) => truth(x).sum_keep(axes).float_as(x.ty().dtype),
         (1, _, Some(1.0)) => x.abs().sum_keep(axes),
         (1, _, Some(n)) => x.abs().pow(Tensor::full(&[], n)).sum_keep(axes).pow(Tensor::full(&[], 1.0 / n)),
         // Of matrices: sums of columns (1, -1) and of rows.
@@ -276,6 +284,20 @@ pub(super) fn moments(a: &Args<'_>) -> Made {
     let _ = a.flag("synchronized", false);
     let axes = a.axes("axes", x.rank())?.unwrap_or_default();
     let axes: Vec<isize> = axes.into_iter().map(|axis| axis as isize).collect();
+    if let Some(of) = a.integer("x") {
+        // TensorFlow divides sums of integers as such, and has none of the other types.
+        if !matches!(of, Integer::I32 | Integer::I64) {
+            return Err(a.wrong(format!("its call with {of}")));
+        }
+        let mean_of = |x: Tensor| {
+            let sum = sum_of(x, &axes, Some(of));
+            let count = x.ty().len() / sum.ty().len().max(1);
+            (sum / count.max(1) as f64).truncated()
+        };
+        let mean = mean_of(x);
+        let variance = mean_of((x - mean).square());
+        return Ok(vec![exact(a.squeezed(mean, &axes)?, of), exact(a.squeezed(variance, &axes)?, of)]);
+    }
     let (mean, variance) = (in_f32(x, |x| x.mean_keep(&axes)), in_f32(x, |x| variance_of(x, &axes)));
     Ok(vec![a.squeezed(mean, &axes)?, a.squeezed(variance, &axes)?])
 }
@@ -297,11 +319,14 @@ pub(super) fn histogram(a: &Args<'_>) -> Made {
             }
         }
     };
-    let edges = super::creation::between(low, high, bins + 1, true);
+    let of = a.integer("x");
+    let edges = super::creation::between(low, high, bins + 1, true).float_as(x.ty().dtype);
+    // TensorFlow casts the bounds to the type of x.
+    let edges = if of.is_some() { edges.truncated() } else { edges };
     let inside = low.less_equal(x) * x.less_equal(high);
     let inner = edges.slice(0, 1, bins - 1);
     let bucket = if bins == 1 { x * 0.0 } else { inner.less_equal(x.expand_last()).sum(&[-1]) };
     let hits = crate::ops::count_up(bins).equal(bucket.expand_last()) * inside.expand_last();
-    let of = a.integer("x");
+    let hits = hits.float_as(x.ty().dtype);
     Ok(vec![as_integer(hits.sum(&[0]), of), as_integer(edges, of)])
 }

@@ -36,6 +36,7 @@ fn places(a: &Args<'_>, shape: &[usize], values: &str) -> Result<Places, Error> 
 
 /// A tensor of zeros with values added where they belong.
 pub(super) fn scatter(a: &Args<'_>) -> Made {
+    a.indices_in_range()?;
     let shape = a.numbers("shape")?.unwrap_or_default();
     let sizes: Option<Vec<usize>> = shape.iter().map(|n| usize::try_from(*n).ok()).collect();
     let sizes = sizes.ok_or_else(|| a.wrong(format!("shape = {shape:?}")))?;
@@ -46,6 +47,7 @@ pub(super) fn scatter(a: &Args<'_>) -> Made {
 
 /// A tensor with values in place of its own, or joined with them.
 pub(super) fn scatter_update(a: &Args<'_>) -> Made {
+    a.indices_in_range()?;
     let x = a.tensor("inputs")?;
     let shape = x.shape();
     let Places { at, rows, values } = places(a, &shape, "updates")?;

@@ -88,6 +88,17 @@ pub(super) fn rot90(a: &Args<'_>) -> Made {
     let &[first, second] = axes.as_slice() else { return Err(a.wrong(format!("axes = {axes:?}"))) };
     let mut order: Vec<usize> = (0..x.rank()).collect();
     order.swap(first, second);
+    if turns == 2 {
+        // Between both turns Keras takes the plane for one of the shape that it had before, which only changes what is no square.
+        let (last, next) = (x.rank() - 1, x.rank() - 2);
+        let front = moved(x, &[first, second], &[next, last]);
+        let shape = front.shape();
+        let mut order: Vec<usize> = (0..x.rank()).collect();
+        order.swap(next, last);
+        let turned = |x: Tensor| x.reverse(last).transpose(&order);
+        let back = turned(turned(front).reshape(shape.clone())).reshape(shape);
+        return Ok(vec![moved(back, &[next, last], &[first, second])]);
+    }
     Ok(vec![(0..turns).fold(x, |x, _| x.reverse(second).transpose(&order))])
 }
 
@@ -313,7 +324,7 @@ pub(super) fn split_at(a: &Args<'_>, axis: usize) -> Made {
 pub(super) fn meshgrid(a: &Args<'_>) -> Made {
     let xs = a.list("x")?;
     let indexing = a.word("indexing", "xy")?;
-    let (count, types) = (xs.len(), a.typed("x"));
+    let (count, types) = (xs.len(), a.typed_list("x"));
     let mut places: Vec<usize> = (0..count).collect();
     match indexing.as_str() {
         "xy" if count > 1 => places.swap(0, 1),

@@ -31,7 +31,7 @@ operations! {
             let x = a.tensor("x")?;
             Ok(vec![Tensor::concat(&[x.relu(), (-x).relu()], a.axis("axis", -1, x.rank())?)])
         };
-        Diagonal("x") Keeps, |a| Ok(vec![shape::of_diagonal(a.tensor("x")?, a.number("k", 0)?)]);
+        Diagonal("x") Keeps, |a| Ok(vec![shape::of_diagonal(matrices(a)?, a.number("k", 0)?)]);
         EmbeddingLookup("params", "ids") Own, embedding;
         EuclideanNorm("x") Refuses, |a| a.reduced(|x, axes| x.square().sum_keep(axes).sqrt());
         ExtractPatches("images") Keeps, patches;
@@ -48,7 +48,12 @@ operations! {
             let _ = a.flag("conjugate", false);
             a.one(transposed)
         };
-        MultiplyNoNan("x1", "x2") Floats, |a| a.two(|x, y| y.equal(0.0).select(0.0, x * y));
+        MatrixTrace("x") Computes, |a| Ok(vec![shape::of_diagonal(matrices(a)?, 0).sum(&[-1])]);
+        MultiplyNoNan("x1", "x2") Floats, |a| a.two(|x, y| {
+            // Only what is not finite is taken for zero, so that the gradient of y is that of a product.
+            let wrong = y.equal(0.0) * elementwise::not(elementwise::finite(x));
+            wrong.select(0.0, x) * y
+        });
         Norm("x") Floats, norm;
         OneHot("x") Own, one_hot;
         Ones("shape") Own, |a| filled(a, 1.0);
@@ -66,7 +71,7 @@ operations! {
         Shape("x") Own, shape_of;
         SigmoidCrossEntropy("labels", "logits") Floats, |a| {
             let (labels, x) = (a.tensor("labels")?, a.tensor("logits")?);
-            Ok(vec![x.relu() - x * labels + (-x.abs()).exp().log1p()])
+            Ok(vec![x.softplus() - x * labels])
         };
         Silu("x") Floats, |a| { let beta = a.float("beta", 1.0)?; a.one(|x| x * (x * beta).sigmoid()) };
         Size("x") Own, |a| {
@@ -148,14 +153,14 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.cos cos", "Cos", "x"),
     ("math.cosh cosh", "Cosh", "x"),
     ("math.count_nonzero", "CountNonzero", "input=x axis keepdims dtype"),
-    ("nn.crelu", "Crelu", "features=x axis"),
+    ("nn.crelu compat.v1.nn.crelu", "Crelu", "features=x -name axis"),
     ("math.cumprod", "Cumprod", "x axis exclusive reverse"),
     ("math.cumsum cumsum", "Cumsum", "x axis exclusive reverse"),
     ("nn.depth_to_space compat.v1.depth_to_space", "DepthToSpace", "input=x block_size data_format"),
     (
-        "nn.depthwise_conv2d",
+        "nn.depthwise_conv2d compat.v1.nn.depthwise_conv2d",
         "DepthwiseConv",
-        "input=inputs filter=kernel strides padding data_format dilations=dilation_rate",
+        "input=inputs filter=kernel strides padding rate=dilation_rate -name data_format dilations=dilation_rate",
     ),
     ("linalg.det", "Det", "input=x"),
     ("linalg.diag_part", "Diagonal", "input=x k -padding_value -align"),
@@ -186,13 +191,13 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.floordiv compat.v1.floor_div compat.v1.floordiv", "FloorDivide", "x=x1 y=x2"),
     ("math.floormod math.mod", "Mod", "x=x1 y=x2"),
     ("gather compat.v1.gather", "Gather", "params=x indices -validate_indices axis batch_dims"),
-    ("gather_nd compat.v1.gather_nd", "GatherNd", "params=x indices batch_dims"),
+    ("gather_nd compat.v1.gather_nd", "GatherNd", "params=x indices batch_dims -name bad_indices_policy"),
     ("nn.gelu", "Gelu", "features=x approximate"),
     ("math.greater greater", "Greater", "x=x1 y=x2"),
     ("math.greater_equal greater_equal", "GreaterEqual", "x=x1 y=x2"),
     ("image.hsv_to_rgb", "HSVToRGB", "images"),
     ("identity compat.v1.identity", "Copy", "input=x"),
-    ("math.in_top_k nn.in_top_k", "InTopK", "targets predictions k"),
+    ("compat.v1.math.in_top_k compat.v1.nn.in_top_k", "InTopK", "predictions targets k"),
     ("linalg.inv", "Inv", "input=x adjoint"),
     ("math.is_finite", "Isfinite", "x"),
     ("math.is_inf", "Isinf", "x"),
@@ -217,21 +222,18 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.logical_and logical_and", "LogicalAnd", "x=x1 y=x2"),
     ("math.logical_not logical_not", "LogicalNot", "x"),
     ("math.logical_or logical_or", "LogicalOr", "x=x1 y=x2"),
-    ("math.logical_xor", "LogicalXor", "x=x1 y=x2"),
     (
         "linalg.matmul matmul",
         "MatMul",
         "a=x1 b=x2 transpose_a transpose_b adjoint_a adjoint_b -a_is_sparse -b_is_sparse output_type -grad_a -grad_b",
     ),
     ("linalg.matrix_transpose compat.v1.matrix_transpose", "MatrixTranspose", "a=x conjugate"),
-    ("linalg.matvec", "Matmul", "a=x1 b=x2"),
     ("math.maximum maximum", "Maximum", "x=x1 y=x2"),
     (
         "nn.max_pool nn.max_pool1d nn.max_pool2d nn.max_pool3d compat.v1.nn.max_pool",
         "MaxPool",
         "input=inputs ksize=pool_size strides padding data_format",
     ),
-    ("meshgrid", "Meshgrid", "args=x indexing"),
     ("math.minimum minimum", "Minimum", "x=x1 y=x2"),
     ("math.multiply multiply __operators__.mul", "Multiply", "x=x1 y=x2"),
     ("math.multiply_no_nan", "MultiplyNoNan", "x=x1 y=x2"),
@@ -288,12 +290,16 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("roll manip.roll", "Roll", "input=x shift axis"),
     ("math.rint math.round round", "Round", "x"),
     ("math.rsqrt", "Rsqrt", "x"),
-    ("scatter_nd", "Scatter", "indices updates=values shape"),
+    ("scatter_nd", "Scatter", "indices updates=values shape -name bad_indices_policy"),
     ("nn.selu", "Selu", "features=x"),
     ("sequence_mask compat.v1.sequence_mask", "SequenceMask", "lengths maxlen dtype"),
     ("shape compat.v1.shape", "Shape", "input=x out_type"),
     ("math.sigmoid sigmoid nn.sigmoid", "Sigmoid", "x"),
-    ("nn.sigmoid_cross_entropy_with_logits", "SigmoidCrossEntropy", "labels logits"),
+    (
+        "nn.sigmoid_cross_entropy_with_logits compat.v1.nn.sigmoid_cross_entropy_with_logits",
+        "SigmoidCrossEntropy",
+        "labels logits",
+    ),
     ("math.sign sign", "Sign", "x"),
     ("nn.silu nn.swish", "Silu", "features=x beta"),
     ("math.sin sin", "Sin", "x"),
@@ -305,13 +311,21 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
         "Softmax",
         "logits=x axis dim=axis",
     ),
-    ("nn.softmax_cross_entropy_with_logits", "SoftmaxCrossEntropy", "labels logits axis"),
+    (
+        "nn.softmax_cross_entropy_with_logits compat.v1.nn.softmax_cross_entropy_with_logits_v2",
+        "SoftmaxCrossEntropy",
+        "labels logits axis -name dim=axis",
+    ),
     ("math.softplus nn.softplus", "Softplus", "features=x"),
     ("nn.softsign math.softsign", "Softsign", "features=x"),
     ("linalg.solve", "Solve", "matrix=a rhs=b adjoint"),
     ("sort", "Sort", "values=x axis direction"),
     ("nn.space_to_depth compat.v1.space_to_depth", "SpaceToDepth", "input=x block_size data_format"),
-    ("nn.sparse_softmax_cross_entropy_with_logits", "SparseSoftmaxCrossEntropy", "labels logits"),
+    (
+        "nn.sparse_softmax_cross_entropy_with_logits compat.v1.nn.sparse_softmax_cross_entropy_with_logits",
+        "SparseSoftmaxCrossEntropy",
+        "labels logits",
+    ),
     ("split compat.v1.split", "Split", "value=x num_or_size_splits axis -num"),
     ("math.sqrt sqrt", "Sqrt", "x"),
     ("math.square square", "Square", "x"),
@@ -327,11 +341,11 @@ static FUNCTIONS: &[(&str, &str, &str)] = &[
     ("math.subtract subtract __operators__.sub", "Subtract", "x=x1 y=x2"),
     ("math.tan tan", "Tan", "x"),
     ("math.tanh tanh nn.tanh", "Tanh", "x"),
-    ("tensor_scatter_nd_update", "ScatterUpdate", "tensor=inputs indices updates"),
+    ("tensor_scatter_nd_update", "ScatterUpdate", "tensor=inputs indices updates -name bad_indices_policy"),
     ("tensordot", "Tensordot", "a=x1 b=x2 axes"),
     ("tile manip.tile", "Tile", "input=x multiples=repeats"),
     ("math.top_k nn.top_k", "TopK", "input=x k sorted -index_type"),
-    ("linalg.trace", "Trace", "x"),
+    ("linalg.trace", "MatrixTrace", "x"),
     ("transpose compat.v1.transpose", "Transpose", "a=x perm=axes conjugate"),
     ("unstack compat.v1.unstack", "Unstack", "value=x num axis"),
     ("where compat.v1.where where_v2", "Where", "condition x=x1 y=x2"),
@@ -425,7 +439,19 @@ fn sizes(a: &Args<'_>, name: &str) -> Result<Vec<usize>, Error> {
 }
 
 fn reshaped(a: &Args<'_>) -> Result<Tensor, Error> {
-    let (x, sizes) = (a.tensor("x")?, lengths(a, "newshape")?);
+    let (x, mut sizes) = (a.tensor("x")?, lengths(a, "newshape")?);
+    // Lengths that are not known yet: the first is taken for the batch's, which is what the others leave; others are any.
+    if let Some(stand_in) = a.stand_in {
+        if sizes.iter().skip(1).any(|n| *n == a.stand_in) {
+            let some = |n: Option<usize>| n.filter(|n| *n != stand_in).unwrap_or(stand_in / 100);
+            let shape: Vec<usize> = sizes.into_iter().map(some).collect();
+            return Ok(Tensor::full(&shape, 0.0).float_as(x.ty().dtype));
+        }
+        let all: Option<Vec<usize>> = sizes.iter().copied().collect();
+        if all.is_some_and(|all| crate::types::elements(&all) != x.ty().len()) {
+            sizes.iter_mut().filter(|n| **n == a.stand_in).for_each(|n| *n = None);
+        }
+    }
     let known = sizes.iter().flatten().fold(1_usize, |n, size| n.saturating_mul(*size));
     let rest = x.ty().len() / known.max(1);
     if sizes.iter().filter(|n| n.is_none()).count() > 1 {
@@ -471,9 +497,15 @@ fn range(a: &Args<'_>) -> Made {
         return Err(a.wrong(format!("a range from {start} to {limit} by {step}")));
     }
     let made = crate::ops::count_up(count as usize) * step + start;
-    let whole = a.has_point().then_some("float32").unwrap_or("int32");
+    let whole = if a.has_point() { "float32" } else { "int32" };
     let to = a.value("dtype").unwrap_or_else(|| whole.into());
     Ok(vec![super::core::as_type(a, made, &to)?])
+}
+
+/// The matrices that it is called with.
+fn matrices(a: &Args<'_>) -> Result<Tensor, Error> {
+    let x = a.tensor("x")?;
+    if x.rank() < 2 { Err(a.wrong(format!("a tensor of shape {:?}", x.shape()))) } else { Ok(x) }
 }
 
 fn transposed(x: Tensor) -> Tensor {
@@ -539,6 +571,7 @@ fn gather(a: &Args<'_>) -> Made {
 fn gather_nd(a: &Args<'_>) -> Made {
     let (x, indices) = (a.tensor("x")?, a.tensor("indices")?);
     a.refuse("batch_dims", &0.into())?;
+    a.indices_in_range()?;
     let (of_x, of) = (x.shape(), indices.shape());
     let wrong = || a.wrong(format!("indices of shape {of:?} of a tensor of shape {of_x:?}"));
     let (&depth, lead) = of.split_last().ok_or_else(wrong)?;

@@ -22,6 +22,8 @@ pub(super) enum Whole {
     Cuts,
     /// The same, but truth values become numbers.
     Computes,
+    /// The same, but truth values become numbers only beside one.
+    Multiplies,
     /// Computes with floats in Keras too, and casts back.
     ViaFloats,
     /// Gives each result its type itself.
@@ -73,16 +75,17 @@ impl Whole {
     pub(super) fn typed(self, args: &Args<'_>, out: Vec<Tensor>) -> Result<Vec<Tensor>, Error> {
         let each = |f: &dyn Fn(Tensor) -> Tensor| Ok(out.iter().map(|y| f(*y)).collect());
         match self {
-            Whole::Truth => return each(&|y| y.as_type(DType::Whole(Integer::Bool))),
-            Whole::Index => return each(&|y| y.as_type(DType::Whole(Integer::I32))),
+            // Of both there is no gradient.
+            Whole::Truth => return each(&|y| y.stop_gradient().as_type(DType::Whole(Integer::Bool))),
+            Whole::Index => return each(&|y| y.stop_gradient().as_type(DType::Whole(Integer::I32))),
             Whole::Floats | Whole::Own => return Ok(out),
             _ => {}
         }
         // A number with a point makes floats of integers.
-        let Some(to) = joined(args.inputs()).filter(|_| !args.has_point()) else { return Ok(out) };
+        let Some(to) = args.joined() else { return Ok(out) };
         match self {
             Whole::Keeps => each(&|y| y.as_type(DType::Whole(to))),
-            Whole::Cuts => each(&|y| exact(y, to)),
+            Whole::Cuts | Whole::Multiplies => each(&|y| exact(y, to)),
             Whole::Computes => each(&|y| exact(y, if to == Integer::Bool { Integer::I32 } else { to })),
             Whole::ViaFloats => each(&|y| truncated(y, to)),
             _ => Err(args.wrong(format!("its call with integers ({to}; {MAKE_FLOATS})"))),
