@@ -76,6 +76,10 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
         | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
             trained(&[("kernel", true), ("bias", bias)])
         }
+        "STFTSpectrogram" => {
+            let mode = config.get("mode").and_then(Value::as_str);
+            trained(&[("real_kernel", mode != Some("imag")), ("imag_kernel", mode != Some("real"))])
+        }
         "EinsumDense" => {
             let bias = config.get("bias_axes").is_some_and(|axes| !axes.is_null());
             trained(&[("kernel", true), ("bias", bias)])
@@ -135,6 +139,10 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
         "StackedRNNCells" => {
             let cells = config.get("cells")?.as_array()?.iter().enumerate();
             cells.map(|(i, cell)| Some((format!("cells/{i}"), inner(cell, "")?))).collect()
+        }
+        "Pipeline" => {
+            let layers = config.get("layers")?.as_array()?.iter().enumerate();
+            layers.map(|(i, layer)| Some((format!("layers/{i}"), inner(layer, "")?))).collect()
         }
         "TimeDistributed" => one("layer", inner(config.get("layer")?, "")?),
         "Bidirectional" => {

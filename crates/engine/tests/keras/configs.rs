@@ -44,10 +44,18 @@ fn equal(got: &Value, want: &Value) {
 }
 
 fn layers_of_keras() -> Vec<Value> {
-    let [families, images] =
-        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
-    let all = [reference()["layers"].take(), families["configs"].clone(), images["configs"].clone()];
-    all.iter().flat_map(|list| list.as_array().unwrap().clone()).collect()
+    let more = [
+        include_str!("../data/keras/families.json"),
+        include_str!("../data/keras/images.json"),
+        include_str!("../data/keras/colours.json"),
+        include_str!("../data/keras/signals.json"),
+    ];
+    let more = more.map(|text| data(text)["configs"].take());
+    [reference()["layers"].take()]
+        .iter()
+        .chain(&more)
+        .flat_map(|list| list.as_array().unwrap().clone())
+        .collect()
 }
 
 /// Layers that prepare numbers and strings.
@@ -213,6 +221,8 @@ fn layers_by_constructor() {
         k::ConvLSTM3D::new(3, 2).dropout(0.25).into(),
     ];
     made.extend(crate::images::made());
+    made.extend(crate::colours::made());
+    made.extend(crate::signals::made());
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());
     for (layer, want) in made.iter().zip(&all) {

@@ -39,16 +39,25 @@ fn far(got: &[f64], want: &[f64], step: f64, times: f64) -> Option<String> {
 
 #[test]
 fn layers_round_as_keras() {
-    let [layers, families, images] = [
+    let [layers, families, images, colours, signals] = [
         include_str!("../data/keras/layers.json"),
         include_str!("../data/keras/families.json"),
         include_str!("../data/keras/images.json"),
+        include_str!("../data/keras/colours.json"),
+        include_str!("../data/keras/signals.json"),
     ]
     .map(data);
-    let more = [&families, &images].into_iter().flat_map(|file| file["layers"].as_array().unwrap());
+    let more = [&families, &images, &colours, &signals]
+        .into_iter()
+        .flat_map(|file| file["layers"].as_array().unwrap());
     let cases: Vec<&Value> = layers.as_array().unwrap().iter().chain(more).collect();
-    let halves =
-        [include_str!("../data/keras/half.json"), include_str!("../data/keras/half_images.json")].map(data);
+    let halves = [
+        include_str!("../data/keras/half.json"),
+        include_str!("../data/keras/half_images.json"),
+        include_str!("../data/keras/half_colours.json"),
+        include_str!("../data/keras/half_signals.json"),
+    ]
+    .map(data);
     let halves: Vec<&Value> = halves.iter().flat_map(|file| file.as_array().unwrap()).collect();
     let (mut wrong, mut ran) = (Vec::new(), 0);
     for (case, rows) in cases.iter().zip(&halves) {

@@ -68,9 +68,16 @@ fn predicted(case: &Value, device: &Device) -> Result<(DType, Vec<usize>, Vec<f6
 #[test]
 fn every_layer_as_keras_or_an_error() {
     let first = data(include_str!("../data/keras/integers.json"));
-    let [families, images] =
-        [include_str!("../data/keras/families.json"), include_str!("../data/keras/images.json")].map(data);
-    let more = [&families, &images].into_iter().flat_map(|file| file["integers"].as_array().expect("cases"));
+    let [families, images, colours, signals] = [
+        include_str!("../data/keras/families.json"),
+        include_str!("../data/keras/images.json"),
+        include_str!("../data/keras/colours.json"),
+        include_str!("../data/keras/signals.json"),
+    ]
+    .map(data);
+    let more = [&families, &images, &colours, &signals]
+        .into_iter()
+        .flat_map(|file| file["integers"].as_array().expect("cases"));
     let all = first.as_array().expect("cases").iter().chain(more);
     let cases: Vec<&Value> = all.collect();
     // Those of layers that prepare numbers are compared in preprocessing.rs.
@@ -87,7 +94,7 @@ fn every_layer_as_keras_or_an_error() {
             let without = |list: &Value| list.as_array().is_some_and(|l| l.iter().any(|n| n == class.name));
             let elsewhere = class.name == "Identity"
                 || only_in_keras3 && library == "tf_keras"
-                || without(&images["without"][library]);
+                || [&images, &colours, &signals].iter().any(|file| without(&file["without"][library]));
             assert!(has || elsewhere, "{}: a case of {library} in integers.py", class.name);
         }
     }

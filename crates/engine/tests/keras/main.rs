@@ -1,6 +1,7 @@
 //! Everything that Keras names by class, against numbers and configs of the real Keras 3 (`tests/data/keras/make.py`).
 
 mod activations;
+mod colours;
 mod common;
 mod compile;
 mod configs;
@@ -14,4 +15,5 @@ mod metrics;
 mod optimizers;
 mod preprocessing;
 mod registry;
+mod signals;
 mod training;

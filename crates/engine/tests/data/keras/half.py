@@ -1,6 +1,6 @@
-"""What the layers of layers.json, families.json and images.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
+"""What the layers of layers.json, families.json, images.json, colours.json and signals.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
 
-`python half.py` with keras 3.15 and tensorflow-cpu writes half.json and half_images.json beside it: for each case and policy the type of the output, its numbers, and the
+`python half.py` with keras 3.15 and tensorflow-cpu writes half.json, half_images.json, half_colours.json and half_signals.json beside it: for each case and policy the type of the output, its numbers, and the
 gradients of sum(y * weights) by the inputs and by the variables, in the case's order. What TensorFlow has no kernel for on the CPU is left out.
 """
 
@@ -97,3 +97,5 @@ def cases(name):
 if __name__ == "__main__":
     write("half.json", cases("layers.json") + cases("families.json"))
     write("half_images.json", cases("images.json"))
+    write("half_colours.json", cases("colours.json"))
+    write("half_signals.json", cases("signals.json"))
