@@ -188,10 +188,10 @@ impl Augment for AugMix {
         let chain = |x: Tensor, _: usize| {
             // One more than there are: none.
             let which = any_of(list.len() + 1);
-            let step = |y: Tensor, (i, layer): (usize, &Box<dyn Change>)| {
+            let step = |y: Tensor, (i, layer): (usize, &dyn Change)| {
                 which.equal(i as f64).select(layer.drawn_and_changed(x, cx), y)
             };
-            list.iter().enumerate().fold(x, step)
+            list.iter().map(Box::as_ref).enumerate().fold(x, step)
         };
         let chains = (0..self.num_chains)
             .map(|i| (0..self.chain_depth).fold(x, chain) * weights.slice(0, i, 1).reshape([1, 1, 1, 1]));
