@@ -8,21 +8,25 @@ use rhyton_engine::layers;
 use rhyton_engine::layers::{
     Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D,
     AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add,
-    AdditiveAttention, AlphaDropout, Attention, Average, AveragePooling1D, AveragePooling2D,
-    AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding, CenterCrop, Concatenate, Conv1D,
-    Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D,
-    Cropping1D, Cropping2D, Cropping3D, CustomScaleLayer, DataFormat, Dense, DepthwiseConv1D,
-    DepthwiseConv2D, Discretization, Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell,
+    AdditiveAttention, AlphaDropout, Attention, AugMix, AutoContrast, Average, AveragePooling1D,
+    AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding, CenterCrop,
+    Concatenate, ContrastLimitedAdaptiveHistogramEqualization, Conv1D, Conv1DTranspose, Conv2D,
+    Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Cropping1D, Cropping2D,
+    Cropping3D, CustomScaleLayer, CutMix, DataFormat, Dense, DepthwiseConv1D, DepthwiseConv2D,
+    Discretization, Dot, Dropout, ELU, EinsumDense, Embedding, Equalization, Flatten, GRU, GRUCell,
     GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
     GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, GroupedQueryAttention,
     HashedCrossing, Hashing, Identity, InputLayer, IntegerLookup, LAYERS, LSTM, LSTMCell, Lambda,
-    LayerNormalization, LayerScale, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum,
-    Minimum, MultiHeadAttention, Multiply, Normalization, PReLU, Padding, Permute, RMSNormalization, RNN,
-    RandomCrop, RandomElasticTransform, RandomFlip, RandomHeight, RandomPerspective, RandomRotation,
-    RandomShear, RandomTranslation, RandomWidth, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape,
-    Resizing, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D,
-    Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Split,
-    StackedRNNCells, StochasticDepth, StringLookup, Subtract, TextVectorization, ThresholdedReLU,
+    LayerNormalization, LayerScale, LeakyReLU, Masking, MaxNumBoundingBoxes, MaxPooling1D, MaxPooling2D,
+    MaxPooling3D, Maximum, MelSpectrogram, Minimum, MixUp, MultiHeadAttention, Multiply, Normalization,
+    PReLU, Padding, Permute, Pipeline, RMSNormalization, RNN, RandAugment, RandomBrightness,
+    RandomColorDegeneration, RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform,
+    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHeight, RandomHue, RandomInvert,
+    RandomPerspective, RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness, RandomShear,
+    RandomTranslation, RandomWidth, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape, Resizing,
+    ReversibleEmbedding, STFTSpectrogram, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D,
+    Softmax, Solarization, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization,
+    Split, StackedRNNCells, StochasticDepth, StringLookup, Subtract, TextVectorization, ThresholdedReLU,
     TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
     ZeroPadding2D, ZeroPadding3D,
 };
@@ -294,6 +298,7 @@ fn builders_come_in_any_order() {
             .unroll(true)
             .zero_output_for_mask(true)
             .into(),
+        settled!(Pipeline::new([Identity::new().into()])).into(),
         settled!(StackedRNNCells::new([LSTMCell::new(3).into()])).into(),
         settled!(Bidirectional::new(LSTM::new(3)))
             .merge_mode("sum")
@@ -461,6 +466,179 @@ fn builders_come_in_any_order() {
             .value_range([0.0, 1.0])
             .data_format("channels_first")
             .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomBrightness::new(0.1))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomContrast::new(0.1))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomSaturation::new(0.1))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomHue::new(0.1))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomColorDegeneration::new(0.1))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomSharpness::new(0.1))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomPosterization::new(3))
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomColorJitter::new())
+            .brightness_factor(0.1)
+            .contrast_factor(0.2)
+            .saturation_factor(0.3)
+            .hue_factor(0.4)
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomInvert::new())
+            .factor(0.5)
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomGrayscale::new())
+            .factor(0.25)
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomGaussianBlur::new())
+            .factor(0.5)
+            .kernel_size(5)
+            .sigma(0.5)
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandomErasing::new())
+            .factor(0.5)
+            .scale(0.5)
+            .fill_value(1.0)
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(Solarization::new())
+            .addition_factor(0.5)
+            .threshold_factor(0.5)
+            .value_range([0.0, 1.0])
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(AutoContrast::new())
+            .value_range([0.0, 1.0])
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(Equalization::new())
+            .bins(16)
+            .value_range([0.0, 1.0])
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(MixUp::new())
+            .alpha(0.5)
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(CutMix::new())
+            .factor(0.5)
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(MaxNumBoundingBoxes::new(3))
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(RandAugment::new())
+            .value_range([0.0, 1.0])
+            .num_ops(1)
+            .factor(0.25)
+            .interpolation("nearest")
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(AugMix::new())
+            .value_range([0.0, 1.0])
+            .num_chains(1)
+            .chain_depth(1)
+            .factor(0.25)
+            .alpha(0.5)
+            .all_ops(false)
+            .interpolation("nearest")
+            .seed(3)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(ContrastLimitedAdaptiveHistogramEqualization::new())
+            .value_range([0.0, 1.0])
+            .clip_limit(2.0)
+            .tile_grid_size(2)
+            .data_format("channels_first")
+            .bounding_box_format("xyxy".to_owned())
+            .into(),
+        settled!(STFTSpectrogram::new())
+            .mode("psd")
+            .frame_length(8)
+            .frame_step(2)
+            .fft_length(16)
+            .window("hamming")
+            .periodic(true)
+            .scaling("spectrum")
+            .padding("same")
+            .data_format("channels_first")
+            .expand_dims(true)
+            .into(),
+        settled!(MelSpectrogram::new())
+            .fft_length(16)
+            .sequence_stride(4)
+            .sequence_length(8)
+            .window("hamming")
+            .sampling_rate(8000.0)
+            .num_mel_bins(4)
+            .min_freq(10.0)
+            .max_freq(100.0)
+            .power_to_db(false)
+            .top_db(10.0)
+            .mag_exp(1.0)
+            .min_power(1e-5)
+            .ref_power(2.0)
             .into(),
         settled!(RandomHeight::new(0.1)).interpolation("area").seed(3).into(),
         settled!(RandomWidth::new(0.1)).interpolation("area").seed(3).into(),

@@ -76,6 +76,10 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
         | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
             trained(&[("kernel", true), ("bias", bias)])
         }
+        "STFTSpectrogram" => {
+            let mode = config.get("mode").and_then(Value::as_str);
+            trained(&[("real_kernel", mode != Some("imag")), ("imag_kernel", mode != Some("real"))])
+        }
         "EinsumDense" => {
             let bias = config.get("bias_axes").is_some_and(|axes| !axes.is_null());
             trained(&[("kernel", true), ("bias", bias)])
@@ -143,6 +147,10 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
             let cells = config.get("cells")?.as_array()?.iter().enumerate();
             cells.map(|(i, cell)| Some((format!("cells/{i}"), inner(cell, "")?))).collect()
         }
+        "Pipeline" => {
+            let layers = config.get("layers")?.as_array()?.iter().enumerate();
+            layers.map(|(i, layer)| Some((format!("layers/{i}"), inside(layer, "")?))).collect()
+        }
         "TimeDistributed" | "SpectralNormalization" => one("layer", inner(config.get("layer")?, "")?),
         "Bidirectional" => {
             let forward = config.get("layer")?;
@@ -178,6 +186,11 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
 
 /// A serialized layer inside a config. `None` for models and registered classes: the file says what is in them.
 fn inner(serialized: &Value, prefix: &str) -> Option<Object> {
+    inside(serialized, prefix).filter(|found| !found.variables.is_empty() || !found.children.is_empty())
+}
+
+/// The same, also of a layer that has neither variables nor objects inside.
+fn inside(serialized: &Value, prefix: &str) -> Option<Object> {
     let class = serialized.get("class_name")?.as_str()?;
     let registered = serialized.get("registered_name").and_then(Value::as_str);
     let config = serialized.get("config")?.as_object()?;
@@ -188,6 +201,5 @@ fn inner(serialized: &Value, prefix: &str) -> Option<Object> {
     let name = config.get("name").and_then(Value::as_str).unwrap_or(class);
     // Keras 3 writes the name that the layer has inside.
     let name = name.strip_prefix(prefix).unwrap_or(name);
-    let found = object(&format!("{prefix}{name}"), class, Some(config));
-    (!found.variables.is_empty() || !found.children.is_empty()).then_some(found)
+    Some(object(&format!("{prefix}{name}"), class, Some(config)))
 }

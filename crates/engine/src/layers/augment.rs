@@ -6,7 +6,7 @@ use super::config::Field;
 use super::flatten::DataFormat;
 use super::windows::channels_last;
 use crate::Error;
-use crate::graph::{CallContext, Expr, Integers, Tensor};
+use crate::graph::{CallContext, Expr, Integers, MAKE_FLOATS, Tensor};
 use crate::ops::{pointwise, random_uniform};
 
 /// Describes a layer that changes images while a model trains.
@@ -39,6 +39,12 @@ pub(super) trait Augment {
     fn of_integers(&self, _cx: &CallContext) -> [Integers; 2] {
         [Integers::Floats, Integers::Floats]
     }
+}
+
+/// Returns that integers pass through unchanged, and are refused where a model is trained on them.
+pub(super) fn floats_in_training(class: &str) -> [Integers; 2] {
+    let what = format!("{class} trains on floats only, but its input has integers; {MAKE_FLOATS}");
+    [Integers::Refuses(what), Integers::Keeps]
 }
 
 /// Returns whether images are changed: a model is trained, and nothing is said against what is random.

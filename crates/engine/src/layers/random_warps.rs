@@ -43,7 +43,7 @@ macro_rules! warps {
         }
 
         impl $class {
-            fn warp(&self) -> Warp {
+            pub(super) fn warp(&self) -> Warp {
                 Warp { how: *self.interpolation, fill_mode: *self.fill_mode, fill_value: self.fill_value }
             }
         }
@@ -154,7 +154,7 @@ impl RandomRotation {
         turned(angle, size_of(x, DataFormat::ChannelsLast))
     }
 
-    fn warp(&self) -> Warp {
+    pub(super) fn warp(&self) -> Warp {
         Warp { how: *self.interpolation, fill_mode: *self.fill_mode, fill_value: self.fill_value }
     }
 }

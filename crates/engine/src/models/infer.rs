@@ -10,7 +10,7 @@ use crate::types::{DType, Shape};
 const STAND_INS: [usize; 2] = [10_007, 20_011];
 
 /// Builds the layer for these inputs, and infers its outputs.
-pub(super) fn output_types(
+pub(crate) fn output_types(
     resolver: &dyn Resolver,
     layer: &LayerRef,
     inputs: &[(Shape, DType)],

@@ -19,6 +19,8 @@ pub fn families() -> Vec<Value> {
     let all = [
         include_str!("../data/keras/families.json"),
         include_str!("../data/keras/images.json"),
+        include_str!("../data/keras/colours.json"),
+        include_str!("../data/keras/signals.json"),
         include_str!("../data/keras/more.json"),
     ];
     all.map(data).into()

@@ -211,6 +211,8 @@ fn layers_by_constructor() {
         k::ConvLSTM3D::new(3, 2).dropout(0.25).into(),
     ];
     made.extend(crate::images::made());
+    made.extend(crate::colours::made());
+    made.extend(crate::signals::made());
     made.extend(crate::more::made());
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());

@@ -45,6 +45,8 @@ fn layers_round_as_keras() {
     let halves = [
         include_str!("../data/keras/half.json"),
         include_str!("../data/keras/half_images.json"),
+        include_str!("../data/keras/half_colours.json"),
+        include_str!("../data/keras/half_signals.json"),
         include_str!("../data/keras/half_more.json"),
     ]
     .map(data);

@@ -1,4 +1,5 @@
-//! Layers that prepare images, and what those that are random do in training: the means of many draws are Keras' (augment.py), and the draws are the same
+//! Layers that prepare images, and what those that are random do in training: the means of many draws are Keras' (augment.py,
+//! colours.py), and the draws are the same
 //! ones on every device, whatever the number of threads.
 
 use rhyton_engine::device::once::run_steps;
@@ -71,10 +72,12 @@ pub fn made() -> Vec<LayerRef> {
 const MOST: usize = 40;
 
 fn cases() -> Vec<Value> {
-    data(include_str!("../data/keras/augment.json")).as_array().expect("cases").clone()
+    let colours = data(include_str!("../data/keras/colours.json"))["means"].take();
+    let all = [data(include_str!("../data/keras/augment.json")), colours];
+    all.iter().flat_map(|list| list.as_array().expect("cases").clone()).collect()
 }
 
-fn named(case: &Value) -> String {
+pub fn named(case: &Value) -> String {
     format!("{} {} {}", case["library"], case["class"], case["config"])
 }
 
@@ -83,7 +86,7 @@ fn count(case: &Value, key: &str) -> usize {
 }
 
 /// The graph of a layer in training over a batch of a case's images, with these images.
-fn traced(case: &Value, batch: usize) -> (Graph, Edge, Given) {
+pub fn traced(case: &Value, batch: usize) -> (Graph, Edge, Given) {
     let what = named(case);
     let class = case["class"].as_str().expect("a class");
     let layer = registry::layer(class, None, case["config"].as_object().expect("a config"));
@@ -105,7 +108,7 @@ fn traced(case: &Value, batch: usize) -> (Graph, Edge, Given) {
 }
 
 /// Runs so many steps on a device.
-fn run(device: &dyn Backend, (graph, y, given): &(Graph, Edge, Given), steps: usize) -> Vec<Vec<f64>> {
+pub fn run(device: &dyn Backend, (graph, y, given): &(Graph, Edge, Given), steps: usize) -> Vec<Vec<f64>> {
     let mut all = Vec::new();
     let wait = pollster::block_on::<Reading>;
     run_steps(device, graph, &[*y], given, steps as u32, wait, |outputs| all.push(outputs[0].clone()))

@@ -1,6 +1,7 @@
 //! Everything that Keras names by class, against numbers and configs of the real Keras 3 (`tests/data/keras/make.py`).
 
 mod activations;
+mod colours;
 mod common;
 mod compile;
 mod configs;
@@ -15,4 +16,5 @@ mod more;
 mod optimizers;
 mod preprocessing;
 mod registry;
+mod signals;
 mod training;

@@ -75,10 +75,14 @@ impl File {
     }
 }
 
-/// The cases of layers that prepare numbers and strings, as those of [`File`] are, but that their numbers are compared elsewhere.
+/// The cases of layers that prepare numbers and strings, change colours or make spectrograms, as those of [`File`] are, but that their numbers are compared elsewhere.
 fn preparing(group: &str) -> Vec<Value> {
     let all = data(include_str!("../../data/keras/preprocessing.json"));
-    let mut cases = all.as_array().expect("cases").clone();
+    let colours = data(include_str!("../../data/keras/colours.json"));
+    let signals = data(include_str!("../../data/keras/signals.json"));
+    let more = [&colours["exact"], &colours["means"], &signals["fresh"]];
+    let mut cases: Vec<Value> =
+        [&all].into_iter().chain(more).flat_map(|l| l.as_array().expect("cases")).cloned().collect();
     cases.retain(|case| group == "layers" && case.get("error").is_none());
     cases.iter_mut().for_each(|case| case["config"] = case["args"].clone());
     cases

@@ -26,7 +26,20 @@ fn required(class: &str) -> Value {
         "Resizing" | "CenterCrop" | "RandomCrop" => json!({"height": 3, "width": 4}),
         "RandomTranslation" => json!({"height_factor": 0.1, "width_factor": 0.1}),
         "RandomZoom" => json!({"height_factor": 0.1}),
-        "RandomRotation" | "RandomHeight" | "RandomWidth" => json!({"factor": 0.1}),
+        "RandomRotation"
+        | "RandomHeight"
+        | "RandomWidth"
+        | "RandomBrightness"
+        | "RandomContrast"
+        | "RandomSaturation"
+        | "RandomHue"
+        | "RandomColorDegeneration"
+        | "RandomSharpness" => {
+            json!({"factor": 0.1})
+        }
+        "Pipeline" => json!({"layers": []}),
+        "MaxNumBoundingBoxes" => json!({"max_number": 3}),
+        "RandomPosterization" => json!({"factor": 3}),
         "GroupNormalization" => json!({"groups": 2}),
         "Discretization" => json!({"bin_boundaries": [0.5]}),
         "CategoryEncoding" => json!({"num_tokens": 3}),
@@ -58,6 +71,7 @@ fn make(group: &str, class: &str, config: &Map<String, Value>) -> Result<(), Str
                 _ if class.ends_with("Attention") || class.contains("1D") => &[6, 4],
                 _ if class.contains("3D") => &[4, 3, 5, 2],
                 "EinsumDense" => &[3, 4],
+                "STFTSpectrogram" => &[300, 2],
                 "SimpleRNNCell" | "LSTMCell" | "GRUCell" | "StackedRNNCells" => &[4],
                 _ => &[3, 5, 4],
             };
