@@ -63,6 +63,12 @@ pub fn run(arguments: &[String]) -> Result {
                 .args(["--device", device, "--only", TRAINED]),
         );
         loaded.finish().and(trained)?;
+        heading(&format!("I: models of some layer classes, which the commit draws (device: {device})"));
+        let models = folder.join(format!("catalogue-{device}"));
+        let (seed, share) = (seed_of_commit().to_string(), SAMPLE.to_string());
+        let mut check = rhyton.catalogue(&python)?;
+        check.args(["--device", device, "--seed", &seed, "--share", &share, "--work"]).arg(&models);
+        shell::run(&mut check)?;
     }
     // What follows is the same whatever the device.
     if !options.devices.iter().any(|device| device == "cpu") {
@@ -94,6 +100,24 @@ pub fn run(arguments: &[String]) -> Result {
         judged = shell::run(&mut judge("check_conversions.py", "samples"));
     }
     beside.into_iter().map(shell::Beside::finish).fold(judged, Result::and)
+}
+
+/// The share of the layer classes that step I tries; `cargo xtask catalogue` tries all.
+const SAMPLE: f64 = 0.12;
+
+/// A number that changes with the commit; 1 where there is none.
+fn seed_of_commit() -> u32 {
+    let head = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let text = head.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    text.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(1)
+}
+
+/// `cargo xtask catalogue`.
+pub fn catalogue(arguments: &[String]) -> Result {
+    let python = python::environment()?;
+    let folder = shell::target_dir("interop");
+    let mut check = Rhyton { release: false }.catalogue(&python)?;
+    shell::run(check.arg("--work").arg(folder.join("catalogue")).args(arguments))
 }
 
 /// How step G makes each file: to, from, format, the file with the architecture. The first row whose source is there is taken.
@@ -169,6 +193,13 @@ impl Rhyton {
     /// Builds the command.
     fn command(&self) -> Result<PathBuf> {
         self.program(&["--bin", "rhyton"], "rhyton")
+    }
+
+    /// Models of layer classes by the libraries, through the command.
+    fn catalogue(&self, python: &Path) -> Result<std::process::Command> {
+        let mut check = script(python, "check_catalogue.py");
+        check.arg(self.command()?);
+        Ok(check)
     }
 
     /// Writes SavedModels of every layer below `out`, with its predictions.

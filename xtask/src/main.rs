@@ -48,6 +48,12 @@ const COMMANDS: &[Command] = &[
         run: servers::run,
     },
     Command {
+        name: "catalogue",
+        arguments: "[--device D] [--seed N] [--count M] [--only CLASS,..] [--library keras3|tf_keras]",
+        help: "let the libraries make models of every layer class, and compare what rhyton makes of them",
+        run: interop::catalogue,
+    },
+    Command {
         name: "trajectory",
         arguments: "DIR [--hidden N]",
         help: "write Keras' initial weights of the guide's model and the losses of ten steps",
