@@ -309,11 +309,12 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let settings = layer.settings();
     let mut config = Map::new();
     config.insert("name".into(), name.clone().into());
-    let is_operation = layer.layer().as_any().is::<Operation>();
-    if layer.class_name() != "InputLayer" && !is_operation {
+    // Keras' own constructors take neither `trainable` nor a type.
+    let is_bare = layer.layer().as_any().is::<Operation>() || layer.class_name() == "Pipeline";
+    if layer.class_name() != "InputLayer" && !is_bare {
         config.insert("trainable".into(), layer.is_trainable().into());
     }
-    if !is_operation {
+    if !is_bare {
         let usual = || layer.layer().usual_dtype(false).unwrap_or_else(|| dtype(layer));
         config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| usual().into()));
     }

@@ -62,8 +62,11 @@ pub(crate) fn spec_of(layer: &LayerRef) -> Value {
     let settings = layer.settings();
     let mut config = Map::new();
     config.insert("name".into(), layer.name().into());
-    config.insert("trainable".into(), layer.is_trainable().into());
-    config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| "float32".into()));
+    // Keras' Pipeline takes neither.
+    if layer.class_name() != "Pipeline" {
+        config.insert("trainable".into(), layer.is_trainable().into());
+        config.insert("dtype".into(), settings.dtype.clone().unwrap_or_else(|| "float32".into()));
+    }
     config.extend(layer.layer().config());
     settings.complete(&mut config);
     let module = settings.registered.is_none().then_some("keras.layers");

@@ -30,9 +30,9 @@ fn child_path(
 ) -> String {
     let name = if parent.is_model {
         format!("layers/{}", counter.next(&child.class_name))
-    } else if attribute.starts_with("cells/") {
+    } else if let Some((list @ ("cells" | "layers"), _)) = attribute.split_once('/') {
         // Lists are named by class.
-        format!("cells/{}", counter.next(&child.class_name))
+        format!("{list}/{}", counter.next(&child.class_name))
     } else if (underscore || is_private(parent, attribute)) && has_private_children(parent) {
         format!("_{}", attribute.trim_start_matches('_'))
     } else {
