@@ -40,12 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let inputs = input([32, 32, 3]);
     // Its normalizations go on with the statistics that they have, also when they are trained.
     let features = base.as_layer().clone().on_with(&inputs, Arguments::each(1).with("training", false));
-    let outputs = Dense::new(5).on(&features);
+    let outputs = Dense::new(5).on(&features[0]);
     let mut model = Model::new(inputs, outputs)?;
     model.to(&device)?;
     model.summary();
 
-    let mut train = |model: &mut Model, rate: f64| -> Result<f64, Box<dyn Error>> {
+    let train = |model: &mut Model, rate: f64| -> Result<f64, Box<dyn Error>> {
         let loss = SparseCategoricalCrossentropy::new().from_logits(true);
         model.compile(Adam::new().learning_rate(rate), loss, ["accuracy"])?;
         let fit = model.fit(&x_train, &y_train).epochs(epochs);

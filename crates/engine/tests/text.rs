@@ -115,7 +115,7 @@ fn networks_inside() {
     let (a, b) = (text_input([1]), text_input([1]));
     let n = input_symbol(InputLayer::of(&[Some(1)], DType::Whole(Integer::I64)));
     let mut outer =
-        Model::new([&a, &b, &n], Flatten::new().on(&model.as_layer().clone().on([&a, &b, &n]))).unwrap();
+        Model::new([&a, &b, &n], Flatten::new().on(model.as_layer().clone().on([&a, &b, &n]))).unwrap();
     for device in devices() {
         outer.to(&device).unwrap();
         let (a, b) = (["red", "blue"], ["green", "red"]);
@@ -144,7 +144,7 @@ impl ToVec for ndarray::ArrayViewD<'_, f32> {
 #[test]
 fn layers_before_those_of_the_host() {
     let (x, color) = (input([1]), text_input([1]));
-    let bin = Discretization::new().bin_boundaries([0.0, 1.0]).on(&Rescaling::new(0.1).on(&x));
+    let bin = Discretization::new().bin_boundaries([0.0, 1.0]).on(Rescaling::new(0.1).on(&x));
     let crossed = HashedCrossing::new(1000).on([&bin, &color]);
     let code = IntegerLookup::new().vocabulary([0, 2]).on(&bin);
     let mut model = Model::new([&x, &color], [&crossed, &code, &bin]).unwrap();
@@ -200,7 +200,7 @@ fn what_cannot_be_is_named() {
     let error = fails(Flatten::new().name("flat").on(&text), &[text.clone()]);
     assert!(error.contains("flat") && error.contains("strings"), "{error}");
     let x = input([2]);
-    let error = fails(Hashing::new(3).name("buckets").on(&Dense::new(2).name("wide").on(&x)), &[x.clone()]);
+    let error = fails(Hashing::new(3).name("buckets").on(Dense::new(2).name("wide").on(&x)), &[x.clone()]);
     assert!(error.contains("wide") && error.contains("buckets"), "{error}");
     let error = fails(StringLookup::new().vocabulary(["a"]).name("words").on(&x), &[x.clone()]);
     assert!(error.contains("words") && error.contains("strings"), "{error}");

@@ -128,15 +128,14 @@ fn has_assets(file: &SavedFile) -> bool {
     formats::by_name(file.format).is_some_and(|format| format.assets)
 }
 
+/// Names of the models around a lookup and its own, and its words.
+pub type Words = (Vec<String>, Vec<String>);
+
 /// Returns the words of each lookup of a model that has a file of them, by the names of the models around it and its own.
 ///
 /// # Errors
 /// A file cannot be read, or is no text.
-pub fn vocabularies(
-    path: &Path,
-    model: &ModelConfig,
-    assets: &[Asset],
-) -> Result<Vec<(Vec<String>, Vec<String>)>, Error> {
+pub fn vocabularies(path: &Path, model: &ModelConfig, assets: &[Asset]) -> Result<Vec<Words>, Error> {
     let mut found = Vec::new();
     for (names, _, place) in vocabulary::lookups(model) {
         let file = format!("{place}/{FILE}");

@@ -119,7 +119,7 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
             vec![values::any(kernel, true), values::any("vector_u", false)]
         }
         "PReLU" => trained(&[("alpha", true)]),
-        "LayerScale" => trained(&[("gamma", true)]),
+        "LayerScale" => trained(&[("variable", true)]),
         "Attention" => {
             let concat = config.get("score_mode").is_some_and(|mode| mode == "concat");
             trained(&[("scale", is("use_scale", false)), ("concat_score_weight", concat)])

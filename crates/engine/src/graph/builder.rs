@@ -81,6 +81,11 @@ impl<'a> Builder<'a> {
         Ok(variable)
     }
 
+    /// Returns whether the layer does as Keras 2: see [`LayerSettings::keras2`].
+    pub(crate) fn is_keras2(&self) -> bool {
+        self.settings.keras2
+    }
+
     /// Makes a weight of a layer inside one of the layer's own, too.
     pub(crate) fn share(&mut self, variable: &Variable) {
         self.variables.push(variable.clone());

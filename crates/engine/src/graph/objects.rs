@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{LayerRef, Tensor};
+use super::{Arguments, DType, LayerRef, Shape, Tensor};
 use crate::Error;
 
 /// A serialized Keras object: `{"module", "class_name", "config", "registered_name"}`.
@@ -146,6 +146,19 @@ pub trait Resolver {
     fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
         let name = spec.get("class_name").and_then(Value::as_str).unwrap_or_default().to_string();
         Err(Error::Unknown { kind: "layer", name, advice: "this resolver makes no layers".into() })
+    }
+    /// Builds a layer for inputs, and returns shapes and types of its outputs: for layers that call others one after the other.
+    ///
+    /// # Errors
+    /// The inputs do not suit it.
+    fn outputs_of(
+        &self,
+        layer: &LayerRef,
+        _inputs: &[(Shape, DType)],
+        _arguments: &Arguments,
+    ) -> Result<Vec<(Shape, DType)>, Error> {
+        let advice = "this resolver builds no layers".into();
+        Err(Error::Unknown { kind: "layer", name: layer.name(), advice })
     }
 }
 

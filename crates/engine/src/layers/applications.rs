@@ -46,9 +46,15 @@ impl Layer for LayerScale {
         if self.projection_dim == 0 {
             return Err(Error::Argument { what: "projection_dim is 0, but must be positive".into() });
         }
+        // Keras 3 gives it no name.
+        let name = if builder.is_keras2() { "gamma" } else { "variable" };
         self.gamma =
-            builder.add_weight("gamma", [self.projection_dim], Constant::new(self.init_values), true)?;
+            builder.add_weight(name, [self.projection_dim], Constant::new(self.init_values), true)?;
         Ok(())
+    }
+
+    fn integers(&self, _cx: &CallContext) -> Integers {
+        Integers::Refuses(format!("LayerScale scales floats; {MAKE_FLOATS}"))
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {

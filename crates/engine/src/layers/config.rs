@@ -134,7 +134,7 @@ macro_rules! config {
             pub(crate) const KEYS: &'static [&'static str] = &[$( stringify!($required) ),*];
 
             /// Returns it with Keras' defaults.
-            #[allow(clippy::useless_conversion)]
+            #[allow(clippy::useless_conversion, clippy::needless_update)]
             pub fn new($( $required: argument!($required_how $required_ty) ),*) -> Self {
                 $class { $( $required: $required.into(), )* ..Self::default() }
             }

@@ -7,7 +7,6 @@ use crate::Error;
 use crate::graph::{
     Builder, CallContext, Integers, Layer, LayerRef, Precision, Resolver, Shape, Tensor, fail,
 };
-use crate::models::output_types;
 
 /// Calls layers one after the other.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,7 +41,7 @@ impl Layer for Pipeline {
         let mut of = (input.clone(), builder.input_type());
         for layer in self.each() {
             let arguments = layer.layer().arguments(1);
-            let mut made = output_types(builder.resolver(), layer, &[of], &arguments)?;
+            let mut made = builder.resolver().outputs_of(layer, &[of], &arguments)?;
             if made.len() != 1 {
                 let what = format!("{} has {} outputs, but Pipeline hands on one", layer.name(), made.len());
                 return Err(Error::Shape { layer: String::new(), what });

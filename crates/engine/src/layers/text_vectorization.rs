@@ -218,10 +218,7 @@ impl TextVectorization {
     }
 
     /// The words of each example, and where they begin and end.
-    fn words(
-        &self,
-        input: &Values<'_>,
-    ) -> Result<(Vec<Cow<'static, str>>, Vec<std::ops::Range<usize>>), Error> {
+    fn words(&self, input: &Values<'_>) -> Result<Cuts, Error> {
         let Elements::Text(texts) = &input.elements else {
             let what = format!("takes strings, but its input is of {}", input.dtype().name());
             return Err(Error::Shape { layer: String::new(), what });
@@ -255,6 +252,9 @@ impl TextVectorization {
     }
 }
 
+/// The words of several examples, and where those of each begin and end.
+type Cuts = (Vec<Cow<'static, str>>, Vec<std::ops::Range<usize>>);
+
 impl Layer for TextVectorization {
     const CLASS: &'static str = "TextVectorization";
     const REQUIRED: &'static [&'static str] = Self::KEYS;
@@ -265,7 +265,8 @@ impl Layer for TextVectorization {
 
     fn check(&self) -> Result<(), Error> {
         let wrong = |what: &str| Err(Error::Argument { what: what.into() });
-        (self.standardize.get()?, self.split.get()?);
+        self.standardize.get()?;
+        self.split.get()?;
         let mode = self.output_mode.get()?;
         if mode == OutputMode::OneHot && *self.split != Split::None {
             return wrong(

@@ -8,7 +8,6 @@ pub mod registry;
 mod serving;
 mod symbol;
 
-pub(crate) use infer::output_types;
 pub use network::{Call, Network, NetworkKind};
 pub use prefix::{Fed, Origin, Prefix};
 pub use serving::{Port, Serving, serving};

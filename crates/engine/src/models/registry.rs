@@ -26,14 +26,14 @@ use kinds::{
 
 use crate::config::Config;
 use crate::graph::{
-    Activation, CallContext, Constraint, Initializer, LayerRef, LayerSettings, Named, Regularizer, Resolver,
-    Shape, Spec, Tensor, fail,
+    Activation, Arguments, CallContext, Constraint, Initializer, LayerRef, LayerSettings, Named, Regularizer,
+    Resolver, Shape, Spec, Tensor, fail,
 };
 use crate::layers::{LAMBDAS, LAYERS};
 use crate::losses::{Loss, LossSpec};
 use crate::metrics::{Metric, MetricSpec};
 use crate::optimizers::{LearningRate, LearningRateSchedule, Optimizer, OptimizerSpec};
-use crate::types::Policy;
+use crate::types::{DType, Policy};
 use crate::{Error, config, losses, metrics};
 
 /// The process-wide registry, with the scopes of the thread that asks.
@@ -69,6 +69,15 @@ impl Resolver for Registry {
 
     fn layer(&self, spec: &Value) -> Result<LayerRef, Error> {
         Layers.resolve(&named(spec, "a layer")?)
+    }
+
+    fn outputs_of(
+        &self,
+        layer: &LayerRef,
+        inputs: &[(Shape, DType)],
+        arguments: &Arguments,
+    ) -> Result<Vec<(Shape, DType)>, Error> {
+        super::infer::output_types(self, layer, inputs, arguments)
     }
 }
 

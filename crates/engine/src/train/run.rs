@@ -12,6 +12,9 @@ use crate::device::StepRow;
 use crate::graph::{Variable, times_learned};
 use crate::random::split;
 
+/// Shape and words of an output.
+type Output = (Vec<usize>, Vec<u32>);
+
 impl Model {
     fn key(&self, mode: Mode, types: StepTypes) -> Key {
         let trainable = match mode {
@@ -142,12 +145,8 @@ impl Model {
     }
 
     /// Outputs for all examples of a feed: for each output its shape, with the examples, and its words.
-    pub(super) fn predict_feed(
-        &mut self,
-        feed: &Feed,
-        batch: usize,
-    ) -> Result<Vec<(Vec<usize>, Vec<u32>)>, Error> {
-        let mut results: Vec<(Vec<usize>, Vec<u32>)> = Vec::new();
+    pub(super) fn predict_feed(&mut self, feed: &Feed, batch: usize) -> Result<Vec<Output>, Error> {
+        let mut results: Vec<Output> = Vec::new();
         self.each_submit(Mode::Predict, feed, batch, |model, key, steps, space| {
             let table = vec![[0; STEP_WORDS]; steps];
             let (reads, shapes) = model.with_plan(key, |ready, device| {

@@ -106,6 +106,7 @@ pub const REFUSED: &[Line] = &[
 
 /// Keys that are tested elsewhere, or that no number depends on.
 pub const ELSEWHERE: &[Line] = &[
+    ("layers", "StochasticDepth", "drop_path_rate", "is random: more::stochastic_depth"),
     ("layers", "GroupedQueryAttention", "dropout", "random: types::dropout_of_attention"),
     ("layers", "GroupedQueryAttention", "flash_attention", "is no part of a config"),
     (

@@ -24,6 +24,8 @@ full = json.loads(pathlib.Path(sys.argv[1]).read_text())
 both = {theirs: {**full["classes"][theirs], **full["classes"].get(f"{theirs} only in tf_keras", {})} for theirs in GROUPS}
 out = {ours: {name: keys(e) for name, e in both[theirs].items() if isinstance(e, dict)} for theirs, ours in GROUPS.items()}
 functions = full["functions"]["activations"]
+# Of architectures, which the list of public classes has not.
+out["layers"] |= {"CustomScaleLayer": ["scale"], "LayerScale": ["init_values", "projection_dim"], "StochasticDepth": ["drop_path_rate"]}
 # Files have the name of the class, not its public one.
 out["layers"]["GroupedQueryAttention"] = out["layers"].pop("GroupQueryAttention")
 out["activations"] = {name: [a[0] for a in e["args"][1:]] for name, e in functions.items() if isinstance(e, dict)}
