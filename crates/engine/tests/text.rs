@@ -195,16 +195,19 @@ fn what_cannot_be_is_named() {
         predicted.unwrap_err().to_string()
     };
     let text = text_input([1]);
-    let error = fails(Dense::new(2).name("wide").on(&text), &[text.clone()]);
+    let error = fails(Dense::new(2).name("wide").on(&text), std::slice::from_ref(&text));
     assert!(error.contains("wide") && error.contains("strings"), "{error}");
-    let error = fails(Flatten::new().name("flat").on(&text), &[text.clone()]);
+    let error = fails(Flatten::new().name("flat").on(&text), std::slice::from_ref(&text));
     assert!(error.contains("flat") && error.contains("strings"), "{error}");
     let x = input([2]);
-    let error = fails(Hashing::new(3).name("buckets").on(Dense::new(2).name("wide").on(&x)), &[x.clone()]);
+    let error = fails(
+        Hashing::new(3).name("buckets").on(Dense::new(2).name("wide").on(&x)),
+        std::slice::from_ref(&x),
+    );
     assert!(error.contains("wide") && error.contains("buckets"), "{error}");
-    let error = fails(StringLookup::new().vocabulary(["a"]).name("words").on(&x), &[x.clone()]);
+    let error = fails(StringLookup::new().vocabulary(["a"]).name("words").on(&x), std::slice::from_ref(&x));
     assert!(error.contains("words") && error.contains("strings"), "{error}");
-    let error = fails(TextVectorization::new().name("words").on(&text), &[text.clone()]);
+    let error = fails(TextVectorization::new().name("words").on(&text), std::slice::from_ref(&text));
     assert!(error.contains("words") && error.contains("adapt"), "{error}");
     let error = fails(StringLookup::new().output_mode("count").name("words").on(&text), &[text]);
     assert!(error.contains("words") && error.contains("adapt"), "{error}");

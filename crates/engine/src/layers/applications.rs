@@ -54,7 +54,7 @@ impl Layer for LayerScale {
     }
 
     fn integers(&self, _cx: &CallContext) -> Integers {
-        Integers::Refuses(format!("LayerScale scales floats; {MAKE_FLOATS}"))
+        Integers::Refuses(format!("LayerScale scales floats, but its input has integers; {MAKE_FLOATS}"))
     }
 
     fn call(&self, x: Tensor, _cx: &CallContext) -> Tensor {
@@ -113,7 +113,9 @@ impl Layer for CustomScaleLayer {
     }
 
     fn integers(&self, _cx: &CallContext) -> Integers {
-        Integers::Refuses(format!("CustomScaleLayer adds floats; {MAKE_FLOATS}"))
+        Integers::Refuses(format!(
+            "CustomScaleLayer adds floats, but its inputs have integers; {MAKE_FLOATS}"
+        ))
     }
 
     fn call_all(&self, xs: &[Tensor], _cx: &CallContext) -> Vec<Tensor> {

@@ -71,6 +71,7 @@ def wrapped():
 
 def architectures():
     table = [("LayerScale", {"init_values": 0.5, "projection_dim": 4}, ["init_values"], {"x": ["volume"], "kept": True, "required": ["projection_dim"]}), ("LayerScale", {"init_values": 0.5, "projection_dim": 4}, ["projection_dim"], {"x": ["volume"], "required": ["projection_dim"]}),
+             ("StochasticDepth", {"drop_path_rate": 0.0}, [], {"x": ["volume"]}),
              ("CustomScaleLayer", {"scale": 0.3}, None, {"x": ["volume", "volume2"], "required": ["scale"]})]
     return cases("layers", keras, table, run_layer)
 
