@@ -10,6 +10,7 @@ use ndarray::ArrayD;
 use rhyton::datasets::npy::Npz;
 use rhyton::prelude::*;
 use rhyton::train::{Data, Predicted};
+use rhyton::types::DType;
 
 const LIBRARIES: [&str; 2] = ["keras3", "tf_keras"];
 
@@ -188,4 +189,21 @@ fn there_and_back_in_every_format() {
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// A vocabulary's file has a word in each line: one with the end of a line in it is an error, and no file is written.
+#[test]
+fn words_that_a_file_cannot_hold_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [vec!["x\ny", "a"], vec!["b\r", "a"]] {
+        let mut lookup = StringLookup::new().output_mode("multi_hot");
+        lookup.adapt(&words).unwrap();
+        let model =
+            Sequential::new((InputLayer::of(&[Some(1)], DType::Text), lookup.name("words"), Dense::new(1)))
+                .unwrap();
+        let path = folder.path().join("m.keras");
+        let error = model.save(&path).unwrap_err().to_string();
+        assert!(error.contains("`words`") && error.contains("end of a line"), "{error}");
+        assert!(!path.exists());
+    }
 }

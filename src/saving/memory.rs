@@ -75,6 +75,7 @@ fn write_tree(
     options: &SaveOptions,
 ) -> Result<(), Error> {
     write::leave_out(&Location::from(UNNAMED), format, &mut tree, snapshot, options);
+    write::check_words(std::path::Path::new(UNNAMED), &tree)?;
     lookups::place(std::path::Path::new(UNNAMED), &mut tree, format, &write::write_options(options))?;
     Ok(rhyton_persist::write_to(sink, format.name, &tree, &write::write_options(options))?)
 }

@@ -82,6 +82,11 @@ pub(super) fn weights(snapshot: &Snapshot, format: &Format, options: &SaveOption
 }
 
 /// Writes a tree, without what the format cannot say; makes the folder that it goes to.
+/// Checks that files hold the words that layers learned.
+pub(super) fn check_words(path: &std::path::Path, tree: &Tree) -> Result<(), Error> {
+    Ok(tree.model.as_ref().map_or(Ok(()), |model| lookups::check_lines(path, model, &tree.assets))?)
+}
+
 fn write_tree(
     path: &Location,
     format: &Format,
@@ -90,6 +95,7 @@ fn write_tree(
     options: &SaveOptions,
 ) -> Result<(), Error> {
     leave_out(path, format, &mut tree, snapshot, options);
+    check_words(path.as_path(), &tree)?;
     lookups::place(path.as_path(), &mut tree, format, &write_options(options))?;
     commit::create_folder(path.folder())?;
     Ok(rhyton_persist::write(path, Some(format.name), &tree, &write_options(options))?)
@@ -97,6 +103,7 @@ fn write_tree(
 
 fn check_tree(path: &Location, format: &Format, mut tree: Tree, options: &SaveOptions) -> Result<(), Error> {
     formats::leave_out(path, format, &mut tree, &write_options(options));
+    check_words(path.as_path(), &tree)?;
     lookups::place(path.as_path(), &mut tree, format, &write_options(options))?;
     Ok(formats::check(path, Some(format.name), &tree, &write_options(options))?)
 }

@@ -92,6 +92,33 @@ fn summaries(object: &mut Object, mut model: Option<&mut ModelConfig>, dialect: 
     }
 }
 
+/// Checks that files of a word in each line hold the vocabularies of a model's lookups, before they are written.
+///
+/// # Errors
+/// A word has the end of a line in it, or the last one is empty, and names the layer: Keras' files would lose it.
+pub fn check_lines(path: &Path, model: &ModelConfig, assets: &[Asset]) -> Result<(), Error> {
+    for (names, _, place) in vocabulary::lookups(model) {
+        let file = format!("{place}/{FILE}");
+        let Some(asset) = assets.iter().find(|asset| asset.path == file) else { continue };
+        let size = vocabulary::layer(model, &names).and_then(|layer| layer.config.get("vocabulary_size"));
+        let size = size.and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
+        let whole = size.is_none_or(|size| lines(path, asset).is_ok_and(|lines| lines.len() == size));
+        if !whole || asset.bytes.read()?.contains(&b'\r') {
+            let layer = names.last().map_or("", String::as_str);
+            return Err(Error::Usage {
+                what: format!(
+                    "{}: the layer `{layer}` knows a word that is empty or has the end of a line in it, which a vocabulary's file cannot hold",
+                    path.display()
+                ),
+                advice:
+                    "give the layer its vocabulary when it is made, or adapt it to texts without such words"
+                        .into(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Collects the weights of words, with the paths of their layers in `.keras`.
 fn weights(object: &Object, path: &str, found: &mut Vec<(String, Variable)>) {
     let mut counter = Counter::default();

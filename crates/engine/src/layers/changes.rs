@@ -128,12 +128,21 @@ impl RandAugment {
     }
 }
 
+/// Checks that so many changes one after the other make a graph that is still small.
+fn check_changes(name: &str, changes: Option<usize>) -> Result<(), Error> {
+    if changes.is_some_and(|n| n <= 256) {
+        return Ok(());
+    }
+    Err(Error::Argument { what: format!("{name} makes more than 256 changes, which is not supported") })
+}
+
 impl Augment for RandAugment {
     fn format(&self) -> DataFormat {
         *self.data_format
     }
 
     fn checked(&self) -> Result<(), Error> {
+        check_changes("num_ops", Some(self.num_ops))?;
         self.shared().checked()
     }
 
@@ -174,6 +183,7 @@ impl Augment for AugMix {
         if self.num_chains == 0 {
             return Err(Error::Argument { what: "num_chains is 0, but must be positive".into() });
         }
+        check_changes("num_chains times chain_depth", self.num_chains.checked_mul(self.chain_depth))?;
         if self.alpha.is_nan() || self.alpha <= 0.0 {
             return Err(Error::Argument { what: format!("alpha is {}, but must be positive", self.alpha) });
         }

@@ -94,6 +94,13 @@ impl ContrastLimitedAdaptiveHistogramEqualization {
             let part = |first: usize, count: usize| self.equalized(x.slice(0, first, count));
             return Tensor::concat(&[part(0, n / 2), part(n / 2, n - n / 2)], 0);
         }
+        if table > MOST {
+            let what = format!(
+                "tile_grid_size {rows} x {columns} makes more histograms of an image than can be told apart"
+            );
+            fail(Error::Shape { layer: String::new(), what });
+            return x;
+        }
         let place = |row: Tensor, column: Tensor| {
             let image = count_up(n).reshape([n, 1, 1, 1]) * rows as f64;
             let channel = count_up(channels).reshape([1, 1, 1, channels]);

@@ -3,7 +3,7 @@
 use super::augment::{batch, normal, uniform};
 use crate::graph::Tensor;
 
-/// How often a number is drawn until it is accepted: of each twenty times one is not at most, so that of 30 million numbers one is the middle of all.
+/// How often a number is drawn until it is accepted: of each twenty times one is not at most, so that of 64 million numbers one is the middle of all.
 const TRIES: usize = 6;
 
 /// Returns logarithms of numbers of a gamma distribution with this shape parameter, which is positive.

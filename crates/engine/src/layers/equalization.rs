@@ -72,10 +72,10 @@ impl Augment for Equalization {
     }
 
     fn checked(&self) -> Result<(), Error> {
-        if self.bins > 0 {
+        if (1..=1 << 16).contains(&self.bins) {
             return Ok(());
         }
-        Err(Error::Argument { what: "bins is 0, but must be positive".into() })
+        Err(Error::Argument { what: format!("bins is {}, but must be between 1 and 65536", self.bins) })
     }
 
     fn augment(&self, x: Tensor, cx: &CallContext) -> Tensor {

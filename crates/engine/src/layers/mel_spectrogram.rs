@@ -130,6 +130,17 @@ impl Layer for MelSpectrogram {
             let (fft, frame) = (self.fft_length, self.frame());
             return wrong(format!("fft_length is {fft}, but must not be less than sequence_length, {frame}"));
         }
+        let frequencies = self.fft_length / 2 + 1;
+        let large = |a: usize, b: usize| a.checked_mul(b).is_none_or(|all| all > super::signal_window::MOST);
+        if large(self.frame(), frequencies) || large(frequencies, self.num_mel_bins) {
+            let what = format!(
+                "fft_length {} with num_mel_bins {} makes tables of more than {} numbers",
+                self.fft_length,
+                self.num_mel_bins,
+                super::signal_window::MOST
+            );
+            return wrong(what);
+        }
         if let Some(name) = self.window.name().filter(|name| !["hann", "hamming"].contains(name)) {
             return wrong(format!("window {name:?} is not supported; hann, hamming are"));
         }

@@ -108,7 +108,7 @@ impl Augment for RandomElasticTransform {
         let (n, [height, width]) = (batch(x), size);
         let scale = uniform(&[1], [low, high]);
         let (longer, shorter) = (height.max(width) as f64, height.min(width) as f64);
-        let sigma = scale * (0.045 * shorter);
+        let sigma = scale * (0.05 * shorter);
         // Keras draws both directions with one seed: all goes along the diagonal.
         let noise = blurred(normal(&[n, height, width]) * sigma, sigma, 0.05 * shorter * high);
         let shift = noise * (scale * (0.1 * longer));

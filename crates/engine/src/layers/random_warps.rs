@@ -219,6 +219,7 @@ impl Augment for RandomRotation {
     }
 
     fn checked(&self) -> Result<(), Error> {
+        self.factor.checked("factor")?;
         self.warp().checked()
     }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::config::Field;
 use crate::Error;
 
+/// Most numbers of a table that frequencies are computed with.
+pub(super) const MOST: usize = 1 << 27;
+
 /// A window: one of SciPy's by its name, or its numbers; none where it is null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -100,6 +100,10 @@ impl Layer for SpectralNormalization {
         if self.power_iterations == 0 {
             return Err(Error::Argument { what: "power_iterations is 0, but must be positive".into() });
         }
+        if self.power_iterations > 1000 {
+            let what = format!("power_iterations is {}, but must be 1000 at most", self.power_iterations);
+            return Err(Error::Argument { what });
+        }
         Ok(())
     }
 

@@ -205,8 +205,12 @@ impl Layer for STFTSpectrogram {
         if let Some(fft) = self.fft_length.filter(|fft| *fft < length) {
             return wrong(format!("fft_length is {fft}, but must not be less than frame_length, {length}"));
         }
-        if length > 1 << 24 {
-            return wrong(format!("frame_length is {length}, but must not be above 2^24"));
+        let fft = self.fft_length.or(length.checked_next_power_of_two()).unwrap_or(usize::MAX);
+        if length.checked_mul(fft / 2 + 1).is_none_or(|all| all > super::signal_window::MOST) {
+            let most = super::signal_window::MOST;
+            return wrong(format!(
+                "frame_length {length} with fft_length {fft} makes kernels of more than {most} numbers"
+            ));
         }
         self.window.numbers(length, self.periodic).map(drop)
     }

@@ -252,6 +252,9 @@ impl TextVectorization {
     }
 }
 
+/// Most words that are joined to one.
+const MOST_NGRAMS: usize = 4096;
+
 /// The words of several examples, and where those of each begin and end.
 type Cuts = (Vec<Cow<'static, str>>, Vec<std::ops::Range<usize>>);
 
@@ -275,6 +278,13 @@ impl Layer for TextVectorization {
         }
         if mode != OutputMode::Int && self.output_sequence_length.is_some() {
             return wrong("output_sequence_length is used under output_mode \"int\" alone");
+        }
+        if let Some(Ngrams::UpTo(n)) =
+            self.ngrams.get().filter(|ngrams| matches!(ngrams, Ngrams::UpTo(n) if *n > MOST_NGRAMS))
+        {
+            return Err(Error::Argument {
+                what: format!("ngrams is {n}, but must be {MOST_NGRAMS} at most"),
+            });
         }
         if self.widths().is_some_and(|widths| widths.contains(&0)) {
             return wrong("ngrams must be positive");

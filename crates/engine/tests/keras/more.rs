@@ -1,7 +1,7 @@
 //! Layers that came later than the first ones.
 
 use ndarray::{ArrayD, IxDyn, array};
-use rhyton_engine::graph::{Arguments, LayerExt, LayerRef, Tensor};
+use rhyton_engine::graph::{Arguments, CallContext, LayerExt, LayerRef, Shape, Tensor, TensorType, trace};
 use rhyton_engine::layers as k;
 use rhyton_engine::models::registry;
 use rhyton_engine::optimizers::SGD;
@@ -121,4 +121,61 @@ fn stochastic_depth() {
     assert!((mean - 3.0).abs() < 0.15, "{mean}");
     let kept = loss_of(|y| (y / (3.0 / 0.7)).square());
     assert!((kept - 0.7).abs() < 0.04, "{kept}");
+}
+
+/// Settings that would make more memory or a larger graph than anybody wants are errors that name them, when a file is read.
+#[test]
+fn settings_beyond_bounds_are_named() {
+    let huge = 1_000_000_000_000_u64;
+    for (class, config, key) in [
+        ("TextVectorization", json!({"ngrams": huge}), "ngrams"),
+        ("StringLookup", json!({"vocabulary": ["a"], "num_oov_indices": huge}), "num_oov_indices"),
+        ("IntegerLookup", json!({"num_oov_indices": u64::MAX}), "num_oov_indices"),
+        ("StringLookup", json!({"max_tokens": huge, "pad_to_max_tokens": true}), "max_tokens"),
+        ("MelSpectrogram", json!({"fft_length": huge}), "fft_length"),
+        ("MelSpectrogram", json!({"num_mel_bins": huge}), "num_mel_bins"),
+        ("STFTSpectrogram", json!({"frame_length": 4, "frame_step": 2, "fft_length": huge}), "fft_length"),
+        ("Equalization", json!({"bins": huge}), "bins"),
+        ("RandAugment", json!({"num_ops": huge}), "num_ops"),
+        ("AugMix", json!({"num_chains": huge, "chain_depth": huge}), "num_chains"),
+        (
+            "SpectralNormalization",
+            json!({"power_iterations": huge, "layer": {"class_name": "Dense", "config": {"units": 2}}}),
+            "power_iterations",
+        ),
+        ("RandomRotation", json!({"factor": 3.0}), "factor"),
+    ] {
+        let made = registry::layer(class, None, config.as_object().unwrap());
+        let built = made.and_then(|layer| {
+            layer.build(&registry::resolver(), &[Shape(vec![None, Some(64), Some(64), Some(3)])])
+        });
+        let error = built.map(|_| ()).expect_err(class).to_string();
+        assert!(error.contains(key), "{class}: {error}");
+    }
+}
+
+/// Numbers of operations that are no sizes are errors that name the operation.
+#[test]
+fn operations_refuse_numbers_beyond_bounds() {
+    let pixels = TensorType::f32([1, 4, 4, 2]);
+    for (class, config, ty) in [
+        ("Unfold", json!({"kernel_size": 2, "stride": 0}), &pixels),
+        ("Unfold", json!({"kernel_size": [4_294_967_296_u64, 4_294_967_296_u64]}), &pixels),
+        ("DepthToSpace", json!({"block_size": 4_294_967_296_u64}), &pixels),
+        ("Rot90", json!({}), &TensorType::f32([3])),
+        ("RFFT", json!({"fft_length": 4}), &TensorType::f32([])),
+        (
+            "CropImages",
+            json!({"top_cropping": 1_u64 << 63, "bottom_cropping": 1_u64 << 63, "left_cropping": 0, "right_cropping": 0}),
+            &pixels,
+        ),
+    ] {
+        let made = registry::operation(class, config.as_object().unwrap()).unwrap();
+        let traced = trace(|| {
+            made.call(&[Tensor::input(0, ty.clone())], &CallContext::new(false));
+            Ok(())
+        });
+        let error = traced.map(|_| ()).expect_err(class).to_string();
+        assert!(error.contains(class), "{class}: {error}");
+    }
 }

@@ -10,6 +10,9 @@ use crate::host::{Elements, Values};
 use crate::layers::encode::OutputMode;
 use crate::layers::token::Token;
 
+/// Most indices that are made of texts at once.
+const MOST_INDICES: usize = 1 << 28;
+
 impl<const TEXT: usize> IndexLookup<TEXT> {
     /// Indices of words.
     pub(super) fn indices(&self, input: &Values<'_>) -> Result<Vec<i64>, Error> {
@@ -103,6 +106,10 @@ impl<const TEXT: usize> IndexLookup<TEXT> {
         let all = Values { shape: vec![count], elements: Elements::Text(words) };
         let indices = self.indices(&all)?;
         let longest = length.unwrap_or_else(|| rows.iter().map(ExactSizeIterator::len).max().unwrap_or(0));
+        if rows.len().checked_mul(longest).is_none_or(|all| all > MOST_INDICES) {
+            let what = format!("{} texts of {longest} words each are more than {MOST_INDICES}", rows.len());
+            return Err(Error::Data { what });
+        }
         // What is behind the end of an example is nothing: 0 among indices, and in no code.
         let filler = if *self.output_mode == OutputMode::Int { 0 } else { -1 };
         let row = |range: &Range<usize>| {

@@ -34,6 +34,11 @@ impl Words for OovMethod {
 }
 impl super::config::Field for Word<OovMethod> {}
 
+/// Most indices of words that are not known: each has a place in the vocabulary.
+const MOST_OOV: usize = 1 << 20;
+/// Most words that a code is made for.
+const MOST_PADDED: usize = 1 << 24;
+
 config! {
     /// Gives words indices by a vocabulary, or indices words; of strings a [`StringLookup`], of integers an [`IntegerLookup`].
     IndexLookup<TEXT>() {
@@ -209,6 +214,15 @@ impl<const TEXT: usize> Layer for IndexLookup<TEXT> {
         let wrong = |what: &str| Err(Error::Argument { what: what.into() });
         self.output_mode.get()?;
         let method = self.oov_method.get()?;
+        if self.num_oov_indices > MOST_OOV {
+            return wrong(&format!(
+                "num_oov_indices is {}, but must be {MOST_OOV} at most",
+                self.num_oov_indices
+            ));
+        }
+        if self.pad_to_max_tokens && self.max_tokens.is_some_and(|most| most > MOST_PADDED) {
+            return wrong(&format!("max_tokens must be {MOST_PADDED} at most with pad_to_max_tokens"));
+        }
         match self.max_tokens {
             Some(0 | 1) => return wrong("max_tokens must be greater than 1"),
             None if self.pad_to_max_tokens => return wrong("pad_to_max_tokens needs max_tokens"),

@@ -119,6 +119,9 @@ fn has_point(value: &Value) -> bool {
     }
 }
 
+/// The largest whole number that a config may have: sizes and places of tensors are below it, so that sums of some of them are numbers too.
+const LARGEST: u64 = 1 << 31;
+
 impl<'a> Args<'a> {
     pub(super) fn new(operation: &'a Operation, cx: &CallContext) -> Self {
         let (given, inputs) = cx.given();
@@ -383,6 +386,9 @@ impl<'a> Args<'a> {
         // Keras takes `True` for 1.
         let truth = value.as_bool().map(i64::from);
         if let Some(one) = value.as_i64().or(truth) {
+            if one.unsigned_abs() > LARGEST {
+                return Err(wrong());
+            }
             return Ok(Some(vec![one]));
         }
         let numbers: Numbers = match &value {
@@ -390,7 +396,7 @@ impl<'a> Args<'a> {
             other => serde_json::from_value(other.clone()).map_err(|_| wrong())?,
         };
         let (shape, values) = numbers.parts();
-        let whole = |v: &f64| (v.fract() == 0.0 && v.abs() < 9e15).then_some(*v as i64);
+        let whole = |v: &f64| (v.fract() == 0.0 && v.abs() <= LARGEST as f64).then_some(*v as i64);
         let values: Option<Vec<i64>> = values.iter().map(whole).collect();
         values.filter(|_| shape.len() <= 1).map(Some).ok_or_else(wrong)
     }
@@ -407,7 +413,7 @@ impl<'a> Args<'a> {
     /// One whole number that is not negative.
     pub(super) fn count(&self, name: &str) -> Result<Option<usize>, Error> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
+        let count = value.as_u64().filter(|n| *n <= LARGEST).and_then(|n| usize::try_from(n).ok());
         count.map(Some).ok_or_else(|| self.wrong(format!("{name} = {value}")))
     }
 

@@ -54,7 +54,9 @@ fn ends(a: &Args<'_>, names: [&str; 3], length: usize, grows: bool) -> Result<[u
     let more = |target: usize| if grows { target.checked_sub(length) } else { length.checked_sub(target) };
     let made = |both: usize| if grows { length.checked_add(both) } else { length.checked_sub(both) };
     let found = match (before, after, target) {
-        (Some(before), Some(after), None) => made(before + after).map(|target| [before, after, target]),
+        (Some(before), Some(after), None) => {
+            before.checked_add(after).and_then(made).map(|target| [before, after, target])
+        }
         (Some(before), None, Some(target)) => {
             more(target).and_then(|m| m.checked_sub(before)).map(|after| [before, after, target])
         }

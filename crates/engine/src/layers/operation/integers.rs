@@ -29,7 +29,10 @@ pub(super) fn bitwise(a: &Args<'_>, of: fn(Tensor, Tensor) -> Tensor) -> Made {
     };
     let low = (0..BITS).map(|k| of(bit(x, k), bit(y, k)) * 2_f64.powi(k)).reduce(|a, b| a + b);
     let sign = of(x.less(0.0), y.less(0.0)) * 2_f64.powi(BITS);
-    Ok(vec![exact(low.map_or(x, |low| low - sign), to)])
+    // Of larger numbers not all bits are known.
+    let known = x.abs().maximum(y.abs()).less(2_f64.powi(BITS));
+    let made = low.map_or(x, |low| low - sign);
+    Ok(vec![exact(known.select(made, f64::NAN), to)])
 }
 
 /// All bits the other way round.

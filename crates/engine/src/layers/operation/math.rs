@@ -122,7 +122,7 @@ fn real_transform(x: Tensor, n: usize) -> [Tensor; 2] {
 
 fn rfft(a: &Args<'_>) -> Made {
     let x = a.tensor("x")?;
-    let own = x.shape().last().copied().unwrap_or(0);
+    let own = *x.shape().last().ok_or_else(|| a.wrong("a tensor without axes"))?;
     let n = checked(a, a.count("fft_length")?.unwrap_or(own))?;
     Ok(real_transform(x, n).to_vec())
 }

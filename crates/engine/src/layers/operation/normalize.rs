@@ -11,7 +11,8 @@ use crate::types::{DType, Integer};
 
 /// The axes, in order.
 fn axes(a: &Args<'_>, rank: usize) -> Result<Vec<isize>, Error> {
-    let mut axes = a.axes("axis", rank)?.unwrap_or_else(|| vec![rank - 1]);
+    let last = rank.checked_sub(1).ok_or_else(|| a.wrong("a tensor without axes"))?;
+    let mut axes = a.axes("axis", rank)?.unwrap_or_else(|| vec![last]);
     axes.sort_unstable();
     Ok(axes.into_iter().map(|axis| axis as isize).collect())
 }

@@ -104,7 +104,8 @@ pub(super) fn tensordot(a: &Args<'_>) -> Made {
             (axes(&list[0], x.rank())?, axes(&list[1], y.rank())?)
         }
     };
-    if of_x.len() != of_y.len() {
+    let twice = |axes: &[usize]| (1..axes.len()).any(|i| axes[..i].contains(&axes[i]));
+    if of_x.len() != of_y.len() || twice(&of_x) || twice(&of_y) {
         return Err(wrong());
     }
     Ok(vec![over_axes(x, y, &of_x, &of_y)])

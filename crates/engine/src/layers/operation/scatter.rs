@@ -24,7 +24,9 @@ fn places(a: &Args<'_>, shape: &[usize], values: &str) -> Result<Places, Error> 
     if depth == 0 || depth > shape.len() || values.shape() != [lead, &shape[depth..]].concat() {
         return Err(wrong());
     }
-    let (rows, count) = (shape[..depth].iter().product(), lead.iter().product::<usize>());
+    let whole = shape.iter().try_fold(1_usize, |all, n| all.checked_mul(*n)).ok_or_else(wrong)?;
+    let rows = if whole == 0 { 0 } else { shape[..depth].iter().product() };
+    let count = lead.iter().product::<usize>();
     let strides: Vec<f64> =
         (0..depth).map(|i| shape[i + 1..depth].iter().product::<usize>() as f64).collect();
     let at = indices.reshape([count, depth]);

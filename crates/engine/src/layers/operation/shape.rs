@@ -86,6 +86,9 @@ pub(super) fn rot90(a: &Args<'_>) -> Made {
     let (x, turns) = (a.tensor("array")?, a.number("k", 1)?.rem_euclid(4));
     let axes = a.axes("axes", x.rank())?.unwrap_or_else(|| vec![0, 1]);
     let &[first, second] = axes.as_slice() else { return Err(a.wrong(format!("axes = {axes:?}"))) };
+    if x.rank() < 2 || first == second {
+        return Err(a.wrong(format!("axes = {axes:?} of a tensor of shape {:?}", x.shape())));
+    }
     let mut order: Vec<usize> = (0..x.rank()).collect();
     order.swap(first, second);
     if turns == 2 {

@@ -198,6 +198,11 @@ fn patches<const N: usize>(
 /// Taps of windows of an image: more would make a graph that is no longer small.
 const TAPS: usize = 1024;
 
+/// Returns how many taps windows of this size have; the largest number where there are more than numbers.
+fn taps_of(size: &[usize]) -> usize {
+    size.iter().try_fold(1_usize, |all, n| all.checked_mul(*n)).unwrap_or(usize::MAX)
+}
+
 fn extracted<const N: usize>(a: &Args<'_>, x: Tensor) -> Made {
     let of = size::<N>(a, "size", None)?;
     let strides = match a.value("strides") {
@@ -208,7 +213,7 @@ fn extracted<const N: usize>(a: &Args<'_>, x: Tensor) -> Made {
     let wrong = || a.wrong(format!("size = {of:?} of a tensor of shape {:?}", x.shape()));
     let single = x.rank() == N + 1;
     let images = if single { super::shape::widened(x, 0) } else { x };
-    if images.rank() != N + 2 || of.iter().product::<usize>() > TAPS {
+    if images.rank() != N + 2 || taps_of(&of) > TAPS {
         return Err(wrong());
     }
     let mut made = None;
@@ -236,7 +241,7 @@ pub(super) fn tensorflow_patches(a: &Args<'_>, x: Tensor) -> Made {
     let of = size::<2>(a, "size", None)?;
     let (strides, dilation) = (size(a, "strides", None)?, size(a, "rates", Some([1, 1]))?);
     let wrong = || a.wrong(format!("sizes = {of:?} of a tensor of shape {:?}", x.shape()));
-    if x.rank() != 4 || of.iter().product::<usize>() > TAPS {
+    if x.rank() != 4 || taps_of(&of) > TAPS {
         return Err(wrong());
     }
     let y = patches(x, of, strides, dilation, padding(a)?).ok_or_else(wrong)?;
@@ -261,7 +266,8 @@ pub(super) fn unfold(a: &Args<'_>) -> Made {
     let (dilation, around, strides) =
         (pair(a, "dilation", 1)?, pair(a, "padding", 0)?, pair(a, "stride", 1)?);
     let shape = x.shape();
-    let (4, 1..=TAPS) = (x.rank(), of[0] * of[1]) else {
+    let positive = strides.iter().chain(&dilation).all(|n| *n > 0);
+    let (4, 1..=TAPS, true) = (x.rank(), taps_of(&of), positive) else {
         return Err(a.wrong(format!("kernel_size = {of:?} of a tensor of shape {shape:?}")));
     };
     let padded = x.pad(2, around[0], around[0]).pad(3, around[1], around[1]).transpose(&[0, 2, 3, 1]);
@@ -278,8 +284,10 @@ pub(super) fn fold(a: &Args<'_>) -> Made {
         (pair(a, "dilation", 1)?, pair(a, "padding", 0)?, pair(a, "stride", 1)?);
     let shape = x.shape();
     let wrong = || a.wrong(format!("kernel_size = {of:?} of a tensor of shape {shape:?}"));
-    let taps = of[0] * of[1];
-    let (&[n, all, _], 1..=TAPS, true) = (shape.as_slice(), taps, strides.iter().all(|s| *s > 0)) else {
+    let taps = taps_of(&of);
+    let (&[n, all, _], 1..=TAPS, true) =
+        (shape.as_slice(), taps, strides.iter().chain(&dilation).all(|n| *n > 0))
+    else {
         return Err(wrong());
     };
     let channels = all / taps;
@@ -303,7 +311,8 @@ pub(super) fn blocks(a: &Args<'_>, to_space: bool) -> Made {
     let mut fits = x.rank() == 4;
     let y = channels_last(format, x, |x| {
         let &[n, h, w, c] = x.shape().as_slice() else { return x };
-        fits = if to_space { c % (b * b) == 0 } else { h % b == 0 && w % b == 0 };
+        let block = b.checked_mul(b).unwrap_or(usize::MAX);
+        fits = if to_space { c % block == 0 } else { h % b == 0 && w % b == 0 };
         if !fits {
             return x;
         }
