@@ -311,7 +311,7 @@ pub(super) fn blocks(a: &Args<'_>, to_space: bool) -> Made {
     let mut fits = x.rank() == 4;
     let y = channels_last(format, x, |x| {
         let &[n, h, w, c] = x.shape().as_slice() else { return x };
-        let block = b.checked_mul(b).unwrap_or(usize::MAX);
+        let block = b.saturating_mul(b);
         fits = if to_space { c % block == 0 } else { h % b == 0 && w % b == 0 };
         if !fits {
             return x;
