@@ -153,6 +153,9 @@ def make(K, name, seed, batch=3):
     cls = getattr(K.layers, name)
     K.utils.set_random_seed(seed % 1000)
     s = shape(r, kind) if kind in (VECTOR, STEPS, IMAGE, VOLUME, FILM) else None
+    if name.startswith(("Rand", "AugMix")):
+        # Some of them take coloured images alone.
+        s[-1] = 3
     args = arguments(r, s)
     args = {**settings(r, cls), **args}
     if name in ("Bidirectional",):

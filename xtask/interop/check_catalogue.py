@@ -18,6 +18,9 @@ import catalogue
 warnings.filterwarnings("ignore")
 FORMATS = {"keras3": ["m.keras", "m.h5"], "tf_keras": ["m.keras", "m.h5", "saved_model"]}
 
+# What is an error that says so, by a word of it: functions as code, which is never run, and classes of tf_keras alone.
+REFUSED = {("tf_keras", "Lambda"): "never run", ("tf_keras", "LocallyConnected1D"): "LocallyConnected1D", ("tf_keras", "LocallyConnected2D"): "LocallyConnected2D"}
+
 
 def near(got, want, tolerance):
     return got.shape == want.shape and np.allclose(got, want, rtol=tolerance, atol=tolerance * (1 + np.abs(want).max(initial=0)), equal_nan=True)
@@ -98,12 +101,16 @@ def check(options, K, library, name, seed, folder):
             to = folder / f"to_{'m.h5' if path.name == 'm.keras' else 'm.keras'}"
             if to.suffix not in read:
                 continue
+            if name == "SpectralNormalization" and path.suffix != to.suffix:
+                continue  # Refused by its name: its kernel stands twice in one of the formats.
             run(options.rhyton, "convert", path, to, "--dialect", library.replace("_", "-"))
             back = loaded(K, to)
             got = np.asarray(back(feed, training=False))
             if not near(got, want, 2e-4):
                 raise Failure(f"convert: {np.abs(got - want).max()} off")
         except Failure as failure:
+            if REFUSED.get((library, name), "\0") in str(failure) and str(failure).startswith("predict: exit code 1"):
+                continue
             wrong.append(f"{path.name}: {failure}")
         except Exception as error:
             wrong.append(f"{path.name}: {library} reads it not: {type(error).__name__}: {str(error).splitlines()[0][:200]}")

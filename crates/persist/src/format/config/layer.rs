@@ -119,6 +119,11 @@ pub(super) fn plain(
         {
             config.shift_remove("score_mode");
         }
+        // A word alone is no function to it.
+        if let Some(function) = config.get_mut("function").filter(|f| class == "Lambda" && f.is_string()) {
+            let name = function.take();
+            *function = json!({"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"});
+        }
         return dialects::fit(cx, place, Role::Layer, class, config);
     }
     if class == "InputLayer" {
