@@ -123,14 +123,16 @@ impl<const TEXT: usize> IndexLookup<TEXT> {
 
     /// Where those of known words begin.
     pub(super) fn token_start(&self) -> usize {
-        self.oov_start() + self.num_oov_indices
+        self.oov_start().saturating_add(self.num_oov_indices)
     }
 
     /// How many words there are, special ones included; `None` where nobody knows.
     fn size(&self) -> Option<usize> {
-        let known = self.table.as_ref().map(|table| self.token_start() + table.len());
+        let known = self.table.as_ref().map(|table| self.token_start().saturating_add(table.len()));
         known
-            .or_else(|| self.given().ok().flatten().map(|table| self.token_start() + table.len()))
+            .or_else(|| {
+                self.given().ok().flatten().map(|table| self.token_start().saturating_add(table.len()))
+            })
             .or(self.vocabulary_size)
     }
 
@@ -345,7 +347,7 @@ impl<const TEXT: usize> Learner for IndexLookup<TEXT> {
         let words: Vec<Token> = words.into_iter().map(Token::Text).collect();
         let weights = self.table.as_ref().and_then(Table::weights).map(<[f32]>::to_vec);
         let table = self.table_of(&words, None)?;
-        self.vocabulary_size = Some(self.token_start() + table.len());
+        self.vocabulary_size = Some(self.token_start().saturating_add(table.len()));
         self.table = Some(match weights {
             Some(weights) => table.weighing(weights),
             None => table,

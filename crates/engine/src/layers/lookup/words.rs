@@ -1,6 +1,6 @@
 //! The words of a lookup: those given, checked, and the special ones before them.
 
-use super::{IndexLookup, Table};
+use super::{IndexLookup, MOST_OOV, MOST_PADDED, Table};
 use crate::Error;
 use crate::layers::token::{Special, Token};
 
@@ -16,7 +16,8 @@ impl<const TEXT: usize> IndexLookup<TEXT> {
         let mask = self.mask_token.get().cloned().unwrap_or_else(none);
         let oov = self.oov_token.get().cloned().unwrap_or_else(none);
         let mut all = vec![mask; self.oov_start()];
-        all.extend(vec![oov; self.num_oov_indices]);
+        // More are an error of `check`, which comes after the config is looked at.
+        all.extend(vec![oov; self.num_oov_indices.min(MOST_OOV)]);
         all
     }
 
@@ -67,7 +68,7 @@ impl<const TEXT: usize> IndexLookup<TEXT> {
     /// Weights, with zeros for the words that could be there beside.
     pub(super) fn padded(&self, mut weights: Vec<f32>) -> Vec<f32> {
         if let Some(most) = self.max_tokens.filter(|_| self.pad_to_max_tokens) {
-            weights.resize(most, 0.0);
+            weights.resize(most.min(MOST_PADDED), 0.0);
         }
         weights
     }
