@@ -10,7 +10,7 @@ def shape(r, kind):
     n = lambda low, high: int(r.integers(low, high + 1))
     c = n(2, 4)
     return {VECTOR: [n(3, 7)], STEPS: [n(5, 9), c], IMAGE: [n(6, 9), n(6, 9), c], VOLUME: [n(4, 6), n(4, 6), n(4, 6), c],
-            FILM: [n(2, 3), n(5, 6), n(5, 6), c]}[kind]
+            FILM: [n(2, 3), n(5, 6), n(5, 6), c], "c": [2, 4, 4, 4, 2]}[kind]
 
 
 def one(r, *choices):
@@ -112,6 +112,10 @@ def table(K):
         out[name] = (IMAGE, none)
     for name in ("RandomRotation", "RandomContrast", "RandomBrightness", "RandomHue", "RandomSaturation", "RandomColorDegeneration", "RandomPosterization", "RandomSharpness", "RandomHeight", "RandomWidth"):
         out[name] = (IMAGE, own(factor=3 if name == "RandomPosterization" else 0.2))
+    out["ConvLSTM3D"] = ("c", own(filters=2, kernel_size=2))
+    out["ContrastLimitedAdaptiveHistogramEqualization"] = out["Solarization"] = (IMAGE, none)
+    out["MaxNumBoundingBoxes"] = (IMAGE, own(max_number=3))
+    out["Pipeline"] = (IMAGE, lambda r, s: {"layers": [L.CenterCrop(4, 5), L.Rescaling(0.5)]})
     out["RandomCrop"] = (IMAGE, own(height=4, width=5))
     out["RandomTranslation"] = (IMAGE, own(height_factor=0.1, width_factor=0.1))
     out["RandomZoom"] = (IMAGE, own(height_factor=0.1))
@@ -152,7 +156,7 @@ def make(K, name, seed, batch=3):
     kind, arguments, *count = table(K)[name]
     cls = getattr(K.layers, name)
     K.utils.set_random_seed(seed % 1000)
-    s = shape(r, kind) if kind in (VECTOR, STEPS, IMAGE, VOLUME, FILM) else None
+    s = shape(r, kind) if kind in (VECTOR, STEPS, IMAGE, VOLUME, FILM, "c") else None
     if name.startswith(("Rand", "AugMix")):
         # Some of them take coloured images alone.
         s[-1] = 3

@@ -137,6 +137,9 @@ def main():
         if options.library not in ("", library):
             continue
         names = [n for n in catalogue.table(K) if hasattr(K.layers, n) and (not options.only or n in options.only.split(","))]
+        if not options.only and options.share == 1.0:
+            public = {n for n, c in vars(K.layers).items() if isinstance(c, type) and issubclass(c, K.layers.Layer) and c.__name__ == n}
+            without += [f"{library} {n} (not in catalogue.py)" for n in sorted(public - set(names))]
         names = [n for n in names if draw.random() < options.share]
         for name in names:
             made = 0

@@ -24,7 +24,7 @@ pub struct CallContext {
     calls: RefCell<Vec<Called>>,
     /// Masks of tensors, as the model passes them on.
     masks: RefCell<HashMap<(u32, Edge), Tensor>>,
-    /// What the host has computed already, by the calls that lead to it: what the device is fed of it, or nothing where nobody reads it there.
+    /// Holds what the host has computed already, by the calls that lead to it: what the device is fed of it, or nothing where nobody reads it there.
     made: HashMap<Vec<usize>, Option<Tensor>>,
     /// The calls of networks that are going on.
     path: RefCell<Vec<usize>>,

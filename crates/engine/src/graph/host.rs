@@ -30,7 +30,7 @@ pub trait HostLayer {
     fn compute(&self, inputs: &[Values<'_>], settings: &LayerSettings) -> Result<Values<'static>, Error>;
 }
 
-/// What a layer learns from data beside its variables: a vocabulary, the boundaries of bins. See `adapt`.
+/// Learns from data what a layer has beside its variables: a vocabulary, the boundaries of bins. See `adapt`.
 pub trait Learner {
     /// Learns from data, in place of what it learned before.
     ///

@@ -1,7 +1,7 @@
 //! Operations that functional models list among their layers: those of Keras 3 (`Add` of `a + b`, `GetItem` of `x[:, 0]`), and functions of TensorFlow as
 //! tf_keras has them (`TFOpLambda`).
 //!
-//! To add one: a row of the table of its module in Keras (`numpy.rs`, `nn.rs`, ..), or of `tensorflow.rs`.
+//! To add one: a row of the table of its module in Keras (`numpy.rs`, `nn.rs`, ..), or of `functions.rs`.
 
 use std::any::Any;
 
@@ -43,6 +43,7 @@ mod core;
 mod creation;
 mod einops;
 mod elementwise;
+mod functions;
 mod image;
 mod index;
 mod integers;
@@ -62,8 +63,8 @@ mod shape;
 mod tensorflow;
 mod windows;
 
-pub(crate) use tensorflow::function;
-pub use tensorflow::{Function, functions};
+pub(crate) use functions::function;
+pub use functions::{Function, functions};
 
 /// A row of a table.
 #[derive(Debug)]

@@ -34,9 +34,9 @@ config! {
     }
     unset { activity_regularizer }
     then {
-        /// What the kernel is made to be after each step of training.
+        /// Sets what the kernel is made to be after each step of training.
         kernel_constraint <- Named<dyn Constraint> = Named::default();
-        /// What the bias is made to be after each step of training.
+        /// Sets what the bias is made to be after each step of training.
         bias_constraint <- Named<dyn Constraint> = Named::default();
         /// Kept in the config. The draws themselves follow the seed of the model.
         seed # Seed = Seed::default();

@@ -1,4 +1,4 @@
-//! What attention with several heads computes once queries, keys and values are projected: masks, weights, and what is taken by them.
+//! Computes attention with several heads once queries, keys and values are projected: masks, weights, and what is taken by them.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -123,7 +123,7 @@ pub(super) fn says(cx: &CallContext, name: &str) -> bool {
     cx.setting(name).and_then(|v| v.as_bool()).unwrap_or(false)
 }
 
-/// How heads attend.
+/// Says how heads attend.
 pub(super) struct Attend<'a> {
     /// The axes that are attended over, of `[batch, .., heads, n]`.
     pub axes: &'a [usize],
