@@ -9,8 +9,8 @@ pub use crate::callbacks::{
 };
 pub use crate::datasets::{self, Examples};
 pub use crate::saving::{
-    Dialect, LoadOptions, SaveLoad, SaveOptions, latest_checkpoint, load_model, load_model_bytes,
-    load_model_with,
+    Dialect, LoadOptions, LoadWeightsOptions, SaveLoad, SaveOptions, latest_checkpoint, load_model,
+    load_model_bytes, load_model_with,
 };
 pub use crate::{Error, Location, callbacks, layers, losses, metrics, set_random_seed};
 pub use rhyton_engine::device::Device;

@@ -57,6 +57,7 @@ mod every_name {
         GroupNormalization, GroupedQueryAttention, HashedCrossing, Hashing, History, HistoryLogger, Huber,
         Identity, InputLayer, IntegerLookup, LSTM, LSTMCell, Lambda, LambdaCallback, Layer, LayerExt,
         LayerNormalization, LayerRef, LayerScale, LeakyReLU, LearningRateScheduler, Lion, LoadOptions,
+        LoadWeightsOptions,
         Location, Logs, Loss, Masking, MaxNumBoundingBoxes, MaxPooling1D, MaxPooling2D, MaxPooling3D,
         Maximum, MeanAbsoluteError, MeanSquaredError, MelSpectrogram, Metric, Minimum, MixUp, Model,
         ModelCheckpoint, MultiHeadAttention, Multiply, Nadam, NameModel, Normalization, PReLU, Padding,

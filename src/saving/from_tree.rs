@@ -15,29 +15,33 @@ use rhyton_persist::tree::{
     Arg, Bytes, Call, DType, LayerConfig, ModelConfig, ModelKind, Object, SavedFile, TensorRef, Variable,
 };
 use rhyton_persist::{Location, lookups};
-use serde_json::Value;
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
 
 use super::to_tree::is_function;
 use super::{Error, to_tree};
 
 /// The network of a whole model's config, whose layers do as those of Keras 2 or 3. One error names every class that nobody registered.
 pub(super) fn model(config: &ModelConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
-    check_classes(config)?;
+    check_classes(config, path, keras2)?;
     network(config, path, keras2)
 }
 
 /// Looks for the classes of all layers.
-fn check_classes(config: &ModelConfig) -> Result<(), Error> {
-    fn walk(config: &ModelConfig, found: &mut Vec<Error>) {
+fn check_classes(config: &ModelConfig, path: &Path, keras2: bool) -> Result<(), Error> {
+    let mut found = Vec::new();
+    let mut models = vec![config];
+    while let Some(config) = models.pop() {
         for layer in &config.layers {
             match &layer.model {
-                Some(model) => walk(model, found),
-                None => found.extend(made(layer).err().filter(|e| matches!(e, Error::Unknown { .. }))),
+                Some(model) => models.push(model),
+                None => {
+                    let error = made(layer, path, keras2).err();
+                    found.extend(error.filter(|e| matches!(e, Error::Unknown { .. })));
+                }
             }
         }
     }
-    let mut found = Vec::new();
-    walk(config, &mut found);
     // One error for all of the first one's kind.
     let Some(Error::Unknown { kind: first, .. }) = found.first().cloned() else { return Ok(()) };
     let mut names: Vec<String> = Vec::new();
@@ -80,11 +84,20 @@ fn listed(names: &[String]) -> String {
     format!("{} {}", quoted.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
-fn made(config: &LayerConfig) -> Result<LayerRef, Error> {
+fn made(config: &LayerConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
     if config.is_op() {
         return registry::operation(&config.class_name, &config.config);
     }
-    registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)
+    // A model that a layer wraps.
+    let path = path.to_path_buf();
+    let inside = move |config: &Map<String, Value>| {
+        let named = |what: String| Error::Config { object: "a model inside a layer".into(), what };
+        let model = ModelConfig::deserialize(config).map_err(|e| named(e.to_string()))?;
+        network(&model, &path, keras2)
+    };
+    registry::with_networks(Arc::new(inside), || {
+        registry::layer(&config.class_name, config.registered_name.as_deref(), &config.config)
+    })
 }
 
 /// The network that a config describes, as a layer.
@@ -113,7 +126,7 @@ pub(super) fn layer(config: &LayerConfig, path: &Path, keras2: bool) -> Result<L
         made.configure(|s| s.name = config.name.clone());
         return Ok(made);
     }
-    let made = made(config)?;
+    let made = made(config, path, keras2)?;
     made.configure(|s| s.name = config.name.clone());
     // Before it is built: that decides the types of variables, too.
     made.set_keras2(keras2);
@@ -386,10 +399,26 @@ pub(super) fn put_optimizer(
     Ok(None)
 }
 
-/// Trainable variables as the formats want to see them.
+/// The variables of a layer and of those inside it, with the names on the way, as older formats name them: a model's own name is not among them.
+fn paths(layer: &LayerRef, path: &str, found: &mut HashMap<EngineVariable, String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+    for variable in layer.own_variables() {
+        let path = below(variable.name());
+        found.entry(variable).or_insert(path);
+    }
+    let network = layer.layer().as_any().is::<Network>();
+    for (_, inner) in layer.layer().inner() {
+        let path = if network { inner.name() } else { below(&inner.name()) };
+        paths(&inner, &path, found);
+    }
+}
+
+/// Trainable variables as the formats want to see them, named by their paths.
 pub(super) fn trainable(model: &Model) -> Vec<Variable> {
+    let mut named = HashMap::new();
+    paths(model.as_layer(), "", &mut named);
     let one = |v: &EngineVariable| Variable {
-        name: v.name().into(),
+        name: named.get(v).cloned().unwrap_or_else(|| v.name().into()),
         trainable: true,
         dtype: super::to_tree::dtype_of(v),
         shape: v.shape().to_vec(),

@@ -23,7 +23,7 @@ use rhyton_persist::convert::ConvertOptions;
 use rhyton_persist::formats::Format;
 pub use rhyton_persist::tree::Dialect;
 use rhyton_persist::tree::{LayerConfig, SavedFile, Tree};
-pub use save::{SaveLoad, SaveOptions};
+pub use save::{LoadWeightsOptions, SaveLoad, SaveOptions};
 pub use warnings::set_warnings;
 pub use write::{check_model, check_weights, write_model, write_weights};
 
@@ -167,6 +167,30 @@ fn fill(model: &mut Model, file: &SavedFile, path: &Location, others: bool) -> R
         record.apply(model)?;
     }
     Ok(left_out)
+}
+
+/// Puts those arrays of a file into a model that fit it, as the options say; the optimizer's state stays as it is. Returns what was not loaded.
+fn fill_some(
+    model: &mut Model,
+    file: &SavedFile,
+    path: &Location,
+    options: &LoadWeightsOptions,
+) -> Result<Option<String>, Error> {
+    let root: LayerRef = model.as_layer().clone();
+    let mut skeleton = to_tree::object(&root, None);
+    let filled = match options.by_name {
+        true => file.weights.fill_by_name(&mut skeleton),
+        false => file.weights.fill(&mut skeleton),
+    };
+    let skipped = match filled {
+        Ok(()) => None,
+        Err(rhyton_persist::Error::Mismatch { mismatches, .. }) if options.skip_mismatch => {
+            Some(format!("{path}: weights that do not fit are not loaded: {}", mismatches.join("; ")))
+        }
+        Err(other) => return Err(other.into()),
+    };
+    from_tree::put(&root, &skeleton)?;
+    Ok(skipped)
 }
 
 /// The newest checkpoint of a folder, of any format; `None` where there is none. Its state file `checkpoint` says which one it is, else the

@@ -7,8 +7,18 @@ use rhyton_persist::formats::UNNAMED;
 use rhyton_persist::tree::{Dialect, SavedFile};
 use rhyton_persist::{Location, ReadAt};
 
-use super::{check_model, check_weights, fill, memory, warnings, write_model, write_weights};
+use super::{check_model, check_weights, fill, fill_some, memory, warnings, write_model, write_weights};
 use crate::Error;
+
+/// Which weights of a file to load, where it is of another architecture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadWeightsOptions {
+    /// Goes by the names of the model's layers: a layer without one of its name in the file keeps its weights. For files in `.h5` of the older
+    /// kind, the others have no names.
+    pub by_name: bool,
+    /// Leaves weights as they are where those of the file are of other shapes or numbers, and warns of it.
+    pub skip_mismatch: bool,
+}
 
 /// How to save: what Keras guesses or has no word for.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +109,32 @@ pub trait SaveLoad {
     /// The file is of another architecture (all differences are named, the first one first), or damaged. The model is then as it was.
     fn load_weights(&mut self, path: impl Into<Location>) -> Result<(), Error>;
 
+    /// [`SaveLoad::load_weights`] of a file of another architecture: what fits is loaded, and the optimizer's state is left as it is.
+    ///
+    /// ```
+    /// # use rhyton::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("trained.h5");
+    /// let (body, head) = (|| Dense::new(4).name("body").input_shape([2]), |n| Dense::new(n).name("head"));
+    /// let trained = Sequential::new((body(), head(10)))?;
+    /// trained.save(&path)?;
+    /// let mut model = Sequential::new((body(), head(3)))?;
+    /// // The head of ten classes is not loaded, and a warning says so.
+    /// model.load_weights_with(&path, &LoadWeightsOptions { by_name: true, skip_mismatch: true })?;
+    /// assert_eq!(model.get_weights()?[..2], trained.get_weights()?[..2]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Weights do not fit and are not to be skipped; names are asked for in a file that has none; the file is damaged. The model is then as it was.
+    fn load_weights_with(
+        &mut self,
+        path: impl Into<Location>,
+        options: &LoadWeightsOptions,
+    ) -> Result<(), Error>;
+
     /// [`SaveLoad::save`] into memory, a socket or any other sink. The format is `keras` unless the options name another one that is one
     /// file. Nothing is written of a model that cannot be saved.
     ///
@@ -172,6 +208,21 @@ impl SaveLoad for Model {
         load_weights(self, &rhyton_persist::open(path.clone().whole(), None)?, &path)
     }
 
+    fn load_weights_with(
+        &mut self,
+        path: impl Into<Location>,
+        options: &LoadWeightsOptions,
+    ) -> Result<(), Error> {
+        let path = path.into();
+        let file = rhyton_persist::open(path.clone().whole(), None)?;
+        if !options.by_name && !options.skip_mismatch {
+            return load_weights(self, &file, &path);
+        }
+        check_built(self)?;
+        fill_some(self, &file, &path, options)?.iter().for_each(|note| warnings::warn(note));
+        Ok(())
+    }
+
     fn save_to(&self, sink: &mut dyn Write, options: &SaveOptions) -> Result<(), Error> {
         memory::write_model(&self.snapshot()?, sink, options)
     }
@@ -187,11 +238,16 @@ impl SaveLoad for Model {
 
 /// Puts the weights of an open file into a model; `path` is its name in messages.
 fn load_weights(model: &mut Model, file: &SavedFile, path: &Location) -> Result<(), Error> {
-    if !model.is_built() {
-        let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
-        return Err(Error::State { what: what.into() });
-    }
+    check_built(model)?;
     let left_out = fill(model, file, path, true)?;
     left_out.iter().for_each(|note| warnings::warn(note));
     Ok(())
+}
+
+fn check_built(model: &Model) -> Result<(), Error> {
+    if model.is_built() {
+        return Ok(());
+    }
+    let what = "load_weights needs to know the model's input shape: build it first, by input_shape, build() or its first data";
+    Err(Error::State { what: what.into() })
 }

@@ -304,6 +304,28 @@ fn build_config_of(layer: &LayerRef, shapes: &[Shape]) -> Value {
     }
 }
 
+/// Puts the models that a layer wraps into its config, which the layer itself does not describe.
+fn put_models(layer: &LayerRef, config: &mut Map<String, Value>) {
+    if with_network(layer, |_| ()).is_some() {
+        return;
+    }
+    for (edge, inner) in layer.layer().inner() {
+        let held = match edge.split_once('/') {
+            Some((list, number)) => {
+                config.get_mut(list).and_then(|list| list.get_mut(number.parse::<usize>().ok()?))
+            }
+            None => config.get_mut(&edge),
+        };
+        let Some(held) = held else { continue };
+        if let Some(mut model) = model_of(&inner, &inner.name()) {
+            model.config.insert("trainable".into(), inner.is_trainable().into());
+            *held = model.to_object();
+        } else if let Some(config) = held.get_mut("config").and_then(Value::as_object_mut) {
+            put_models(&inner, config);
+        }
+    }
+}
+
 fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     let name = layer.name();
     let settings = layer.settings();
@@ -320,6 +342,7 @@ fn layer_config(layer: &LayerRef, calls: Vec<Call>) -> LayerConfig {
     }
     config.extend(layer.layer().config());
     settings.complete(&mut config);
+    put_models(layer, &mut config);
     let build_config = layer.built_for().filter(|_| layer.class_name() != "InputLayer");
     let build_config = build_config.map(|shapes| build_config_of(layer, &shapes));
     let model = model_of(layer, &name).map(Box::new);

@@ -211,6 +211,28 @@ def case_nested(K, p, rng):
         dict(epochs=2, batch=5, saved_model=False)
 
 
+def case_wrapped(K, p, rng):
+    """Models that a layer calls on each step: a Sequential, and a functional one that is frozen."""
+    L = K.layers
+    w, f = p.width(4), p.width(3)
+    image = K.Sequential([inp(K, (6, 6, 2)), L.Conv2D(f, 3, **p.kw("conv")), L.Flatten(**p.kw("flat")),
+                          L.Dense(w, **p.kw("features"))], **p.kw("image"))
+    if K is K3:  # tf_keras calls a Sequential here twice, for its mask, and updates its statistics each time
+        image.add(L.BatchNormalization(**p.kw("bn")))
+    a = inp(K, (w,), **p.kw("features_in"))
+    b = L.Dense(w, activation="tanh", **p.kw("left"))(a)
+    head = K.Model(a, L.Add(**p.kw("sum"))([a, L.Dense(w, **p.kw("right"))(b)]), **p.kw("mix"))
+    head.trainable = False
+    i = inp(K, (3, 6, 6, 2), **p.kw("video"))
+    x = L.TimeDistributed(image, **p.kw("frames"))(i)
+    x = L.TimeDistributed(head, **p.kw("steps"))(x)
+    o = L.Dense(2, **p.kw("out"))(L.SimpleRNN(3, **p.kw("memory"))(x))
+    m = K.Model(i, o, **p.kw("wrapped"))
+    m.compile(optimizer=K.optimizers.SGD(p.rate(0.02), momentum=0.9), loss=K.losses.MeanSquaredError())
+    return m, [rng.normal(size=(8, 3, 6, 6, 2)).astype("float32")], [rng.normal(size=(8, 2)).astype("float32")], \
+        dict(epochs=1, batch=4, tol=2e-5)
+
+
 def case_custom(K, p, rng):
     L = K.layers
     m = K.Sequential([inp(K, (4,)), L.Dense(p.width(6), **p.kw()), CUSTOM[K](start=p.rate(0.5), **p.kw()),
@@ -258,6 +280,7 @@ CASES = {
     "rnn": case_rnn,
     "attention": case_attention,
     "nested": case_nested,
+    "wrapped": case_wrapped,
     "custom": case_custom,
     "opt_sgdm": optimizer_case(
         lambda K, r: K.optimizers.SGD(r(0.05), momentum=r(0.6) if r(1.0) != 1.0 else 0.9, nesterov=True), sharded=90),

@@ -2,9 +2,9 @@
 
 mod whole;
 
-use crate::format::saved_model;
+use crate::format::{config, saved_model};
 use crate::formats::{self, Arrays, FORMATS, Format, Layout};
-use crate::tree::{Gap, ModelConfig, Object, SavedFile, Tree, Variable, WriteOptions};
+use crate::tree::{Dialect, Gap, ModelConfig, Object, SavedFile, Tree, Variable, WriteOptions};
 use crate::{Error, Location, lookups};
 pub use whole::{Whole, optimizer_class, optimizer_state, whole};
 
@@ -74,6 +74,16 @@ pub fn convert_with(
     }
     let whole = whole(from, &file, model.as_ref().map(|(path, file)| (*path, file)))?;
     let mut tree = whole.tree;
+    let mut write = options.write.clone();
+    let mut notes = Vec::new();
+    if let Some((dialect, why)) = other_dialect(&file, to, target, &tree, &options.write) {
+        let (library, other) = match dialect {
+            Dialect::TfKeras => ("tf_keras", "Keras 3"),
+            Dialect::Keras3 => ("Keras 3", "tf_keras"),
+        };
+        notes.push(format!("{to}: written for {library}, since {other} could not load it: {why}"));
+        write.dialect = Some(dialect);
+    }
     check_gaps(from, file.format, target, &whole.gaps)?;
     if let Some((layer, why)) =
         file.model.as_ref().filter(|_| !(target.name == file.format && target.assets)).and_then(doubled)
@@ -83,14 +93,13 @@ pub fn convert_with(
             advice: "convert `.keras` to `.keras`".into(),
         });
     }
-    lookups::settle(from, &file, &mut tree, target, &options.write)?;
-    let mut notes = Vec::new();
+    lookups::settle(from, &file, &mut tree, target, &write)?;
     if options.without_optimizer || !target.optimizer {
         tree.optimizer = None;
     } else {
         notes.extend(whole.optimizer.map(|why| format!("{from}: the optimizer's state is left out: {why}")));
     }
-    notes.extend(formats::leave_out(to, target, &mut tree, &options.write));
+    notes.extend(formats::leave_out(to, target, &mut tree, &write));
     finish(target, &mut tree);
     if let (true, Some(config)) = (target.serving, &tree.model)
         && let Some(layer) = without_shape(config)
@@ -103,17 +112,29 @@ pub fn convert_with(
             advice: "convert from a `.keras` file of this model".into(),
         });
     }
-    if let (true, Some(layer)) = (target.serving, tree.model.as_ref().and_then(around_model)) {
-        return Err(Error::Usage {
-            what: format!(
-                "{from}: the layer `{layer}` has a model inside, which is not written to a SavedModel"
-            ),
-            advice: "convert to `.keras` or `.h5`".into(),
-        });
-    }
     crate::commit::create_folder(to.folder())?;
-    formats::write(to, Some(target.name), &tree, &options.write)?;
+    formats::write(to, Some(target.name), &tree, &write)?;
     Ok(Converted { format: target.name, notes })
+}
+
+/// Returns the dialect of the source, where none was asked for and the one that the target has by default has no words for the model; with
+/// what it has none for.
+fn other_dialect(
+    file: &SavedFile,
+    to: &Location,
+    target: &Format,
+    tree: &Tree,
+    write: &WriteOptions,
+) -> Option<(Dialect, String)> {
+    let (own, usual) = (file.dialect?, *target.dialects.first()?);
+    if !target.whole_model || write.dialect.is_some() || own == usual || !target.dialects.contains(&own) {
+        return None;
+    }
+    let config = tree.model.as_ref()?;
+    match config::check_model(to.as_path(), usual, target.form, config) {
+        Err(Error::Unsupported { place, what, .. }) => Some((own, format!("{place}: {what}"))),
+        _ => None,
+    }
 }
 
 /// Writes the arrays of a model that nothing describes, under the names that they have in their file.
@@ -155,17 +176,6 @@ fn without_shape(config: &ModelConfig) -> Option<&str> {
     config.layers.iter().find_map(|layer| match &layer.model {
         Some(inner) => without_shape(inner),
         None => saved_model::lacks_shape(layer).then_some(layer.name.as_str()),
-    })
-}
-
-/// The first layer around a model, which a SavedModel would have to describe too.
-fn around_model(config: &ModelConfig) -> Option<&str> {
-    config.layers.iter().find_map(|layer| match &layer.model {
-        Some(inner) => around_model(inner),
-        None => {
-            let model = layer.config.get("layer").and_then(|inner| inner.pointer("/config/layers"));
-            model.map(|_| layer.name.as_str())
-        }
     })
 }
 

@@ -184,7 +184,7 @@ fn children(class: &str, config: &Map<String, Value>) -> Option<Vec<(String, Obj
     }
 }
 
-/// A serialized layer inside a config. `None` for models and registered classes: the file says what is in them.
+/// A serialized layer or model inside a config. `None` for registered classes: the file says what is in them.
 fn inner(serialized: &Value, prefix: &str) -> Option<Object> {
     inside(serialized, prefix).filter(|found| !found.variables.is_empty() || !found.children.is_empty())
 }
@@ -194,8 +194,11 @@ fn inside(serialized: &Value, prefix: &str) -> Option<Object> {
     let class = serialized.get("class_name")?.as_str()?;
     let registered = serialized.get("registered_name").and_then(Value::as_str);
     let config = serialized.get("config")?.as_object()?;
+    if let Some(model) = ModelConfig::of_object(serialized) {
+        return Some(of_model(&model.name, &model));
+    }
     let own = registered.is_none() && !class.contains('>');
-    if !own || config.contains_key("layers") || setting(config).is_some() {
+    if !own || setting(config).is_some() {
         return None;
     }
     let name = config.get("name").and_then(Value::as_str).unwrap_or(class);

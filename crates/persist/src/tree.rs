@@ -15,7 +15,8 @@ mod found;
 mod module;
 mod serving;
 
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::Error;
 pub use crate::bytes::{ByteSource, Bytes};
@@ -133,7 +134,7 @@ pub struct Object {
 }
 
 /// Where in a functional graph a tensor comes from: `["dense", 0, 0]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TensorRef {
     /// Name of the layer.
     pub layer: String,
@@ -144,7 +145,7 @@ pub struct TensorRef {
 }
 
 /// An argument of a layer call.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Arg {
     /// A symbolic tensor.
     Tensor(TensorRef),
@@ -155,7 +156,7 @@ pub enum Arg {
 }
 
 /// One call of a layer in a functional model.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Call {
     /// Positional arguments.
     pub args: Vec<Arg>,
@@ -166,7 +167,7 @@ pub struct Call {
 }
 
 /// A layer as configured. The `config` is canonical: Keras 3's keys, `batch_shape` for input layers, `name` inside.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct LayerConfig {
     /// Class without package: `Dense`, `ScaleShift`.
     pub class_name: String,
@@ -198,7 +199,7 @@ impl LayerConfig {
 }
 
 /// The kinds of models that configs describe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelKind {
     /// A list of layers, each fed by the one before.
     Sequential,
@@ -208,7 +209,7 @@ pub enum ModelKind {
 }
 
 /// The architecture of a model.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// Sequential or Functional.
     pub kind: ModelKind,
@@ -226,7 +227,36 @@ pub struct ModelConfig {
     /// Other keys of the config, canonical: `trainable`, `dtype`, `build_input_shape`.
     pub config: Map<String, Value>,
     /// The config as it stood in its file.
+    #[serde(skip)]
     pub found: Found,
+}
+
+impl ModelConfig {
+    /// Returns the model as an object that another layer's config holds, as `TimeDistributed` holds the layer that it calls: all that is known of
+    /// it is under `config`.
+    #[must_use]
+    pub fn to_object(&self) -> Value {
+        let class = match self.kind {
+            ModelKind::Sequential => "Sequential",
+            ModelKind::Functional => "Functional",
+        };
+        // Maps have strings as keys, and numbers are finite: nothing can fail.
+        let config = serde_json::to_value(self).unwrap_or_default();
+        json!({"module": "keras", "class_name": class, "config": config, "registered_name": null})
+    }
+
+    /// Returns the model that [`Self::to_object`] made an object of; `None` for other objects.
+    #[must_use]
+    pub fn of_object(object: &Value) -> Option<Self> {
+        let class = object.get("class_name")?.as_str()?;
+        let config = object.get("config")?;
+        let own = object.get("registered_name").is_none_or(Value::is_null);
+        if own && matches!(class, "Sequential" | "Functional") && config.get("bare").is_some() {
+            Self::deserialize(config).ok()
+        } else {
+            None
+        }
+    }
 }
 
 /// How a model was compiled, in Keras 3's words.
@@ -366,6 +396,19 @@ pub trait WeightSource: Send + Sync {
     /// # Errors
     /// A mismatch, or a damaged file.
     fn fill(&self, skeleton: &mut Object) -> Result<(), Error>;
+
+    /// Puts a lazy value into each variable of a layer of which the file has one of the same name, whatever else is in either. Variables of other
+    /// layers stay without.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] with all differences between layers of one name; the others have their values. [`Error::Usage`] where layers have no names
+    /// in the file.
+    fn fill_by_name(&self, _skeleton: &mut Object) -> Result<(), Error> {
+        Err(Error::Usage {
+            what: "layers cannot be told by their names: this format does not go by them".into(),
+            advice: "load the weights without `by_name`; files in `.h5` of the older kind have names".into(),
+        })
+    }
 
     /// Completes a skeleton that was made of configs alone: objects without variables and inner objects (layers of classes that
     /// nobody knows, beside those that have no weights) get what the file has for them, of [`ANY_SHAPE`]. Gives the names

@@ -24,6 +24,12 @@ pub struct Run {
     /// A file whose weights (and optimizer's state) replace the model's; of a folder of checkpoints, the newest
     #[arg(long, value_name = "FILE", value_parser = location)]
     pub weights: Option<Location>,
+    /// Load the weights of layers that have a name of the model's, and leave the others (of `.h5`)
+    #[arg(long, requires = "weights")]
+    pub by_name: bool,
+    /// Leave weights as they are where those of the file do not fit
+    #[arg(long, requires = "weights")]
+    pub skip_mismatch: bool,
 }
 
 /// Arguments of `predict`.

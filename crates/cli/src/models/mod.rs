@@ -10,7 +10,7 @@ use rhyton::datasets::arrays::{self, Source};
 use rhyton::persist::shown;
 use rhyton::plan::Caps;
 use rhyton::prelude::*;
-use rhyton::saving::{checkpoint_at, load_model_and_dialect};
+use rhyton::saving::{LoadWeightsOptions, checkpoint_at, load_model_and_dialect};
 use rhyton::train::Data;
 use serde_json::{Map, Value};
 
@@ -44,7 +44,8 @@ fn model(run: &Run, servers: &Servers, compile: bool) -> Result<Model, Failure> 
 /// Loads the weights that replace the model's.
 fn load_weights(model: &mut Model, run: &Run, servers: &Servers) -> Result<(), Failure> {
     if let Some(weights) = &run.weights {
-        model.load_weights(checkpoint_at(servers.reach(weights))?)?;
+        let options = LoadWeightsOptions { by_name: run.by_name, skip_mismatch: run.skip_mismatch };
+        model.load_weights_with(checkpoint_at(servers.reach(weights))?, &options)?;
     }
     Ok(())
 }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 pub use custom::{
-    CustomObjects, custom_object_scope, register, register_activation, register_constraint,
+    CustomObjects, MakeNetwork, custom_object_scope, register, register_activation, register_constraint,
     register_initializer, register_layer, register_loss, register_loss_class, register_metric,
-    register_metric_class, register_optimizer, register_regularizer, register_schedule,
+    register_metric_class, register_optimizer, register_regularizer, register_schedule, with_networks,
 };
 
 pub use catalogue::is_missing;
@@ -118,6 +118,11 @@ pub fn layer(
     registered_name: Option<&str>,
     config: &Map<String, Value>,
 ) -> Result<LayerRef, Error> {
+    if let (None, "Sequential" | "Functional") = (registered_name, class_name)
+        && let Some(network) = custom::network(config)
+    {
+        return network;
+    }
     let name = config.get("name").and_then(Value::as_str).unwrap_or_default().to_string();
     let mut own = config.clone();
     let (trainable, dtype) = (own.shift_remove("trainable"), own.get("dtype").cloned());

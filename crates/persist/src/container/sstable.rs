@@ -26,6 +26,12 @@ const RESTART_INTERVAL: usize = 16;
 /// times; this is the most that is accepted, relative to the size of the file.
 const MOST_EXPANSION: usize = 16;
 
+/// How a block is compressed: not at all, or by Snappy, as TensorFlow 1 does on some systems.
+const NONE: u8 = 0;
+const SNAPPY: u8 = 1;
+/// The most bytes that one byte of Snappy stands for: copies of 64 bytes take three.
+const MOST_UNPACKED: usize = 22;
+
 /// An entry: key and value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
@@ -168,6 +174,17 @@ impl Reader<'_> {
         }
     }
 
+    /// Unpacks a block that Snappy compressed. `budget` grows by what the keys of its bytes may be.
+    fn unpack(&self, block: &[u8], place: &str, budget: &mut usize) -> Result<Vec<u8>, Error> {
+        let bad = |found: String| self.bad(place, found, "a block that Snappy compressed");
+        let size = snap::raw::decompress_len(block).map_err(|e| bad(e.to_string()))?;
+        if size > block.len().saturating_mul(MOST_UNPACKED) {
+            return Err(bad(format!("{size} bytes packed into {}", block.len())));
+        }
+        *budget = budget.saturating_add(size.saturating_mul(MOST_EXPANSION));
+        snap::raw::Decoder::new().decompress_vec(block).map_err(|e| bad(e.to_string()))
+    }
+
     /// Checks a block and takes it apart. `budget` bounds the bytes of all keys.
     fn entries(
         &self,
@@ -187,14 +204,22 @@ impl Reader<'_> {
         let Some((&kind, block)) = typed.split_last() else {
             return bad("the end of the file", "a block");
         };
-        if kind != 0 {
-            return Err(Error::Unsupported {
-                path: self.path.into(),
-                place: place.into(),
-                what: format!("compression {kind}"),
-                advice: "; TensorFlow writes uncompressed tables".into(),
-            });
-        }
+        let unpacked;
+        let block = match kind {
+            NONE => block,
+            SNAPPY => {
+                unpacked = self.unpack(block, place, budget)?;
+                &unpacked
+            }
+            _ => {
+                return Err(Error::Unsupported {
+                    path: self.path.into(),
+                    place: place.into(),
+                    what: format!("compression {kind}"),
+                    advice: "; TensorFlow writes tables without compression, or with Snappy's".into(),
+                });
+            }
+        };
         let Some((rest, count)) = block.split_last_chunk::<4>() else {
             return bad("no restart count", "a block");
         };
@@ -342,6 +367,45 @@ mod tests {
         for entries in [vec![], table(0, 0), table(1, 3), table(40, 30), table(20_000, 60)] {
             assert_eq!(read_ok(&write(&entries)), entries);
         }
+    }
+
+    /// Puts a block as Snappy compresses it behind others; `claim`: what it says of its size.
+    fn append_packed(file: &mut Vec<u8>, block: &[u8], claim: Option<u8>) -> Vec<u8> {
+        let mut packed = snap::raw::Encoder::new().compress_vec(block).unwrap();
+        if let Some(size) = claim {
+            packed.splice(..1, [0xff, 0xff, size]);
+        }
+        let mut handle = Vec::new();
+        put_varint(&mut handle, file.len() as u64);
+        put_varint(&mut handle, packed.len() as u64);
+        packed.push(SNAPPY);
+        let sum = masked(&packed);
+        file.extend(packed);
+        file.extend(sum.to_le_bytes());
+        handle
+    }
+
+    #[test]
+    fn blocks_of_snappy_are_read() {
+        let entries = table(5, 3);
+        let packed = |claim| {
+            let mut block = Block::new(RESTART_INTERVAL);
+            entries.iter().for_each(|(key, value)| block.add(key, value));
+            let mut file = Vec::new();
+            let handle = append_packed(&mut file, &block.finish(), claim);
+            let mut index = Block::new(1);
+            index.add(b"m", &handle);
+            let mut footer = append_packed(&mut file, &Block::new(RESTART_INTERVAL).finish(), None);
+            footer.extend(append_packed(&mut file, &index.finish(), None));
+            footer.resize(FOOTER - MAGIC.len(), 0);
+            file.extend(footer);
+            file.extend(MAGIC);
+            file
+        };
+        assert_eq!(read_ok(&packed(None)), entries);
+        // Two million bytes in a hundred: no memory is asked for.
+        let error = read(Path::new("t"), &packed(Some(0x7f))).unwrap_err().to_string();
+        assert!(error.contains("2097151 bytes packed into"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod decode;
 mod encode;
 mod fitting;
 
-pub(crate) use decode::{Found, decode};
+pub(crate) use decode::{Found, decode, decode_in_order};
 pub(crate) use encode::{encode, nadam_product, outer_variables};
 
 /// A kind of slot variable, by its name in each dialect.

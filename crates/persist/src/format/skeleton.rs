@@ -1,5 +1,7 @@
 //! Walks over the objects of a model, in the orders that formats know.
 
+use std::borrow::Cow;
+
 use crate::tree::{ModelConfig, Object, Variable};
 
 use super::naming::Counter;
@@ -51,16 +53,17 @@ pub(crate) fn has_private_children(object: &Object) -> bool {
     matches!(object.class_name.as_str(), "MultiHeadAttention" | "GroupedQueryAttention")
 }
 
-/// Calls `visit` with every object, for change.
+/// Calls `visit` with every object, for change. `twice`: each layer with variables takes up two numbers, as Keras 2.13 counts, which meets it
+/// under two names and writes it under the first.
 pub(crate) fn by_class_mut<E>(
     root: &mut Object,
-    underscore: bool,
+    twice: bool,
     visit: &mut impl FnMut(&str, &mut Object) -> Result<(), E>,
 ) -> Result<(), E> {
     fn walk<E>(
         path: &str,
         object: &mut Object,
-        underscore: bool,
+        twice: bool,
         visit: &mut impl FnMut(&str, &mut Object) -> Result<(), E>,
     ) -> Result<(), E> {
         visit(path, object)?;
@@ -68,12 +71,16 @@ pub(crate) fn by_class_mut<E>(
         let shell =
             Object { is_model: object.is_model, class_name: object.class_name.clone(), ..Object::default() };
         for (attribute, child) in &mut object.children {
-            let path = child_path(path, &shell, attribute, child, &mut counter, underscore);
-            walk(&path, child, underscore, visit)?;
+            let path = child_path(path, &shell, attribute, child, &mut counter, false);
+            walk(&path, child, twice, visit)?;
+            // Asked now: the visit may have found out which variables a layer has.
+            if twice && shell.is_model && has_variables(child) {
+                counter.next(&child.class_name);
+            }
         }
         Ok(())
     }
-    walk("", root, underscore, visit)
+    walk("", root, twice, visit)
 }
 
 /// Whether a skeleton says nothing of what is in an object: a layer without weights, or one that nobody knows.
@@ -96,6 +103,8 @@ pub(crate) fn has_variables(object: &Object) -> bool {
 pub(crate) struct Owned<V> {
     /// Names on the way from the layer, and the variable's own: `lstm/lstm_cell/kernel`.
     pub(crate) path: String,
+    /// Class of the object that has it: `LSTMCell`.
+    pub(crate) class: String,
     /// Whether training changes it now: its own flag, and `trainable` of every layer above it.
     pub(crate) trainable: bool,
     /// The variable.
@@ -112,7 +121,8 @@ pub(crate) fn by_layer<'a>(layer: &'a Object, frozen: &Frozen<'_>) -> Vec<Owned<
     fn walk<'a>(path: String, object: &'a Object, frozen: &Frozen<'_>, out: &mut Vec<Owned<&'a Variable>>) {
         for variable in object.variables.iter().filter(|v| !is_shared(&object.class_name, &v.name)) {
             let path = format!("{path}/{}", variable.name);
-            out.push(Owned { path, trainable: variable.trainable && !frozen.now, variable });
+            let class = object.class_name.clone();
+            out.push(Owned { path, class, trainable: variable.trainable && !frozen.now, variable });
         }
         for (_, child) in &object.children {
             // The weights of a nested model are named after its layers alone, as tf_keras does.
@@ -137,7 +147,8 @@ pub(crate) fn by_layer_mut<'a>(layer: &'a mut Object, frozen: &Frozen<'_>) -> Ve
         let class = &object.class_name;
         for variable in object.variables.iter_mut().filter(|v| !is_shared(class, &v.name)) {
             let path = format!("{path}/{}", variable.name);
-            out.push(Owned { path, trainable: variable.trainable && !frozen.now, variable });
+            let class = class.clone();
+            out.push(Owned { path, class, trainable: variable.trainable && !frozen.now, variable });
         }
         for (_, child) in &mut object.children {
             let path = if object.is_model { child.name.clone() } else { format!("{path}/{}", child.name) };
@@ -152,35 +163,56 @@ pub(crate) fn by_layer_mut<'a>(layer: &'a mut Object, frozen: &Frozen<'_>) -> Ve
 }
 
 /// What the architecture says of `trainable`, where it is known.
-#[derive(Clone, Copy)]
 pub(crate) struct Frozen<'a> {
     now: bool,
-    model: Option<&'a ModelConfig>,
+    /// The model whose layers are asked for; or that of the layer around it.
+    model: Option<Cow<'a, ModelConfig>>,
+    /// Says whether the model is one step further inside, in a layer that wraps it.
+    wrapped: bool,
 }
 
 impl<'a> Frozen<'a> {
     /// For the model as a whole.
     pub(crate) fn root(model: Option<&'a ModelConfig>) -> Self {
-        let off = model.is_some_and(|m| m.config.get("trainable").is_some_and(|t| t == false));
-        Self { now: off, model }
+        let off = model.is_some_and(is_frozen);
+        Self { now: off, model: model.map(Cow::Borrowed), wrapped: false }
     }
 
     /// For a layer of it.
-    pub(crate) fn child(&self, child: &Object) -> Self {
-        let layer = self.model.and_then(|m| m.layers.iter().find(|l| l.name == child.name));
+    pub(crate) fn child(&self, child: &Object) -> Frozen<'_> {
+        let model = self.model.as_deref();
+        if self.wrapped {
+            let model = model.filter(|_| child.is_model);
+            let off = model.is_some_and(is_frozen);
+            return Frozen { now: self.now || off, model: model.map(Cow::Borrowed), wrapped: false };
+        }
+        let layer = model.and_then(|m| m.layers.iter().find(|l| l.name == child.name));
         let off = layer.is_some_and(|l| {
             let inner = l.model.as_ref().and_then(|m| m.config.get("trainable"));
             l.config.get("trainable").or(inner).is_some_and(|t| t == false)
         });
-        Self { now: self.now || off, model: layer.and_then(|l| l.model.as_deref()) }
+        let inside = || layer?.config.get("layer").and_then(ModelConfig::of_object);
+        let (model, wrapped) = match layer.and_then(|l| l.model.as_deref()) {
+            Some(model) => (Some(Cow::Borrowed(model)), false),
+            None => (inside().map(Cow::Owned), true),
+        };
+        Frozen { now: self.now || off, model, wrapped }
     }
+}
+
+fn is_frozen(model: &ModelConfig) -> bool {
+    model.config.get("trainable").is_some_and(|t| t == false)
 }
 
 /// The model's trainable variables in order, with paths.
 pub(crate) fn trainable<'a>(root: &'a Object, model: Option<&ModelConfig>) -> Vec<(String, &'a Variable)> {
     let frozen = Frozen::root(model);
-    let own =
-        root.variables.iter().map(|v| Owned { path: v.name.clone(), trainable: v.trainable, variable: v });
+    let own = root.variables.iter().map(|v| Owned {
+        path: v.name.clone(),
+        class: String::new(),
+        trainable: v.trainable,
+        variable: v,
+    });
     let layers = root.children.iter().flat_map(|(_, layer)| by_layer(layer, &frozen.child(layer)));
     // A layer that is used in two places is listed once per place; its variables count once, by name.
     own.chain(layers).filter(|o| o.trainable).map(|o| (o.path, o.variable)).collect()

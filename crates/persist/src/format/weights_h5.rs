@@ -23,6 +23,8 @@ use crate::{Error, limits};
 pub(crate) const NAME: &str = "weights-h5";
 /// The one array with a name of its own: weights of the words in `tf_idf`.
 pub(crate) const IDF: &str = "idf_weights";
+/// The group that Keras 2.12 and 2.13 call so instead of `layers`.
+const KERAS_2_13: &str = "_layer_checkpoint_dependencies";
 
 /// Opens a `.weights.h5`.
 pub(crate) fn read(file: Window) -> Result<SavedFile, Error> {
@@ -256,8 +258,7 @@ impl Weights {
             let joined =
                 |name: &str| if found.is_empty() { name.to_owned() } else { format!("{found}/{name}") };
             let other = match part {
-                // Keras 2.12's word.
-                "layers" => "_layer_checkpoint_dependencies".to_owned(),
+                "layers" => KERAS_2_13.to_owned(),
                 // tf_keras' attention.
                 _ => format!("_{part}"),
             };
@@ -295,9 +296,10 @@ impl WeightSource for Weights {
     }
 
     fn fill(&self, skeleton: &mut Object) -> Result<(), Error> {
+        let twice = self.file.has_group(KERAS_2_13)?;
         let mut places = Vec::new();
         let collected: Result<(), Infallible> =
-            skeleton::by_class_mut(skeleton, false, &mut |place, object| {
+            skeleton::by_class_mut(skeleton, twice, &mut |place, object| {
                 places.push((
                     place.to_owned(),
                     object.name.clone(),
@@ -334,7 +336,7 @@ impl WeightSource for Weights {
             found.push((vars, stored.unwrap_or_default()));
         }
         let mut found = found.into_iter();
-        let assigned: Result<(), Infallible> = skeleton::by_class_mut(skeleton, false, &mut |_, object| {
+        let assigned: Result<(), Infallible> = skeleton::by_class_mut(skeleton, twice, &mut |_, object| {
             let Some((vars, stored)) = found.next() else { return Ok(()) };
             for (i, (variable, stored)) in object.variables.iter_mut().zip(stored).enumerate() {
                 if let Err(difference) = values::assign(variable, stored, &format!("{vars}/{i}")) {
@@ -363,8 +365,9 @@ impl WeightSource for Weights {
     }
 
     fn complete(&self, skeleton: &mut Object) -> Result<Vec<(String, Gap)>, Error> {
+        let twice = self.file.has_group(KERAS_2_13)?;
         let mut gaps = Vec::new();
-        skeleton::by_class_mut(skeleton, false, &mut |place, object| {
+        skeleton::by_class_mut(skeleton, twice, &mut |place, object| {
             let group = self.find(place)?;
             let known = object.variables.len();
             // A layer that has more than its class says has it by a setting that nobody knows.

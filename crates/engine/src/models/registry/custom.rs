@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::graph::{
-    Activation, Constraint, DynLayer, Initializer, Layer, Regularizer, Tensor, serialized_custom,
+    Activation, Constraint, DynLayer, Initializer, Layer, LayerRef, Regularizer, Tensor, serialized_custom,
     serialized_custom_function,
 };
 use crate::losses::{self, Loss};
@@ -254,6 +254,32 @@ pub fn custom_object_scope<R>(objects: &CustomObjects, f: impl FnOnce() -> R) ->
     SCOPES.with_borrow_mut(|scopes| scopes.push(objects.clone()));
     let _guard = Guard;
     f()
+}
+
+/// Makes the network that the config of a `Sequential` or `Functional` describes.
+pub type MakeNetwork = Arc<dyn Fn(&Map<String, Value>) -> Result<LayerRef, Error>>;
+
+thread_local! {
+    static NETWORKS: RefCell<Vec<MakeNetwork>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `f` while models that are inside layers' configs are made by `make` on this thread: how files describe them is not known here.
+pub fn with_networks<R>(make: MakeNetwork, f: impl FnOnce() -> R) -> R {
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            NETWORKS.with_borrow_mut(|makers| makers.pop());
+        }
+    }
+    NETWORKS.with_borrow_mut(|makers| makers.push(make));
+    let _guard = Guard;
+    f()
+}
+
+/// Returns the network that a config inside a layer's describes; `None` where nobody makes one.
+pub(super) fn network(config: &Map<String, Value>) -> Option<Result<LayerRef, Error>> {
+    let make = NETWORKS.with_borrow(|makers| makers.last().cloned())?;
+    Some(make(config))
 }
 
 /// What is known by a name: in the scopes first, then in the process; by the whole name first, then without its package.

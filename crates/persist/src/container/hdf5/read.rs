@@ -36,12 +36,46 @@ impl Source for Budgeted {
 }
 
 /// A group that was looked at.
+#[derive(Default)]
 struct Looked {
     attributes: HashMap<String, AttrValue>,
     /// Attributes that are there and cannot be decoded.
     unreadable: Vec<String>,
-    groups: BTreeMap<String, Group>,
+    groups: BTreeMap<String, Place>,
     datasets: BTreeMap<String, Dataset>,
+}
+
+/// A group's place in the tree.
+#[derive(Clone, Default)]
+struct Place {
+    /// The group; `None` where only a path leads through it.
+    group: Option<Group>,
+    /// Groups whose names are paths from here.
+    below: BTreeMap<String, Place>,
+}
+
+impl Place {
+    fn of(group: Group) -> Self {
+        Self { group: Some(group), below: BTreeMap::new() }
+    }
+}
+
+/// Takes names such as `layers\dense`, which Keras gives groups of the root on Windows, for the paths that they mean.
+fn split_names(root: BTreeMap<String, Place>) -> BTreeMap<String, Place> {
+    const FOLDERS: [&str; 4] = ["layers", "_layer_checkpoint_dependencies", "optimizer", "metrics"];
+    let mut out = BTreeMap::new();
+    for (name, place) in root {
+        let is_path = name.split_once('\\').is_some_and(|(first, _)| FOLDERS.contains(&first));
+        let mut parts = if is_path { name.split('\\').collect() } else { vec![name.as_str()] };
+        let last = parts.pop().unwrap_or_default();
+        let mut at = &mut out;
+        for part in parts {
+            at = &mut at.entry(part.to_owned()).or_insert_with(Place::default).below;
+        }
+        let entry: &mut Place = at.entry(last.to_owned()).or_default();
+        entry.group = place.group.or(entry.group.take());
+    }
+    out
 }
 
 struct Inner {
@@ -316,7 +350,7 @@ impl Hdf5 {
             return Ok(Some(looked.clone()));
         }
         let mut here = String::new();
-        let mut looked = self.look_at(&mut groups, "", || Some(self.inner.file.root()))?;
+        let mut looked = self.look_at(&mut groups, "", || Some(Place::of(self.inner.file.root())))?;
         for (depth, name) in path.split('/').filter(|n| !n.is_empty()).enumerate() {
             if depth >= limits::HDF5_DEPTH {
                 return Err(self.error(&format!("group /{here}"), "groups without end", "a tree"));
@@ -335,31 +369,20 @@ impl Hdf5 {
         &self,
         groups: &mut HashMap<String, Arc<Looked>>,
         path: &str,
-        group: impl FnOnce() -> Option<Group>,
+        place: impl FnOnce() -> Option<Place>,
     ) -> Result<Option<Arc<Looked>>, Error> {
         if let Some(looked) = groups.get(path) {
             return Ok(Some(looked.clone()));
         }
-        let Some(group) = group() else { return Ok(None) };
-        self.inner.left.store(limits::hdf5_look_bytes(self.inner.window.size()), Ordering::Relaxed);
-        let file = self.inner.window.path();
-        let attributes = guard(file, path, || group.attrs())?;
-        let all = guard(file, path, || group.attr_datatypes())?;
-        let mut unreadable = Vec::new();
-        for (name, datatype) in all.into_iter().filter(|(name, _)| !attributes.contains_key(name)) {
-            // All texts are Keras', or of who damaged them.
-            if element::is_text(&datatype) {
-                let place = format!("attribute {name} of group /{path}");
-                return Err(self.error(&place, "a string that cannot be decoded", "a string"));
-            }
-            unreadable.push(name);
-        }
-        let looked = Looked {
-            attributes,
-            unreadable,
-            groups: guard(file, path, || group.iter_groups().map(Iterator::collect))?,
-            datasets: guard(file, path, || group.iter_datasets().map(Iterator::collect))?,
+        let Some(Place { group, below }) = place() else { return Ok(None) };
+        let mut looked = match group {
+            Some(group) => self.look_into(path, &group)?,
+            None => Looked::default(),
         };
+        if path.is_empty() {
+            looked.groups = split_names(looked.groups);
+        }
+        looked.groups.extend(below);
         // Names are joined into paths: one that is none would lead back, or elsewhere.
         let odd = |name: &&String| {
             matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\u{fffd}', '\0'])
@@ -376,6 +399,31 @@ impl Hdf5 {
         let looked = Arc::new(looked);
         groups.insert(path.into(), looked.clone());
         Ok(Some(looked))
+    }
+
+    /// Reads what a group of the file holds.
+    fn look_into(&self, path: &str, group: &Group) -> Result<Looked, Error> {
+        self.inner.left.store(limits::hdf5_look_bytes(self.inner.window.size()), Ordering::Relaxed);
+        let file = self.inner.window.path();
+        let attributes = guard(file, path, || group.attrs())?;
+        let all = guard(file, path, || group.attr_datatypes())?;
+        let mut unreadable = Vec::new();
+        for (name, datatype) in all.into_iter().filter(|(name, _)| !attributes.contains_key(name)) {
+            // All texts are Keras', or of who damaged them.
+            if element::is_text(&datatype) {
+                let place = format!("attribute {name} of group /{path}");
+                return Err(self.error(&place, "a string that cannot be decoded", "a string"));
+            }
+            unreadable.push(name);
+        }
+        let groups: BTreeMap<String, Group> =
+            guard(file, path, || group.iter_groups().map(Iterator::collect))?;
+        Ok(Looked {
+            attributes,
+            unreadable,
+            groups: groups.into_iter().map(|(name, group)| (name, Place::of(group))).collect(),
+            datasets: guard(file, path, || group.iter_datasets().map(Iterator::collect))?,
+        })
     }
 
     fn error(&self, place: &str, found: &str, expected: &str) -> Error {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Context, Form, read_compile, read_model};
-use crate::tree::{AsRead, CompileConfig, Found, ModelConfig};
+use super::{Context, Form, keras1, read_compile, read_model};
+use crate::tree::{AsRead, CompileConfig, Dialect, Found, ModelConfig};
 
 /// Returns what is kept of a config that was read.
 pub(super) fn keep(cx: &Context<'_>, json: &Value) -> Found {
@@ -26,6 +26,10 @@ pub(crate) fn model(cx: &Context<'_>, model: &ModelConfig) -> Option<Value> {
         return None;
     }
     let json = stood(cx, &model.found)?;
+    // What is written has the words of Keras 2 for its layers, and their weights.
+    if cx.dialect == Dialect::TfKeras && keras1::is_in(json) {
+        return None;
+    }
     read_model(cx, json).is_ok_and(|read| read == *model).then(|| json.clone())
 }
 

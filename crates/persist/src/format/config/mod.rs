@@ -12,6 +12,7 @@ mod dialects;
 mod ends;
 mod identity;
 mod integers;
+mod keras1;
 mod kinds;
 mod layer;
 mod metrics;
@@ -178,6 +179,16 @@ pub(crate) fn dialect_of_config(value: &Value) -> Dialect {
 /// The architecture for a file: as it stood in one of the same kind and dialect, else written anew.
 pub(crate) fn model_json(cx: &Context<'_>, model: &ModelConfig) -> Result<Value, Error> {
     as_found::model(cx, model).map_or_else(|| write_model(cx, model), Ok)
+}
+
+/// Checks whether a dialect has words for an architecture.
+pub(crate) fn check_model(
+    path: &Path,
+    dialect: Dialect,
+    form: Form,
+    model: &ModelConfig,
+) -> Result<(), Error> {
+    model_json(&Context::new(path, dialect, form), model).map(drop)
 }
 
 /// The compile config for a file, as [`model_json`].

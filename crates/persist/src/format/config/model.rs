@@ -12,14 +12,25 @@ use super::objects::{self, Role};
 use super::{Context, as_found, calls, ends, kinds};
 use crate::tree::{Dialect, Found, LayerConfig, ModelConfig, ModelKind, TensorRef};
 use crate::{Error, limits};
+pub(super) use layer::is_model;
 use layer::{implied_input, read_layer};
 pub(super) use order::order;
+pub(super) use write::write_inside;
 pub(crate) use write::write_model;
 
 /// Reads a model with everything below it.
 pub(crate) fn read_model(cx: &Context<'_>, value: &Value) -> Result<ModelConfig, Error> {
     let model = read(cx, "model", value, 0)?;
     Ok(ModelConfig { found: as_found::keep(cx, value), ..model })
+}
+
+/// Reads a model that is inside a layer's config.
+pub(super) fn read_inside(
+    cx: &Context<'_>,
+    place: &str,
+    map: &Map<String, Value>,
+) -> Result<ModelConfig, Error> {
+    read(cx, place, &Value::Object(map.clone()), 1)
 }
 
 /// Returns whether a model is of a class whose config does not say what it is made of.

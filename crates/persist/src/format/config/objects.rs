@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Context, Form, compile, dialects, identity, layer};
+use super::{Context, Form, compile, dialects, identity, keras1, layer};
 use crate::Error;
-use crate::tree::Dialect;
+use crate::tree::{Dialect, ModelConfig};
 
 /// What an object is for, which says where Keras has its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,9 @@ fn canonical_object(
     role: Role,
     map: &Map<String, Value>,
 ) -> Result<Value, Error> {
+    let older = || (cx.dialect == Dialect::TfKeras && role == Role::Layer).then(|| keras1::translated(map));
+    let older = older().flatten();
+    let map = older.as_ref().unwrap_or(map);
     let class = cx.text(place, map, "class_name")?;
     let config = map.get("config").unwrap_or(&Value::Null);
     match (class, config) {
@@ -153,6 +156,10 @@ fn canonical_object(
         _ => found.map_or(Value::Null, Value::from),
     };
     let place = format!("{place} ({class})");
+    if role == Role::Layer && registered.is_none() && super::model::is_model(&class, config) {
+        let model = super::model::read_inside(cx, &place, map)?;
+        return Ok(with_others(model.to_object(), map));
+    }
     let config = match config {
         Value::Object(config) => {
             let config = if role == Role::Layer && registered.is_none() {
@@ -172,7 +179,7 @@ fn canonical_object(
     Ok(with_others(object, map))
 }
 
-/// An object with what else stood beside its config: `build_config`, and the calls of a layer in a model that is inside a layer.
+/// An object with what else stood beside its config, as `build_config`.
 fn with_others(object: Value, map: &Map<String, Value>) -> Value {
     let Value::Object(mut object) = object else { return object };
     for (key, value) in map.iter().filter(|(key, _)| *key != "shared_object_id") {
@@ -288,6 +295,11 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
     if role == Role::Optimizer {
         return compile::plain_optimizer(cx, &place, map, None);
     }
+    if role == Role::Layer
+        && let Some(model) = ModelConfig::of_object(&Value::Object(map.clone()))
+    {
+        return Ok(with_others(super::model::write_inside(cx, &place, &model)?, map));
+    }
     if class == "function" && cx.form == Form::H5 {
         // Keras 3 says `function` of every function, and names it in the config.
         let registered = registered.filter(|r| *r != "function");
@@ -322,12 +334,6 @@ fn plain_object(cx: &Context<'_>, place: &str, role: Role, map: &Map<String, Val
     };
     // In `.h5`, layers inside layers have the full form that those of a model have not.
     let short = matches!(role, Role::Loss | Role::Metric);
-    let calls = map.get("inbound_nodes").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
-    if calls && cx.source.is_some_and(|source| source != cx.dialect) {
-        let what =
-            "a functional model inside a layer, whose calls the other library writes otherwise,".into();
-        return Err(cx.unsupported(&place, what, "write the dialect of the file"));
-    }
     let wrapped = wrap(cx, short, map.get("module").unwrap_or(&Value::Null), class, registered, config);
     Ok(if short { wrapped } else { with_others(wrapped, map) })
 }

@@ -67,8 +67,14 @@ pub(crate) fn decode(
     let unnamed_rate = !first.is_some_and(|class| has_scalar_slots(class, trainable, found.len()));
 
     let mut state = OptimizerState { class_name: class_name.into(), ..OptimizerState::default() };
+    // Keras up to 2.2 saves no iteration of these.
+    let uncounted = matches!(class_name, "RMSprop" | "Adagrad" | "Adadelta")
+        && found
+            .first()
+            .is_some_and(|first| !first.name.is_empty() && !is_count(first) && !first.is_scalar())
+        && !found.iter().any(is_count);
     let mut cursor = Cursor { path, found: found.into_iter().peekable() };
-    let legacy = cursor.counters(&mut state, unnamed_rate)?;
+    let legacy = uncounted || cursor.counters(&mut state, unnamed_rate)?;
     if unsaid {
         state.class_name = "LossScaleOptimizer".into();
     }
@@ -102,6 +108,27 @@ pub(crate) fn decode(
         Ok(choice) => OptimizerState { slots: file.slots(&choice, &layouts, rest), ..state },
         Err(why) => as_data(state, rest, why),
     }))
+}
+
+/// As [`decode`], of a file that has the slots of the model's variables in another `order`: that of Keras up to 2.0.5, which sorts variables by
+/// their names.
+pub(crate) fn decode_in_order(
+    path: &Path,
+    class_name: &str,
+    config: Option<&Value>,
+    (trainable, order): (&[Variable], &[usize]),
+    found: Vec<Found>,
+) -> Result<Option<OptimizerState>, Error> {
+    let sorted: Vec<Variable> = order.iter().filter_map(|of| trainable.get(*of).cloned()).collect();
+    let mut state = decode(path, class_name, config, &sorted, found)?;
+    let slots = state.as_mut().filter(|state| state.data.is_none()).map(|state| &mut state.slots);
+    let Some(slots) = slots else { return Ok(state) };
+    // A block of slots ends where the number of the variable falls.
+    for block in slots.chunk_by_mut(|a, b| a.of <= b.of) {
+        block.iter_mut().for_each(|slot| slot.of = slot.of.and_then(|of| order.get(of).copied()));
+        block.sort_by_key(|slot| slot.of);
+    }
+    Ok(state)
 }
 
 /// Returns whether a variable counts steps.

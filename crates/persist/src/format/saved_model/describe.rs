@@ -99,9 +99,25 @@ impl Writer<'_> {
                 }
             }
             self.inside(place, child);
+            if let Some(wrapped) = layer.config.get("layer").and_then(ModelConfig::of_object) {
+                self.wrapped(place, &path, child, &wrapped, json);
+            }
             if layer.class_name == "MultiHeadAttention" {
                 self.attention(place, &path, layer);
             }
+        }
+    }
+
+    /// A model that a layer wraps, which tf_keras makes from the layer's config and describes all the same. `json`: that of the layer.
+    fn wrapped(&mut self, node: DraftObject, path: &str, object: &Object, model: &ModelConfig, json: &Value) {
+        let Some(json) = json.pointer("/config/layer") else { return };
+        for (index, (edge, child)) in
+            object.children.iter().enumerate().filter(|(_, (_, child))| child.is_model)
+        {
+            let Some(place) = child_of(self.draft, node, object, index) else { continue };
+            let path = format!("{path}.{edge}");
+            self.add(place, &path, identifier_of(model), about_model(model, json));
+            self.layers(place, &path, child, model, json);
         }
     }
 
@@ -136,13 +152,17 @@ impl Writer<'_> {
 
     /// Marks the objects inside a layer, which its own config describes.
     fn inside(&mut self, node: DraftObject, object: &Object) {
-        if object.is_model {
-            return;
+        if !object.is_model {
+            self.within(node, object);
         }
+    }
+
+    /// Marks all objects within one, those of a model that a layer wraps too.
+    fn within(&mut self, node: DraftObject, object: &Object) {
         for (index, (_, child)) in object.children.iter().enumerate() {
             if let Some(place) = child_of(self.draft, node, object, index) {
                 self.identifiers.insert(place, GENERIC);
-                self.inside(place, child);
+                self.within(place, child);
             }
         }
     }

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::super::objects::{self, Role};
-use super::super::{Context, calls, identity, kinds, layer, ops};
+use super::super::{Context, calls, identity, keras1, kinds, layer, ops};
 use super::read;
 use crate::Error;
 use crate::tree::{Dialect, LayerConfig, ModelConfig, ModelKind};
 
 /// Whether a class is a model whose config lists layers.
-fn is_model(class: &str, config: &Value) -> bool {
+pub(in super::super) fn is_model(class: &str, config: &Value) -> bool {
     let layers = config.is_array() || config.get("layers").is_some_and(Value::is_array);
     matches!(class, "Sequential" | "Functional" | "Model") && layers
 }
@@ -21,6 +21,8 @@ pub(super) fn read_layer(
     depth: usize,
 ) -> Result<LayerConfig, Error> {
     let map = cx.map(place, value)?;
+    let older = (cx.dialect == Dialect::TfKeras).then(|| keras1::translated(map)).flatten();
+    let map = older.as_ref().unwrap_or(map);
     let class = cx.text(place, map, "class_name")?;
     let config = map.get("config").unwrap_or(&Value::Null);
     let own_name = map.get("name").or_else(|| config.get("name")).and_then(Value::as_str);
@@ -136,7 +138,8 @@ pub(super) fn implied_input(
         }
     };
     let first_name = first.pointer("/config/name").and_then(Value::as_str).unwrap_or("sequential");
-    let dtype = first.pointer("/config/dtype").and_then(Value::as_str).filter(|d| !d.starts_with("mixed_"));
+    let dtype = first.pointer("/config/dtype").or(first.pointer("/config/input_dtype"));
+    let dtype = dtype.and_then(Value::as_str).filter(|d| !d.starts_with("mixed_"));
     let name = format!("{first_name}_input");
     let config = json!({
         "batch_shape": shape,

@@ -20,6 +20,25 @@ pub(crate) fn write_model(cx: &Context<'_>, model: &ModelConfig) -> Result<Value
     Ok(out)
 }
 
+/// Writes a model that is inside a layer's config, which has the full form in every file.
+pub(in super::super) fn write_inside(
+    cx: &Context<'_>,
+    place: &str,
+    model: &ModelConfig,
+) -> Result<Value, Error> {
+    let mut out = write(&Context { form: Form::Keras, ..*cx }, place, model, &model.name)?;
+    // The layer gives it one tensor, which Keras 3 does not take for a list of one.
+    let config = out.get_mut("config").and_then(Value::as_object_mut);
+    if let (Dialect::Keras3, Some(config)) = (cx.dialect, config) {
+        for (key, bare) in [("input_layers", model.bare.0), ("output_layers", model.bare.1)] {
+            if let Some(one) = config.get(key).and_then(|list| list.get(0)).filter(|_| bare).cloned() {
+                config.insert(key.into(), one);
+            }
+        }
+    }
+    Ok(out)
+}
+
 fn write(cx: &Context<'_>, place: &str, model: &ModelConfig, name: &str) -> Result<Value, Error> {
     let mut config = Map::new();
     config.insert("name".into(), name.into());
