@@ -18,8 +18,8 @@ import catalogue
 warnings.filterwarnings("ignore")
 FORMATS = {"keras3": ["m.keras", "m.h5"], "tf_keras": ["m.keras", "m.h5", "saved_model"]}
 
-# What is an error that says so, by a word of it: functions as code, which is never run, and classes of tf_keras alone.
-REFUSED = {("tf_keras", "Lambda"): "never run", ("tf_keras", "LocallyConnected1D"): "LocallyConnected1D", ("tf_keras", "LocallyConnected2D"): "LocallyConnected2D"}
+# What is an error that says so, by a word of it: functions as code, which is never run.
+REFUSED = {("tf_keras", "Lambda"): "never run"}
 
 
 def near(got, want, tolerance):
