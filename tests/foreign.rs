@@ -244,6 +244,12 @@ fn a_name_alone_is_no_class() {
     for case in ["lora", "int8"] {
         let mut model = on_the_cpu(&file(&format!("keras3/{case}.keras"))).unwrap();
         predicts_as_keras(&mut model, &format!("keras3/{case}"));
+        let (from, to) = (file(&format!("keras3/{case}.keras")), folder.path().join("to.keras"));
+        assert!(inspect(from.as_path()).unwrap().parameters.is_some(), "{case}");
+        convert(from.as_path(), to.as_path(), None, &ConvertOptions::default()).unwrap();
+        assert_eq!(stored(&to), stored(&from), "{case}");
+        model.save(to.as_path()).unwrap();
+        assert_eq!(stored(&to), stored(&from), "{case}, saved");
     }
     // What these layers save of themselves is not what other formats hold of them.
     for case in ["lora.keras", "int8.keras"] {

@@ -89,7 +89,7 @@ impl<const N: usize> LocallyConnected<N> {
         let same = *self.padding == Padding::Same;
         let output: [usize; N] = std::array::from_fn(|i| match same {
             true => input[i].div_ceil(strides[i]),
-            false => (input[i] + 1).saturating_sub(size[i]).div_ceil(strides[i]),
+            false => input[i].saturating_add(1).saturating_sub(size[i]).div_ceil(strides[i]),
         });
         if output.contains(&0) {
             return Err(wrong(format!("an input of {input:?} is too small for windows of {size:?}")));
@@ -121,6 +121,28 @@ impl<const N: usize> LocallyConnected<N> {
     fn counts(&self) -> (usize, usize) {
         let windows = self.places.output.iter().product::<usize>();
         (windows, self.places.taps.len() / windows.max(1))
+    }
+
+    /// Checks that the tables which a call makes are not too large.
+    fn check_tables(&self, channels: usize) -> Result<(), Error> {
+        let (windows, taps) = self.counts();
+        let inputs = self.places.input.iter().try_fold(1_usize, |n, length| n.checked_mul(*length));
+        let elements = match self.implementation {
+            2 => inputs.and_then(|inputs| inputs.checked_mul(windows)),
+            3 if self.places.taps.contains(&None) => {
+                [taps, channels, self.filters].iter().try_fold(windows, |n, more| n.checked_mul(*more))
+            }
+            _ => Some(windows * taps),
+        };
+        // Numbers of rows are exact as f32 up to as many.
+        if inputs.is_some_and(|n| n <= MOST_ELEMENTS) && elements.is_some_and(|n| n <= MOST_ELEMENTS) {
+            return Ok(());
+        }
+        let what = format!(
+            "{windows} windows of an input of {:?} are too many for implementation {}: take implementation 1, or larger strides",
+            self.places.input, self.implementation
+        );
+        Err(Error::Argument { what })
     }
 
     fn channels_first(&self) -> bool {
@@ -207,7 +229,9 @@ impl<const N: usize> LocallyConnected<N> {
 }
 
 /// Taps of all windows, beyond which no list of them is made.
-const MOST_TAPS: usize = 1 << 26;
+const MOST_TAPS: usize = 1 << 22;
+/// Elements of a table that a call makes of them, beyond which there is none.
+const MOST_ELEMENTS: usize = 1 << 24;
 
 impl<const N: usize> Layer for LocallyConnected<N> {
     const CLASS: &'static str = ["", "LocallyConnected1D", "LocallyConnected2D"][N];
@@ -239,6 +263,7 @@ impl<const N: usize> Layer for LocallyConnected<N> {
             *length = input.known((first + axis) as isize)?;
         }
         self.places = self.place(lengths)?;
+        self.check_tables(channels)?;
         let kernel = self.kernel_shape(channels);
         self.kernel = builder.add_weight("kernel", kernel, self.kernel_initializer.clone(), true)?;
         builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;

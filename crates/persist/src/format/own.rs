@@ -16,7 +16,10 @@ fn is_factor(name: &str) -> bool {
 /// Returns the places of an object's variables in the order in which the layer saves them.
 pub(crate) fn order(object: &Object) -> Vec<usize> {
     let mut all: Vec<usize> = (0..object.variables.len()).collect();
-    if CLASSES.contains(&object.class_name.as_str()) && !object.is_model {
+    // What is plain stands in that order anyway, and a class of somebody's may have the name.
+    let is_special = |v: &Variable| is_factor(&v.name) || v.name.ends_with("_scale");
+    let special = object.variables.iter().any(is_special) && !object.is_model;
+    if special && CLASSES.contains(&object.class_name.as_str()) {
         let name = |i: &usize| object.variables[*i].name.as_str();
         all.retain(|i| !is_factor(name(i)));
         // A kernel of bytes without signs (gptq, awq) comes behind the bias.
