@@ -21,6 +21,9 @@ const IMAGES: &str = include_str!("../crates/engine/tests/data/keras/images.json
 /// The same of layers that came later.
 const MORE: &str = include_str!("../crates/engine/tests/data/keras/more.json");
 
+/// The same of layers that tf_keras alone has, and of what both took over from older versions.
+const OLDER: &str = include_str!("../crates/engine/tests/data/keras/older.json");
+
 /// The same of layers that change colours.
 const COLOURS: &str = include_str!("../crates/engine/tests/data/keras/colours.json");
 
@@ -74,7 +77,7 @@ fn every_layer_has_its_outline() {
         [CASES, PREPARING].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
     let list = |value: &Value| value.as_array().expect("a list").clone();
     let mut all = list(&cases);
-    for text in [FAMILIES, IMAGES, COLOURS, SIGNALS, MORE] {
+    for text in [FAMILIES, IMAGES, COLOURS, SIGNALS, MORE, OLDER] {
         all.extend(list(&serde_json::from_str::<Value>(text).expect("JSON")["layers"]));
     }
     all.extend(list(&preparing).into_iter().filter(|case| case.get("error").is_none()));

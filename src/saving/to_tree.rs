@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rhyton_engine::graph::{Argument, Half, LayerRef, Role, Variable as EngineVariable};
+use rhyton_engine::graph::{Adapted, Argument, Half, Integer, LayerRef, Role, Variable as EngineVariable};
 use rhyton_engine::layers::{InputLayer, LAMBDAS, LAYERS, Operation};
 use rhyton_engine::models::{self, Network, NetworkKind};
 use rhyton_engine::train::{Saved, Snapshot};
@@ -98,6 +98,8 @@ fn bytes(words: &Arc<Vec<u32>>, dtype: DType) -> Bytes {
         DType::F16 => floats.flat_map(|x| half::f16::from_f32(x).to_le_bytes()).collect(),
         DType::BF16 => floats.flat_map(|x| half::bf16::from_f32(x).to_le_bytes()).collect(),
         DType::I64 => floats.flat_map(|x| (x as i64).to_le_bytes()).collect(),
+        DType::I8 => floats.flat_map(|x| (x as i8).to_le_bytes()).collect(),
+        DType::U8 => floats.flat_map(|x| (x as u8).to_le_bytes()).collect(),
         _ => words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>(),
     })
 }
@@ -107,6 +109,8 @@ pub(super) fn dtype_of(variable: &EngineVariable) -> DType {
     match variable.ty().map(|ty| ty.dtype) {
         Some(Type::Half(Half::F16)) => DType::F16,
         Some(Type::Half(Half::BF16)) => DType::BF16,
+        Some(Type::Whole(Integer::I8)) => DType::I8,
+        Some(Type::Whole(Integer::U8)) => DType::U8,
         Some(Type::Whole(_)) => DType::I64,
         _ => DType::F32,
     }
@@ -157,6 +161,34 @@ fn learned(layer: &LayerRef, values: Option<&Values>) -> Option<Variable> {
     })
 }
 
+/// Returns a weight with its low-rank addition, as Keras' own files have it.
+fn merged(adapted: &Adapted, values: &Values) -> Option<Variable> {
+    let Adapted { weight, a, b, scale } = adapted;
+    let floats = |v: &EngineVariable| -> Option<Vec<f32>> {
+        Some(values.get(&v.id())?.iter().map(|w| f32::from_bits(*w)).collect())
+    };
+    let (mut sum, a, second) = (floats(weight)?, floats(a)?, floats(b)?);
+    let [rank, columns] = *b.shape() else { return None };
+    let rows = sum.chunks_exact_mut(columns.max(1)).zip(a.chunks_exact(rank.max(1)));
+    let mut product = vec![0.0; columns];
+    for (row, factors) in rows {
+        product.fill(0.0);
+        for (factor, line) in factors.iter().zip(second.chunks_exact(columns.max(1))) {
+            product.iter_mut().zip(line).for_each(|(p, b)| *p += factor * b);
+        }
+        row.iter_mut().zip(&product).for_each(|(w, p)| *w += *scale as f32 * p);
+    }
+    let (dtype, words) = (dtype_of(weight), sum.into_iter().map(f32::to_bits).collect());
+    let value = Some(bytes(&Arc::new(words), dtype));
+    Some(Variable {
+        name: weight.name().into(),
+        trainable: false,
+        dtype,
+        shape: weight.shape().to_vec(),
+        value,
+    })
+}
+
 /// A layer or model with its variables: with values, or (without `values`) a skeleton to be filled.
 pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
     let own = layer.own_variables();
@@ -166,6 +198,7 @@ pub(super) fn object(layer: &LayerRef, values: Option<&Values>) -> Object {
         class_name: layer.class_name().into(),
         is_model: with_network(layer, |_| ()).is_some(),
         variables: own.chain(learned(layer, values)).collect(),
+        merged: values.and_then(|values| merged(&layer.layer().adapted()?, values)).into_iter().collect(),
         states: layer.own_states().iter().map(|v| variable(v, values)).collect(),
         has_table: layer.layer().as_learner().is_some_and(|l| l.has_words() && !l.is_given()),
         children: children(layer).into_iter().map(|(edge, l)| (edge, object(&l, values))).collect(),

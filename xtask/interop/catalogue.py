@@ -177,5 +177,11 @@ def make(K, name, seed, batch=3):
         value = np.asarray(w)
         if value.dtype.kind == "f" and "seed" not in w.name:
             w.assign(value + r.normal(size=value.shape).astype("float32") * 0.2 * (0 if "variance" in w.name else 1))
+    # Half of those that can be are adapted or quantized.
+    if hasattr(K, "quantizers") and name in ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding") and r.random() < 0.5:
+        args["special"] = one(r, "int8", "int4", "lora")
+        layer.enable_lora(2) if args["special"] == "lora" else model.quantize(args["special"])
     steady = name not in RANDOM and not name.startswith("Random") and name not in ("MixUp", "CutMix", "RandAugment", "AugMix") and not args.get("dropout")
+    # A file of Keras has the kernel with what was added to it, and factors of zero.
+    steady = steady and args.get("special") != "lora"
     return model, xs, args, steady

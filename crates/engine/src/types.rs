@@ -3,6 +3,7 @@
 mod axes;
 mod integer;
 mod policy;
+mod quantized;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ pub use axes::Axes;
 pub(crate) use axes::axis;
 pub use integer::{EXACT, Integer};
 pub use policy::{Policy, dtype_policy, set_dtype_policy};
+pub use quantized::Quantized;
 pub use rhyton_kernels::narrow::Half;
 
 /// Element types.

@@ -17,18 +17,18 @@ use rhyton_engine::layers::{
     GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
     GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, GroupedQueryAttention,
     HashedCrossing, Hashing, Identity, InputLayer, IntegerLookup, LAYERS, LSTM, LSTMCell, Lambda,
-    LayerNormalization, LayerScale, LeakyReLU, Masking, MaxNumBoundingBoxes, MaxPooling1D, MaxPooling2D,
-    MaxPooling3D, Maximum, MelSpectrogram, Minimum, MixUp, MultiHeadAttention, Multiply, Normalization,
-    PReLU, Padding, Permute, Pipeline, RMSNormalization, RNN, RandAugment, RandomBrightness,
-    RandomColorDegeneration, RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform,
-    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHeight, RandomHue, RandomInvert,
-    RandomPerspective, RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness, RandomShear,
-    RandomTranslation, RandomWidth, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape, Resizing,
-    ReversibleEmbedding, STFTSpectrogram, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D,
-    Softmax, Solarization, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization,
-    Split, StackedRNNCells, StochasticDepth, StringLookup, Subtract, TextVectorization, ThresholdedReLU,
-    TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
-    ZeroPadding2D, ZeroPadding3D,
+    LayerNormalization, LayerScale, LeakyReLU, LocallyConnected1D, LocallyConnected2D, Masking,
+    MaxNumBoundingBoxes, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, MelSpectrogram, Minimum, MixUp,
+    MultiHeadAttention, Multiply, Normalization, PReLU, Padding, Permute, Pipeline, RMSNormalization, RNN,
+    RandAugment, RandomBrightness, RandomColorDegeneration, RandomColorJitter, RandomContrast, RandomCrop,
+    RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHeight,
+    RandomHue, RandomInvert, RandomPerspective, RandomPosterization, RandomRotation, RandomSaturation,
+    RandomSharpness, RandomShear, RandomTranslation, RandomWidth, RandomZoom, ReLU, RenormClipping,
+    RepeatVector, Rescaling, Reshape, Resizing, ReversibleEmbedding, STFTSpectrogram, SeparableConv1D,
+    SeparableConv2D, SimpleRNN, SimpleRNNCell, Size1D, Softmax, Solarization, SpatialDropout1D,
+    SpatialDropout2D, SpatialDropout3D, SpectralNormalization, Split, StackedRNNCells, StochasticDepth,
+    StringLookup, Subtract, TextVectorization, ThresholdedReLU, TimeDistributed, UnitNormalization,
+    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use rhyton_engine::losses::{MeanSquaredError, Reduction};
 use rhyton_engine::metrics::Recall;
@@ -78,6 +78,9 @@ fn builders_come_in_any_order() {
             .gamma_regularizer("l2")
             .moving_mean_initializer("ones")
             .moving_variance_initializer("ones")
+            .renorm(true)
+            .renorm_clipping(RenormClipping { rmax: Some(2.0), ..RenormClipping::default() })
+            .renorm_momentum(0.9)
             .into(),
         settled!(LayerNormalization::new())
             .axis(-1)
@@ -149,6 +152,8 @@ fn builders_come_in_any_order() {
         settled!(SpectralNormalization::new(Dense::new(2))).power_iterations(2).into(),
         settled!(Lambda::new("relu")).into(),
         settled!(ThresholdedReLU::new()).theta(0.5).into(),
+        settled!(LocallyConnected1D::new(3, 2)).padding("same").implementation(3).strides(2).into(),
+        settled!(LocallyConnected2D::new(3, [2, 1])).activation("relu").use_bias(false).into(),
         settled!(LayerScale::new(0.5, 2)).into(),
         settled!(StochasticDepth::new(0.5)).into(),
         settled!(CustomScaleLayer::new(0.5)).into(),

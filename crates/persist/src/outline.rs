@@ -25,6 +25,7 @@ fn of_model(name: &str, model: &ModelConfig) -> Object {
         class_name: if sequential { "Sequential" } else { "Functional" }.into(),
         is_model: true,
         variables: Vec::new(),
+        merged: Vec::new(),
         states: Vec::new(),
         has_table: false,
         children: layers.map(|l| (l.name.clone(), of_layer(l))).collect(),
@@ -45,7 +46,6 @@ fn of_layer(layer: &LayerConfig) -> Object {
 pub fn setting(config: &Map<String, Value>) -> Option<(&str, &Value)> {
     let set = |(key, value): &(&String, &Value)| match key.as_str() {
         "lora_rank" | "quantization_config" | "gptq_unpacked_column_size" => !value.is_null(),
-        "renorm" => value.as_bool() == Some(true),
         // A policy that a name says is that name.
         "dtype" => value.is_object() || value.as_str().is_some_and(|name| name.contains("_from_")),
         _ => false,
@@ -73,9 +73,8 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
     let bias = is("use_bias", true);
     match class {
         "Dense" | "Conv1D" | "Conv2D" | "Conv3D" | "Conv1DTranspose" | "Conv2DTranspose"
-        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" => {
-            trained(&[("kernel", true), ("bias", bias)])
-        }
+        | "Conv3DTranspose" | "DepthwiseConv1D" | "DepthwiseConv2D" | "LocallyConnected1D"
+        | "LocallyConnected2D" => trained(&[("kernel", true), ("bias", bias)]),
         "STFTSpectrogram" => {
             let mode = config.get("mode").and_then(Value::as_str);
             trained(&[("real_kernel", mode != Some("imag")), ("imag_kernel", mode != Some("real"))])
@@ -93,6 +92,10 @@ fn variables(class: &str, config: &Map<String, Value>) -> Vec<Variable> {
         "BatchNormalization" => {
             let mut all = trained(&[("gamma", is("scale", true)), ("beta", is("center", true))]);
             all.extend(["moving_mean", "moving_variance"].map(|name| values::any(name, false)));
+            if is("renorm", false) {
+                let more = ["moving_stddev", "renorm_mean", "renorm_stddev"];
+                all.extend(more.map(|name| values::any(name, false)));
+            }
             all
         }
         "LayerNormalization" | "GroupNormalization" => {

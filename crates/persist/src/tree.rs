@@ -123,6 +123,8 @@ pub struct Object {
     pub is_model: bool,
     /// Its own variables in Keras' order: trainable, then non-trainable.
     pub variables: Vec<Variable>,
+    /// What `.keras` and `.weights.h5` have in place of variables of these names: a kernel with its low-rank addition.
+    pub merged: Vec<Variable>,
     /// States that it carries from one batch to the next (a stateful recurrent layer's), in order. Of Keras' formats a SavedModel alone may have them: there is no value
     /// where a file has none.
     pub states: Vec<Variable>,

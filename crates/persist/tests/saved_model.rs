@@ -25,6 +25,7 @@ fn object(name: &str, class: &str, variables: &[(&str, &[usize])], children: Vec
         class_name: class.into(),
         is_model: class == "Sequential",
         variables: variables.iter().map(variable).collect(),
+        merged: Vec::new(),
         states: Vec::new(),
         has_table: false,
         children: children.into_iter().map(|c| (c.name.clone(), c)).collect(),

@@ -8,7 +8,7 @@ use super::objects::{Constraint, Initializer, Named, Regularizer, Resolver};
 use super::{LayerSettings, Role, Value, Variable};
 use crate::Error;
 use crate::random::next_seed;
-use crate::types::{DType, Integer, TensorType};
+use crate::types::{DType, Integer, Quantized, TensorType};
 
 /// Makes the variables of a layer, for its `build`.
 pub struct Builder<'a> {
@@ -63,6 +63,21 @@ impl<'a> Builder<'a> {
         initializer: impl Into<Named<dyn Initializer>>,
         trainable: bool,
     ) -> Result<Variable, Error> {
+        self.add_typed(name, shape, self.variable_type, initializer, trainable)
+    }
+
+    /// [`Builder::add_weight`] of a type that the layer's policy does not decide: a kernel of whole numbers, a scale of float32.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn add_typed(
+        &mut self,
+        name: &str,
+        shape: impl Into<Vec<usize>>,
+        dtype: DType,
+        initializer: impl Into<Named<dyn Initializer>>,
+        trainable: bool,
+    ) -> Result<Variable, Error> {
         let mut initializer = initializer.into();
         initializer.bind(self.resolver)?;
         let Some(initializer) = initializer.get().cloned() else {
@@ -70,7 +85,7 @@ impl<'a> Builder<'a> {
                 what: format!("weight {name} has no initializer; give one, such as \"zeros\""),
             });
         };
-        let ty = TensorType { dtype: self.variable_type, shape: shape.into() }
+        let ty = TensorType { dtype, shape: shape.into() }
             .addressable()
             .map_err(|what| Error::Argument { what: format!("weight {name}: {what}") })?;
         let (seed, shape) = (next_seed(), ty.shape.clone());
@@ -84,6 +99,15 @@ impl<'a> Builder<'a> {
     /// Returns whether the layer does as Keras 2: see [`LayerSettings::keras2`].
     pub(crate) fn is_keras2(&self) -> bool {
         self.settings.keras2
+    }
+
+    /// Returns how the layer's policy says that its kernel is kept; `None`: as plain numbers.
+    ///
+    /// # Errors
+    /// It says what is not supported.
+    pub(crate) fn quantized(&self) -> Result<Option<Quantized>, Error> {
+        let found = self.settings.dtype.as_ref().map_or(Ok(None), Quantized::of);
+        found.map(|found| found.map(|(quantized, _)| quantized)).map_err(|what| Error::Argument { what })
     }
 
     /// Makes a weight of a layer inside one of the layer's own, too.

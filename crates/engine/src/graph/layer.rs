@@ -12,8 +12,8 @@ use super::floats::Precision;
 use super::integers::Integers;
 use super::objects::{Constraint, Named, Regularizer, Resolver};
 use super::{
-    Arguments, Builder, CallContext, Cell, DType, HostLayer, Learner, Recurrent, Role, Tensor, Variable,
-    fail, has_learned, scoped,
+    Adapted, Arguments, Builder, CallContext, Cell, DType, HostLayer, Learner, Recurrent, Role, Tensor,
+    Variable, fail, has_learned, scoped,
 };
 use crate::Error;
 use crate::types::{Policy, Shape, dtype_policy};
@@ -140,6 +140,28 @@ pub trait Layer: Serialize + Send + Sync + 'static {
         None
     }
 
+    /// Adds a product of two small matrices to its weight, which is frozen: see [`LayerRef::enable_lora`].
+    ///
+    /// # Errors
+    /// Its class has none, or it cannot have one now.
+    fn enable_lora(
+        &mut self,
+        _builder: &mut Builder,
+        _rank: usize,
+        _alpha: Option<f64>,
+    ) -> Result<(), Error> {
+        let what = format!(
+            "{} has no low-rank addition; Dense, EinsumDense, Embedding and Conv2D have",
+            Self::CLASS
+        );
+        Err(Error::Argument { what })
+    }
+
+    /// Returns its weight that is adapted so, where it is.
+    fn adapted(&self) -> Option<Adapted> {
+        None
+    }
+
     /// Returns itself as a layer that learns from data, where it is one.
     fn as_learner(&self) -> Option<&dyn Learner> {
         None
@@ -218,6 +240,17 @@ pub trait DynLayer: Send + Sync + Any {
     fn as_learner_mut(&mut self) -> Option<&mut dyn Learner> {
         None
     }
+    fn enable_lora(
+        &mut self,
+        _builder: &mut Builder,
+        _rank: usize,
+        _alpha: Option<f64>,
+    ) -> Result<(), Error> {
+        Err(Error::Argument { what: format!("{} has no low-rank addition", self.class_name()) })
+    }
+    fn adapted(&self) -> Option<Adapted> {
+        None
+    }
     fn usual_dtype(&self, _keras2: bool) -> Option<&'static str> {
         None
     }
@@ -278,6 +311,12 @@ impl<L: Layer> DynLayer for L {
     }
     fn as_learner_mut(&mut self) -> Option<&mut dyn Learner> {
         Layer::as_learner_mut(self)
+    }
+    fn enable_lora(&mut self, builder: &mut Builder, rank: usize, alpha: Option<f64>) -> Result<(), Error> {
+        Layer::enable_lora(self, builder, rank, alpha)
+    }
+    fn adapted(&self) -> Option<Adapted> {
+        Layer::adapted(self)
     }
     fn usual_dtype(&self, keras2: bool) -> Option<&'static str> {
         Layer::usual_dtype(self, keras2)
@@ -560,6 +599,30 @@ impl LayerRef {
         Ok(())
     }
 
+    /// Changes it after it was built: what `change` makes with the builder is the layer's too.
+    ///
+    /// # Errors
+    /// It is not built, or `change` fails.
+    pub(crate) fn extend(
+        &self,
+        resolver: &dyn Resolver,
+        change: impl FnOnce(&mut dyn DynLayer, &mut Builder) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let settings = lock(&self.0.settings).clone();
+        let mut layer = self.0.layer.write().unwrap_or_else(PoisonError::into_inner);
+        let mut builder = Builder::of(resolver, settings, layer.precision());
+        let changed = change(layer.as_mut(), &mut builder);
+        drop(layer);
+        changed.map_err(|e| self.named(e))?;
+        let mut built = lock(&self.0.built);
+        built.variables.extend(builder.variables);
+        built.regularized.extend(builder.regularized);
+        built.constrained.extend(builder.constrained);
+        drop(built);
+        has_learned();
+        Ok(())
+    }
+
     /// Changes what the layer learned from data; plans that know the old are made anew.
     ///
     /// # Errors
@@ -628,7 +691,9 @@ impl LayerRef {
 
     /// Adds this layer's weight penalties to the loss (not those of layers inside); once per step, however often it is called.
     pub fn add_penalties(&self, cx: &CallContext) {
-        let regularized = lock(&self.0.built).regularized.clone();
+        let mut regularized = lock(&self.0.built).regularized.clone();
+        // Keras has none on what a low-rank addition stands for.
+        regularized.retain(|(v, _)| v.role() == Role::Trainable);
         let name = self.name();
         scoped(&name, || {
             regularized.iter().for_each(|(v, r)| cx.add_loss(r.call(super::IntoTensor::into_tensor(v))))

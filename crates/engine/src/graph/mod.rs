@@ -4,6 +4,7 @@
 //! [`Tensor`]'s methods, and hands the finished [`Graph`] back. Handles that outlive their graph make the next trace fail with
 //! an error that says so.
 
+mod adapted;
 mod arguments;
 mod builder;
 mod call;
@@ -25,6 +26,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use adapted::Adapted;
 pub use arguments::{Argument, Arguments};
 pub use builder::Builder;
 pub use call::CallContext;

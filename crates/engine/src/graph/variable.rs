@@ -1,7 +1,7 @@
 //! Variables: shared cells that outlive graphs.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::{Reading, Resident};
@@ -43,6 +43,8 @@ pub struct VariableCell {
     name: String,
     ty: TensorType,
     role: Role,
+    /// Says that training does not change it any more, whatever it was made for.
+    frozen: AtomicBool,
     value: Mutex<Value>,
 }
 
@@ -76,7 +78,15 @@ impl Variable {
     pub fn new(name: &str, ty: TensorType, role: Role, value: Value) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
-        Variable(Some(Arc::new(VariableCell { id, name: name.into(), ty, role, value: Mutex::new(value) })))
+        let frozen = AtomicBool::new(false);
+        Variable(Some(Arc::new(VariableCell {
+            id,
+            name: name.into(),
+            ty,
+            role,
+            frozen,
+            value: Mutex::new(value),
+        })))
     }
 
     /// Whether it was built.
@@ -116,7 +126,18 @@ impl Variable {
 
     /// What it is for.
     pub fn role(&self) -> Role {
-        self.0.as_ref().map_or(Role::NonTrainable, |v| v.role)
+        match &self.0 {
+            Some(v) if v.role == Role::Trainable && v.frozen.load(Ordering::Relaxed) => Role::NonTrainable,
+            Some(v) => v.role,
+            None => Role::NonTrainable,
+        }
+    }
+
+    /// Makes it a weight that training does not change, for good: what a low-rank addition stands beside.
+    pub(crate) fn freeze(&self) {
+        if let Some(v) = &self.0 {
+            v.frozen.store(true, Ordering::Relaxed);
+        }
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Value>, Error> {

@@ -1,10 +1,13 @@
 //! Each channel with mean 0 and variance 1 over the batch.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::dense::{yes, zeros};
 use super::layer_normalization::{affine, epsilon, ones};
-use super::{Axes, Unset, axis};
+use super::{Axes, axis};
 use crate::Error;
 use crate::graph::{
     Builder, CallContext, Constraint, Initializer, IntoTensor, Layer, Named, Precision, Regularizer,
@@ -17,6 +20,9 @@ use crate::graph::{
 ///
 /// Every batch counts alike, the last and smaller one too. In a model that was loaded from a file of Keras 2, images (rank 4) move the
 /// moving variance by the unbiased variance, n / (n - 1) as much, as Keras 2 does.
+///
+/// With `renorm` (Ioffe, 2017) a batch is normalized in training as the moving numbers would do it, within bounds: the factor r = deviation / `renorm_stddev`
+/// and the shift d = (mean - `renorm_mean`) / `renorm_stddev` are constants to the gradient, and each batch moves those two by `renorm_momentum`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BatchNormalization {
     #[serde(default = "last")]
@@ -51,7 +57,7 @@ pub struct BatchNormalization {
     #[serde(default)]
     renorm: bool,
     #[serde(default)]
-    renorm_clipping: Unset,
+    renorm_clipping: Option<RenormClipping>,
     #[serde(default = "momentum")]
     renorm_momentum: f64,
     #[serde(skip)]
@@ -64,6 +70,79 @@ struct Weights {
     beta: Variable,
     moving_mean: Variable,
     moving_variance: Variable,
+    moving_stddev: Variable,
+    renorm_mean: Variable,
+    renorm_stddev: Variable,
+}
+
+/// The bounds of renormalization: of the factor from `rmin` to `rmax`, of the shift from `-dmax` to `dmax`; none where one is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+pub struct RenormClipping {
+    /// Largest factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmax: Option<f64>,
+    /// Smallest factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmin: Option<f64>,
+    /// Largest shift to either side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dmax: Option<f64>,
+}
+
+impl TryFrom<Map<String, Value>> for RenormClipping {
+    type Error = String;
+
+    fn try_from(given: Map<String, Value>) -> Result<Self, String> {
+        let mut clipping = RenormClipping::default();
+        for (key, value) in given {
+            let bound = match key.as_str() {
+                "rmax" => &mut clipping.rmax,
+                "rmin" => &mut clipping.rmin,
+                "dmax" => &mut clipping.dmax,
+                _ => return Err(format!("{key} is none of rmax, rmin and dmax")),
+            };
+            *bound = match value {
+                Value::Null => None,
+                Value::Number(number) => number.as_f64(),
+                other => return Err(format!("{key} is {}, but must be a number", short(&other))),
+            };
+        }
+        Ok(clipping)
+    }
+}
+
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(40).collect()
+}
+
+impl RenormClipping {
+    /// Returns the factor and the shift within the bounds.
+    fn clip(self, mut factor: Tensor, mut shift: Tensor) -> (Tensor, Tensor) {
+        if let Some(rmin) = self.rmin {
+            factor = factor.maximum(rmin);
+        }
+        if let Some(rmax) = self.rmax {
+            factor = factor.minimum(rmax);
+        }
+        if let Some(dmax) = self.dmax {
+            shift = shift.maximum(-dmax).minimum(dmax);
+        }
+        (factor, shift)
+    }
+}
+
+/// The square root of what another initializer makes: standard deviations begin as those of the variances.
+struct Root(Arc<dyn Initializer>);
+
+impl Initializer for Root {
+    fn spec(&self) -> Value {
+        self.0.spec()
+    }
+
+    fn init(&self, shape: &[usize], seed: u64) -> Result<Vec<f32>, Error> {
+        Ok(self.0.init(shape, seed)?.into_iter().map(f32::sqrt).collect())
+    }
 }
 
 fn last() -> Axes {
@@ -91,7 +170,7 @@ impl Default for BatchNormalization {
             gamma_constraint: Named::default(),
             synchronized: false,
             renorm: false,
-            renorm_clipping: Unset,
+            renorm_clipping: None,
             renorm_momentum: momentum(),
             weights: Weights::default(),
         }
@@ -118,6 +197,27 @@ impl BatchNormalization {
     #[must_use]
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
+        self
+    }
+
+    /// Sets whether batches are normalized as the moving numbers would do it, within the bounds of [`renorm_clipping`](Self::renorm_clipping).
+    #[must_use]
+    pub fn renorm(mut self, renorm: bool) -> Self {
+        self.renorm = renorm;
+        self
+    }
+
+    /// Sets the bounds of `renorm`; none by default.
+    #[must_use]
+    pub fn renorm_clipping(mut self, clipping: RenormClipping) -> Self {
+        self.renorm_clipping = Some(clipping);
+        self
+    }
+
+    /// Sets how much of `renorm`'s mean and deviation a batch leaves. Default 0.99.
+    #[must_use]
+    pub fn renorm_momentum(mut self, momentum: f64) -> Self {
+        self.renorm_momentum = momentum;
         self
     }
 
@@ -152,12 +252,36 @@ impl BatchNormalization {
 
     /// Moves the moving mean and variance towards those of a batch.
     fn update(&self, mean: Tensor, variance: Tensor) {
-        let Weights { moving_mean, moving_variance, .. } = &self.weights;
-        for (moving, batch) in [(moving_mean, mean), (moving_variance, variance)] {
-            let batch = batch.reshape(moving.shape());
-            assign(moving, assigned(moving) * self.momentum + batch * (1.0 - self.momentum));
+        let weights = &self.weights;
+        shift(&weights.moving_mean, mean, self.momentum);
+        if !self.renorm {
+            shift(&weights.moving_variance, variance, self.momentum);
+            return;
         }
+        let deviation = (variance + self.epsilon).sqrt();
+        shift(&weights.renorm_mean, mean, self.renorm_momentum);
+        shift(&weights.renorm_stddev, deviation, self.renorm_momentum);
+        // Its moving variance is what the moving deviation says.
+        let moved = shift(&weights.moving_stddev, deviation, self.momentum);
+        assign(&weights.moving_variance, (moved.square() - self.epsilon).relu());
     }
+
+    /// Returns the factor and the shift of a batch with this mean and variance, of the moving numbers before it.
+    fn correction(&self, mean: Tensor, variance: Tensor) -> (Tensor, Tensor) {
+        let spread = |v: &Variable| assigned(v).reshape(mean.shape());
+        let moving = spread(&self.weights.renorm_stddev).maximum(self.epsilon.sqrt());
+        let factor = (variance + self.epsilon).sqrt() / moving;
+        let shift = (mean - spread(&self.weights.renorm_mean)) / moving;
+        let (factor, shift) = self.renorm_clipping.unwrap_or_default().clip(factor, shift);
+        (factor.stop_gradient(), shift.stop_gradient())
+    }
+}
+
+/// Moves a variable towards a number of the batch, and returns what it is then.
+fn shift(moving: &Variable, batch: Tensor, momentum: f64) -> Tensor {
+    let moved = assigned(moving) * momentum + batch.reshape(moving.shape()) * (1.0 - momentum);
+    assign(moving, moved);
+    moved
 }
 
 /// The smallest epsilon of the kernel that Keras 2 uses for images.
@@ -185,10 +309,28 @@ impl Layer for BatchNormalization {
         self.gamma_constraint.bind(resolver)
     }
 
-    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
-        if self.renorm {
-            return Err(Error::Argument { what: "renorm = true is not supported".into() });
+    fn config(&self) -> Map<String, Value> {
+        let mut layer = self.clone();
+        // Keras has an empty set of bounds where none are given.
+        layer.renorm_clipping = layer.renorm_clipping.or(layer.renorm.then(RenormClipping::default));
+        match serde_json::to_value(&layer) {
+            Ok(Value::Object(config)) => config,
+            _ => Map::new(),
         }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let RenormClipping { rmax, rmin, dmax } = self.renorm_clipping.unwrap_or_default();
+        let wrong = |what: String| Err(Error::Argument { what: format!("renorm_clipping: {what}") });
+        match (rmin, rmax, dmax) {
+            (Some(min), Some(max), _) if max < min => wrong(format!("rmax {max} is below rmin {min}")),
+            (_, _, Some(dmax)) if dmax < 0.0 => wrong(format!("dmax is {dmax}, but must not be negative")),
+            _ => Ok(()),
+        }
+    }
+
+    fn build(&mut self, builder: &mut Builder, input: &Shape) -> Result<(), Error> {
+        self.check()?;
         let shape = [input.known(self.channels(input.rank())? as isize)?];
         let mut add = |name, initializer: &Named<dyn Initializer>, trainable| {
             builder.add_weight(name, shape, initializer.clone(), trainable)
@@ -202,6 +344,15 @@ impl Layer for BatchNormalization {
         }
         weights.moving_mean = add("moving_mean", &self.moving_mean_initializer, false)?;
         weights.moving_variance = add("moving_variance", &self.moving_variance_initializer, false)?;
+        if self.renorm {
+            let mut initializer = self.moving_variance_initializer.clone();
+            initializer.bind(builder.resolver())?;
+            let root = || initializer.get().map_or_else(Named::default, |made| Root(made.clone()).into());
+            weights.moving_stddev = builder.add_weight("moving_stddev", shape, root(), false)?;
+            let initializer = self.moving_mean_initializer.clone();
+            weights.renorm_mean = builder.add_weight("renorm_mean", shape, initializer, false)?;
+            weights.renorm_stddev = builder.add_weight("renorm_stddev", shape, root(), false)?;
+        }
         if self.scale {
             builder.regularize_and_constrain(
                 &weights.gamma,
@@ -228,7 +379,8 @@ impl Layer for BatchNormalization {
         wide[channels] = shape[channels];
         let spread = |v: &Variable| v.into_tensor().reshape(wide.clone());
         // Its fused kernel knows channels at either end of an image, and no others.
-        let fused = cx.layer_is_keras2() && shape.len() == 4 && matches!(channels, 1 | 3);
+        let fused = cx.layer_is_keras2() && !self.renorm && shape.len() == 4 && matches!(channels, 1 | 3);
+        let mut corrected = None;
         let (mean, variance) = if cx.training && cx.layer_is_trainable() {
             let others: Vec<isize> =
                 (0..shape.len()).filter(|i| *i != channels).map(|i| i as isize).collect();
@@ -250,6 +402,7 @@ impl Layer for BatchNormalization {
             let variance = mean_of((x - mean.stop_gradient()).square());
             let n = shape.iter().product::<usize>() as f64 / shape[channels].max(1) as f64;
             let unbiased = if fused && n > 1.0 { variance * (n / (n - 1.0)) } else { variance };
+            corrected = self.renorm.then(|| self.correction(mean, variance));
             self.update(mean, unbiased);
             (mean, variance)
         } else {
@@ -259,7 +412,11 @@ impl Layer for BatchNormalization {
         let Weights { gamma, beta, .. } = &self.weights;
         let inverse = 1.0 / (variance + epsilon).sqrt();
         let factor = if gamma.is_built() { inverse * spread(gamma) } else { inverse };
-        let y = (x - mean) * factor;
+        let y = match corrected {
+            None => (x - mean) * factor,
+            Some((r, d)) if gamma.is_built() => (x - mean) * (factor * r) + d * spread(gamma),
+            Some((r, d)) => (x - mean) * (factor * r) + d,
+        };
         if beta.is_built() { y + spread(beta) } else { y }
     }
 

@@ -1,12 +1,15 @@
 //! Convolution over sequences, images and volumes.
 
+use serde_json::{Map, Value};
+
 use super::dense::{glorot, zeros};
 use super::flatten::DataFormat;
+use super::lora::{self, Asked, Lora};
 use super::windows::{ConvPadding, Size, channels, lengths, windows, with_bias};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver, Shape,
-    Tensor, Variable,
+    Activation, Adapted, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver,
+    Shape, Tensor, Variable,
 };
 use crate::words::Word;
 
@@ -45,9 +48,13 @@ config! {
         kernel_constraint <- Named<dyn Constraint> = Named::default();
         /// What the bias is made to be after each step of training.
         bias_constraint <- Named<dyn Constraint> = Named::default();
+        /// Sets the rank of a product of two small matrices that is added to the kernel, which is frozen (LoRA).
+        lora_rank <- Option<usize> = None;
+        /// Sets what that product is multiplied by, times 1 / rank; none is the rank.
+        lora_alpha <- Option<f64> = None;
     }
     read {}
-    skip { kernel: Variable, bias: Variable }
+    skip { kernel: Variable, bias: Variable, lora: Lora }
 }
 
 /// [`Conv`] over the steps of a sequence: `Conv1D::new(32, 3)`.
@@ -114,7 +121,32 @@ impl<const N: usize> Layer for Conv<N> {
             self.bias = builder.add_weight("bias", [self.filters], self.bias_initializer.clone(), true)?;
             builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
         }
+        match self.lora_rank {
+            None | Some(0) => Ok(()),
+            Some(rank) => self.enable_lora(builder, rank, self.lora_alpha),
+        }
+    }
+
+    fn enable_lora(&mut self, builder: &mut Builder, rank: usize, alpha: Option<f64>) -> Result<(), Error> {
+        let alpha = alpha.unwrap_or(rank as f64);
+        let asked = Asked {
+            what: "kernel",
+            constraint: ("kernel_constraint", &self.kernel_constraint),
+            regularizer: &self.kernel_regularizer,
+            rank,
+            alpha,
+        };
+        self.lora.build(builder, &self.kernel, &asked)?;
+        (self.lora_rank, self.lora_alpha) = (Some(rank), Some(alpha));
         Ok(())
+    }
+
+    fn adapted(&self) -> Option<Adapted> {
+        self.lora.adapted(&self.kernel)
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        lora::config(self)
     }
 
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
@@ -122,7 +154,7 @@ impl<const N: usize> Layer for Conv<N> {
         let y = with_bias(*self.data_format, x, bias, cx, |x| {
             let (size, strides) = (self.kernel_size.0, self.strides.0);
             let windows = windows(self.padding.0, lengths(x), size, strides, self.dilation_rate.0);
-            x.conv(&self.kernel, windows, self.groups)
+            x.conv(self.lora.added(&self.kernel), windows, self.groups)
         });
         self.activation.apply(y)
     }

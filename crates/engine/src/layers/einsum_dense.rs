@@ -4,10 +4,12 @@ use serde_json::{Map, Value};
 
 use super::config::led_by;
 use super::dense::{glorot, zeros};
+use super::lora::{self, Asked, Lora};
+use super::quantized::{QuantizationConfig, QuantizedTensor, without_lora};
 use crate::Error;
 use crate::graph::{
-    Activation, Builder, CallContext, Constraint, Initializer, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable, fail,
+    Activation, Adapted, Builder, CallContext, Constraint, Initializer, Layer, Named, Regularizer, Resolver,
+    Shape, Tensor, Variable, fail,
 };
 use crate::ops::{Lettered, contract};
 
@@ -27,15 +29,21 @@ config! {
         /// Penalty on the bias.
         bias_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, quantization_config }
+    unset { activity_regularizer }
     then {
+        /// Sets how the layer was quantized, as Keras keeps it beside a quantized dtype policy.
+        quantization_config <- QuantizationConfig = QuantizationConfig::default();
         /// What the kernel is made to be after each step of training.
         kernel_constraint <- Named<dyn Constraint> = Named::default();
         /// What the bias is made to be after each step of training.
         bias_constraint <- Named<dyn Constraint> = Named::default();
+        /// Sets the rank of a product of two small matrices that is added to the kernel, which is frozen (LoRA).
+        lora_rank <- Option<usize> = None;
+        /// Sets what that product is multiplied by, times 1 / rank; none is the rank.
+        lora_alpha <- Option<f64> = None;
     }
     read {}
-    skip { kernel: Variable, bias: Variable }
+    skip { kernel: Variable, bias: Variable, lora: Lora, quantized: QuantizedTensor }
 }
 
 /// Lengths of the output's axes after the batch, as far as they are given: one number, or a list with null for those that are as in the input.
@@ -166,6 +174,22 @@ impl EinsumDense {
         }
         Ok(lengths)
     }
+
+    /// Returns the shape of the bias, if there is one; `length` gives that of an axis by its letter.
+    fn bias_shape(
+        &self,
+        terms: &Terms,
+        length: impl Fn(&char) -> Result<usize, Error>,
+    ) -> Result<Option<Vec<usize>>, Error> {
+        let Some(axes) = &self.bias_axes else { return Ok(None) };
+        let own = &terms.output[terms.elided[0]..];
+        if let Some(c) = axes.chars().find(|c| !own.contains(c)) {
+            return argument(format!("axis {c} of bias_axes is not in the output of {:?}", self.equation));
+        }
+        let first = own.iter().position(|c| axes.contains(*c)).unwrap_or(own.len());
+        let along = |c: &char| if axes.contains(*c) { length(c) } else { Ok(1) };
+        own[first..].iter().map(along).collect::<Result<Vec<_>, _>>().map(Some)
+    }
 }
 
 /// Adds a bias. Keras 3 on TensorFlow looks for the axis of a bias along one axis by its length, the last one first and then the second; Keras 2 does not.
@@ -206,20 +230,47 @@ impl Layer for EinsumDense {
             )
         };
         let shape = terms.kernel.iter().map(length).collect::<Result<Vec<_>, _>>()?;
-        self.kernel = builder.add_weight("kernel", shape, self.kernel_initializer.clone(), true)?;
-        builder.regularize_and_constrain(&self.kernel, &self.kernel_regularizer, &self.kernel_constraint)?;
-        let Some(axes) = &self.bias_axes else { return Ok(()) };
-        let own = &terms.output[terms.elided[0]..];
-        if let Some(c) = axes.chars().find(|c| !own.contains(c)) {
-            return argument(format!("axis {c} of bias_axes is not in the output of {:?}", self.equation));
+        let bias = self.bias_shape(&terms, length)?;
+        if let Some(mode) = builder.quantized()? {
+            without_lora(self.lora_rank, mode)?;
+            let letters = [&terms.input, &terms.kernel, &terms.output].map(|letters| letters.as_slice());
+            self.kernel = self.quantized.build(builder, mode, &self.quantization_config, letters, &shape)?;
         }
-        let first = own.iter().position(|c| axes.contains(*c)).unwrap_or(own.len());
-        let along = |c: &char| if axes.contains(*c) { length(c) } else { Ok(1) };
-        let shape = own[first..].iter().map(along).collect::<Result<Vec<_>, _>>()?;
-        self.bias = builder.add_weight("bias", shape, self.bias_initializer.clone(), true)?;
-        builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)
+        if !self.kernel.is_built() {
+            self.kernel = builder.add_weight("kernel", shape, self.kernel_initializer.clone(), true)?;
+            builder.regularize_and_constrain(
+                &self.kernel,
+                &self.kernel_regularizer,
+                &self.kernel_constraint,
+            )?;
+        }
+        if let Some(shape) = bias {
+            self.bias = builder.add_weight("bias", shape, self.bias_initializer.clone(), true)?;
+            builder.regularize_and_constrain(&self.bias, &self.bias_regularizer, &self.bias_constraint)?;
+        }
+        match self.lora_rank {
+            None | Some(0) => Ok(()),
+            Some(rank) => self.enable_lora(builder, rank, self.lora_alpha),
+        }
     }
 
+    fn enable_lora(&mut self, builder: &mut Builder, rank: usize, alpha: Option<f64>) -> Result<(), Error> {
+        let alpha = alpha.unwrap_or(rank as f64);
+        let asked = Asked {
+            what: "kernel",
+            constraint: ("kernel_constraint", &self.kernel_constraint),
+            regularizer: &self.kernel_regularizer,
+            rank,
+            alpha,
+        };
+        self.lora.build(builder, &self.kernel, &asked)?;
+        (self.lora_rank, self.lora_alpha) = (Some(rank), Some(alpha));
+        Ok(())
+    }
+
+    fn adapted(&self) -> Option<Adapted> {
+        self.lora.adapted(&self.kernel)
+    }
     fn call(&self, x: Tensor, cx: &CallContext) -> Tensor {
         let terms = match self.terms(x.rank()) {
             Ok(terms) => terms,
@@ -228,10 +279,14 @@ impl Layer for EinsumDense {
                 return x;
             }
         };
-        let kernel = Lettered::new(self.kernel.into_tensor(), terms.kernel);
-        let y = contract(vec![Lettered::new(x, terms.input), kernel], &terms.output);
+        let y = if self.quantized.is_built() {
+            self.quantized.product(x, &self.kernel, cx)
+        } else {
+            let kernel = Lettered::new(self.lora.added(&self.kernel), terms.kernel);
+            contract(vec![Lettered::new(x, terms.input), kernel], &terms.output)
+        };
         let y = if self.bias.is_built() {
-            with_bias(y, self.bias.into_tensor(), cx.layer_is_keras2())
+            with_bias(y, self.quantized.bias(&self.bias), cx.layer_is_keras2())
         } else {
             y
         };
@@ -244,6 +299,7 @@ impl Layer for EinsumDense {
         if let Some(value) = config.shift_remove("quantization_config") {
             config.insert("quantization_config".into(), value);
         }
+        lora::behind(&mut config);
         config
     }
 }

@@ -45,7 +45,9 @@ mod inner;
 mod input;
 mod lambda;
 mod layer_normalization;
+mod locally_connected;
 mod lookup;
+mod lora;
 mod masking;
 mod max_num_bounding_boxes;
 mod mel_spectrogram;
@@ -58,6 +60,7 @@ mod permute;
 mod pipeline;
 mod pooling;
 mod prelu;
+mod quantized;
 mod random_box;
 mod random_colours;
 mod random_crop;
@@ -105,6 +108,7 @@ pub(crate) use crate::types::axis;
 pub use adaptive_pooling::{AdaptiveAveragePooling, AdaptiveMaxPooling};
 pub use attention::{ScoreMode, Sizes};
 pub use augment::{Factor, MaybeFactor, Pair, Span};
+pub use batch_normalization::RenormClipping;
 pub use conv::Conv;
 pub use conv_transpose::ConvTranspose;
 pub use cropping::Cropping;
@@ -114,11 +118,13 @@ pub use einsum_dense::Lengths;
 pub use encode::OutputMode;
 pub use flatten::DataFormat;
 pub use global_pooling::{GlobalAveragePooling, GlobalMaxPooling};
+pub use locally_connected::LocallyConnected;
 pub use lookup::{IndexLookup, OovMethod};
 pub use normalization::{KeptAxes, Moment};
 pub(crate) use operation::operation;
 pub use operation::{Operation, functions, operations};
 pub use pooling::{AveragePooling, MaxPooling};
+pub use quantized::QuantizationConfig;
 pub use random_erasing::Fill;
 pub use random_flip::FlipMode;
 pub use recurrent::ConvLSTM;
@@ -139,6 +145,7 @@ use crate::Error;
 use crate::config as configs;
 use crate::graph::{DynLayer, Layer};
 pub use crate::ops::Interpolation;
+use crate::types::Quantized;
 
 /// Makes a layer from its own part of a config.
 pub type Make = fn(Map<String, Value>) -> Result<Box<dyn DynLayer>, Error>;
@@ -202,6 +209,7 @@ layers! {
     input: InputLayer("batch_input_shape" = "batch_shape");
     lambda: Lambda;
     layer_normalization: LayerNormalization;
+    locally_connected: LocallyConnected1D, LocallyConnected2D;
     lookup: IntegerLookup, StringLookup;
     masking: Masking;
     max_num_bounding_boxes: MaxNumBoundingBoxes;
@@ -249,6 +257,15 @@ pub static LAMBDAS: &[Class] = &[row::<SlicingOpLambda>(&[]), row::<TFOpLambda>(
 
 const fn row<L: Layer + DeserializeOwned>(renamed: &'static [(&'static str, &'static str)]) -> Class {
     Class { name: L::CLASS, make: make::<L>, of: TypeId::of::<L>, renamed }
+}
+
+/// Returns whether layers of one of Keras' classes can keep their kernel so.
+pub(crate) fn can_be_quantized(class: &str, how: Quantized) -> bool {
+    match class {
+        "Dense" | "EinsumDense" => true,
+        "Embedding" | "ReversibleEmbedding" => !matches!(how, Quantized::Float8(_)),
+        _ => false,
+    }
 }
 
 /// Reads a layer's own part of a config. A setting that the layer does not know is an error, unless it is null or false.

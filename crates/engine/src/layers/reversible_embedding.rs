@@ -3,10 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::embedding::uniform;
+use super::lora::{self, Asked, Lora};
+use super::quantized::{QuantizationConfig, QuantizedTable, without_lora};
 use crate::Error;
 use crate::graph::{
-    Builder, CallContext, Constraint, DType, Initializer, Integers, IntoTensor, Layer, Named, Regularizer,
-    Resolver, Shape, Tensor, Variable,
+    Adapted, Builder, CallContext, Constraint, DType, Initializer, Integers, IntoTensor, Layer, Named,
+    Regularizer, Resolver, Shape, Tensor, Variable,
 };
 use crate::types::Policy;
 
@@ -18,8 +20,10 @@ config! {
         /// Penalty on the vectors.
         embeddings_regularizer <- Named<dyn Regularizer> = Named::default();
     }
-    unset { activity_regularizer, quantization_config }
+    unset { activity_regularizer }
     then {
+        /// Sets how the layer was quantized, as Keras keeps it beside a quantized dtype policy.
+        quantization_config <- QuantizationConfig = QuantizationConfig::default();
         /// What the vectors are made to be after each step of training.
         embeddings_constraint <- Named<dyn Constraint> = Named::default();
         /// Sets whether 0 stands for nothing, and is masked.
@@ -30,9 +34,13 @@ config! {
         reverse_dtype <- Option<String> = None;
         /// Bounds what the way back gives: `c · tanh(x / c)`.
         logit_soft_cap <- Option<f64> = None;
+        /// Sets the rank of a product of two small matrices that is added to the vectors, which are frozen (LoRA).
+        lora_rank <- Option<usize> = None;
+        /// Sets what that product is multiplied by, times 1 / rank. Keras takes the rank when the layer is built, whatever stands here.
+        lora_alpha <- Option<f64> = None;
     }
     read {}
-    skip { embeddings: Variable, reverse_embeddings: Variable }
+    skip { embeddings: Variable, reverse_embeddings: Variable, lora: Lora, table: QuantizedTable, back: QuantizedTable }
 }
 
 impl ReversibleEmbedding {
@@ -54,8 +62,15 @@ impl ReversibleEmbedding {
     }
 
     fn reversed(&self, x: Tensor) -> Tensor {
+        if self.table.is_built() {
+            let logits = match self.tie_weights {
+                true => self.table.reversed(x, &self.embeddings, &self.quantization_config),
+                false => self.back.reversed_of(x, &self.reverse_embeddings, &self.quantization_config),
+            };
+            return self.logit_soft_cap.map_or(logits, |cap| (logits / cap).tanh() * cap);
+        }
         let kernel = if self.tie_weights {
-            self.embeddings.into_tensor().transpose(&[1, 0])
+            self.lora.added(&self.embeddings).transpose(&[1, 0])
         } else {
             self.reverse_embeddings.into_tensor()
         };
@@ -81,7 +96,14 @@ impl Layer for ReversibleEmbedding {
             let at = config.keys().position(|key| key == "tie_weights").unwrap_or(config.len());
             config.shift_insert(at, "quantization_config".into(), none);
         }
-        config
+        // Behind what it has of Embedding, and before its own.
+        let mut all = Map::new();
+        lora::behind(&mut config);
+        let own =
+            ["tie_weights", "reverse_dtype", "logit_soft_cap"].map(|key| (key, config.shift_remove(key)));
+        all.append(&mut config);
+        all.extend(own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        all
     }
 
     fn parameters(&self) -> &'static [&'static str] {
@@ -104,6 +126,15 @@ impl Layer for ReversibleEmbedding {
     fn build(&mut self, builder: &mut Builder, _input: &Shape) -> Result<(), Error> {
         self.check()?;
         let shape = [self.input_dim, self.output_dim];
+        if let Some(mode) = builder.quantized()? {
+            without_lora(self.lora_rank, mode)?;
+            self.embeddings = self.table.build(builder, mode, &self.quantization_config, shape)?;
+            if !self.tie_weights {
+                self.reverse_embeddings =
+                    self.back.build_back(builder, mode, &self.quantization_config, shape, &self.table)?;
+            }
+            return Ok(());
+        }
         self.embeddings =
             builder.add_weight("embeddings", shape, self.embeddings_initializer.clone(), true)?;
         builder.regularize_and_constrain(
@@ -116,7 +147,28 @@ impl Layer for ReversibleEmbedding {
             self.reverse_embeddings =
                 builder.add_weight("reverse_embeddings", shape, self.embeddings_initializer.clone(), true)?;
         }
+        match self.lora_rank {
+            None | Some(0) => Ok(()),
+            Some(rank) => self.enable_lora(builder, rank, None),
+        }
+    }
+
+    fn enable_lora(&mut self, builder: &mut Builder, rank: usize, alpha: Option<f64>) -> Result<(), Error> {
+        let alpha = alpha.unwrap_or(rank as f64);
+        let asked = Asked {
+            what: "embeddings",
+            constraint: ("embeddings_constraint", &self.embeddings_constraint),
+            regularizer: &self.embeddings_regularizer,
+            rank,
+            alpha,
+        };
+        self.lora.build(builder, &self.embeddings, &asked)?;
+        (self.lora_rank, self.lora_alpha) = (Some(rank), Some(alpha));
         Ok(())
+    }
+
+    fn adapted(&self) -> Option<Adapted> {
+        self.lora.adapted(&self.embeddings)
     }
 
     /// Indices stay whole numbers, whatever floats the layer computes with.
@@ -128,7 +180,11 @@ impl Layer for ReversibleEmbedding {
         if reverse(cx) {
             return self.reversed(x);
         }
-        self.embeddings.into_tensor().rows_at(x.as_type(DType::F32).truncated())
+        let vectors = match self.table.is_built() {
+            true => self.table.floats(&self.embeddings),
+            false => self.lora.added(&self.embeddings),
+        };
+        vectors.rows_at(x.as_type(DType::F32).truncated())
     }
 
     fn compute_mask(

@@ -1,5 +1,6 @@
 //! Models as graphs of layer calls over symbols: what is configured, summarised and saved; and the registry.
 
+mod adapt;
 mod infer;
 mod network;
 pub mod ops;

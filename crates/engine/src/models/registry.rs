@@ -33,7 +33,7 @@ use crate::layers::{LAMBDAS, LAYERS};
 use crate::losses::{Loss, LossSpec};
 use crate::metrics::{Metric, MetricSpec};
 use crate::optimizers::{LearningRate, LearningRateSchedule, Optimizer, OptimizerSpec};
-use crate::types::{DType, Policy};
+use crate::types::{DType, Policy, Quantized};
 use crate::{Error, config, losses, metrics};
 
 /// The process-wide registry, with the scopes of the thread that asks.
@@ -144,8 +144,16 @@ pub fn layer(
                     own.entry(*here).or_insert(value);
                 }
             }
-            if let Some(policy) = dtype.as_ref().filter(|policy| is_quantized(policy)) {
-                let what = format!("the dtype policy {policy}: quantized layers are not supported");
+            let quantized = dtype.as_ref().map_or(Ok(None), Quantized::of);
+            let wrong = match quantized {
+                Err(what) => Some(what),
+                Ok(Some((quantized, _))) if !crate::layers::can_be_quantized(class.name, quantized) => {
+                    let mode = quantized.mode();
+                    Some(format!("the dtype policy of {mode}: {} cannot be quantized so", class.name))
+                }
+                Ok(_) => None,
+            };
+            if let Some(what) = wrong {
                 return Err(placed(Error::Config { object: class.name.into(), what }, &name));
             }
             // An input's type is a part of what it is; of other layers the engine knows f32 alone.
@@ -204,13 +212,6 @@ pub fn operation(class_name: &str, config: &Map<String, Value>) -> Result<LayerR
     let registered = Some(class_name.to_owned());
     let settings = LayerSettings { name, registered, ..LayerSettings::default() };
     Ok(LayerRef::new(Box::new(made), settings))
-}
-
-/// Returns whether a policy is none of numbers of one type: `int8_from_float32`, or an object beyond a name.
-fn is_quantized(policy: &Value) -> bool {
-    let named = policy.get("config").and_then(|config| config.get("name"));
-    let name = policy.as_str().or(named.and_then(Value::as_str));
-    !policy.is_null() && name.is_none_or(|name| name.contains("_from_"))
 }
 
 /// An error about a key that the config has another name for, under that name.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
-use super::{DType, Half, Integer};
+use super::{DType, Half, Integer, Quantized};
 
 /// The policy of a layer (`keras.DTypePolicy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,10 @@ impl Policy {
     /// # Errors
     /// Says what was found: a name that is no dtype, or one that is not supported.
     pub fn of(value: &Value) -> Result<Self, String> {
+        // What a quantized layer computes with is the policy that it was made of.
+        if let Some((_, source)) = Quantized::of(value)? {
+            return Ok(source);
+        }
         let name = match value {
             Value::Null => return Ok(Policy::Float32),
             Value::String(name) => name.as_str(),

@@ -22,6 +22,7 @@ pub fn families() -> Vec<Value> {
         include_str!("../data/keras/colours.json"),
         include_str!("../data/keras/signals.json"),
         include_str!("../data/keras/more.json"),
+        include_str!("../data/keras/older.json"),
     ];
     all.map(data).into()
 }

@@ -214,6 +214,7 @@ fn layers_by_constructor() {
     made.extend(crate::colours::made());
     made.extend(crate::signals::made());
     made.extend(crate::more::made());
+    made.extend(crate::older::made());
     let all = layers_of_keras();
     assert_eq!(made.len(), all.len());
     for (layer, want) in made.iter().zip(&all) {

@@ -48,6 +48,7 @@ fn layers_round_as_keras() {
         include_str!("../data/keras/half_colours.json"),
         include_str!("../data/keras/half_signals.json"),
         include_str!("../data/keras/half_more.json"),
+        include_str!("../data/keras/half_older.json"),
     ]
     .map(data);
     let halves: Vec<&Value> = halves.iter().flat_map(|file| file.as_array().unwrap()).collect();

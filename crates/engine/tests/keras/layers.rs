@@ -353,7 +353,7 @@ fn settings_that_are_not_supported_are_named() {
             json!({"name": "head", "units": 3, "activity_regularizer": {"class_name": "L9", "config": {"l2": 0.1}}}),
             "L9",
         ),
-        ("Dense", json!({"name": "head", "units": 3, "lora_rank": 4}), "lora_rank"),
+        ("Dense", json!({"name": "head", "units": 3, "lora_rank": -4}), "lora_rank"),
         ("Dense", json!({"name": "head"}), "units"),
         ("Dense", json!({"name": "head", "units": -3}), "-3"),
         ("Softmax", json!({"name": "head", "axis": -1, "robust_masking": true}), "robust_masking"),

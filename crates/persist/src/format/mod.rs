@@ -6,6 +6,7 @@ pub(crate) mod keras_h5;
 pub(crate) mod keras_v3;
 pub(crate) mod naming;
 pub(crate) mod optimizer;
+mod own;
 mod resume;
 pub(crate) mod safetensors;
 pub(crate) mod saved_model;

@@ -207,7 +207,8 @@ pub(crate) fn zeros_like(name: &str, other: &Variable) -> Variable {
     Variable { name: name.into(), trainable: false, value: Some(Arc::new(Zeros(elements))), ..other.clone() }
 }
 
-struct Zeros(usize);
+/// So many bytes of zero, made when read.
+pub(crate) struct Zeros(pub(crate) usize);
 
 impl ByteSource for Zeros {
     fn len(&self) -> u64 {

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::vocabulary::{LOOKUP, WITH_LOOKUP};
-use super::{config, optimizer, resume, skeleton, values};
+use super::{config, optimizer, own, resume, skeleton, values};
 use crate::bytes::{Sink, Window};
 use crate::container::hdf5::{Array, Attribute, Hdf5, Node};
 use crate::tree::{
@@ -81,7 +81,7 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
         if dialect == Dialect::Keras3 && !object.name.is_empty() {
             group.attribute("name", Attribute::Text(object.name.clone()));
         }
-        for (i, variable) in object.variables.iter().enumerate() {
+        for (i, variable) in own::saved(object).into_iter().enumerate() {
             let mut variable = variable.clone();
             if dialect == Dialect::TfKeras {
                 // Which cannot read its own bfloat16.
@@ -303,7 +303,7 @@ impl WeightSource for Weights {
                 places.push((
                     place.to_owned(),
                     object.name.clone(),
-                    object.variables.len(),
+                    own::order(object).len(),
                     // Keras 3 has no array of it.
                     object.class_name == "Discretization",
                     inside(place, object),
@@ -338,11 +338,13 @@ impl WeightSource for Weights {
         let mut found = found.into_iter();
         let assigned: Result<(), Infallible> = skeleton::by_class_mut(skeleton, twice, &mut |_, object| {
             let Some((vars, stored)) = found.next() else { return Ok(()) };
-            for (i, (variable, stored)) in object.variables.iter_mut().zip(stored).enumerate() {
+            for ((i, place), stored) in own::order(object).into_iter().enumerate().zip(stored) {
+                let variable = &mut object.variables[place];
                 if let Err(difference) = values::assign(variable, stored, &format!("{vars}/{i}")) {
                     mismatches.push(difference);
                 }
             }
+            own::clear_factors(object);
             Ok(())
         });
         let Ok(()) = assigned;

@@ -119,6 +119,7 @@ fn dense() -> Object {
         class_name: "Sequential".into(),
         is_model: true,
         variables: Vec::new(),
+        merged: Vec::new(),
         states: Vec::new(),
         has_table: false,
         children: vec![("dense".into(), layer)],

@@ -265,6 +265,7 @@ fn object_of_model(name: &str, model: &ModelConfig, left: &mut VecDeque<&Value>)
         class_name: if sequential { "Sequential" } else { "Functional" }.into(),
         is_model: true,
         variables: Vec::new(),
+        merged: Vec::new(),
         states: Vec::new(),
         has_table: false,
         children: layers.map(|l| (l.name.clone(), object_of_layer(l, left))).collect(),

@@ -1,6 +1,6 @@
-"""What the layers of layers.json, families.json, images.json, colours.json, signals.json and more.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
+"""What the layers of layers.json, families.json, images.json, colours.json, signals.json, more.json and older.json give under the dtype policies of 16 bits in the real Keras 3, and the gradients.
 
-`python half.py` with keras 3.15 and tensorflow-cpu writes half.json and half_images.json to half_more.json beside it (or, with names behind it, those of these files): for each case and policy the type of the output, its numbers, and the
+`python half.py` with keras 3.15 and tensorflow-cpu writes half.json and half_images.json to half_older.json beside it (or, with names behind it, those of these files): for each case and policy the type of the output, its numbers, and the
 gradients of sum(y * weights) by the inputs and by the variables, in the case's order. What TensorFlow has no kernel for on the CPU is left out.
 """
 
@@ -101,5 +101,5 @@ def cases(name):
 if __name__ == "__main__":
     if not sys.argv[1:]:
         write("half.json", cases("layers.json") + cases("families.json"))
-    for name in sys.argv[1:] or ["images", "colours", "signals", "more"]:
+    for name in sys.argv[1:] or ["images", "colours", "signals", "more", "older"]:
         write(f"half_{name}.json", cases(f"{name}.json"))

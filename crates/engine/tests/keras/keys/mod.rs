@@ -37,6 +37,7 @@ impl File {
                 include_str!("../../data/keras/keys/conv_lstm.json"),
                 include_str!("../../data/keras/keys/images.json"),
                 include_str!("../../data/keras/keys/more.json"),
+                include_str!("../../data/keras/keys/older.json"),
             ]
             .map(data)
             {

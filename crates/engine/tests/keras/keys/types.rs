@@ -21,7 +21,9 @@ fn required(class: &str) -> Value {
         "Embedding" => json!({"input_dim": 5, "output_dim": 3}),
         "SimpleRNN" | "LSTM" | "GRU" | "SimpleRNNCell" | "LSTMCell" | "GRUCell" => json!({"units": 3}),
         "DepthwiseConv1D" | "DepthwiseConv2D" => json!({"kernel_size": 2}),
-        _ if class.contains("Conv") => json!({"filters": 3, "kernel_size": 2}),
+        _ if class.contains("Conv") || class.contains("LocallyConnected") => {
+            json!({"filters": 3, "kernel_size": 2})
+        }
         "Dot" => json!({"axes": 1}),
         "Resizing" | "CenterCrop" | "RandomCrop" => json!({"height": 3, "width": 4}),
         "RandomTranslation" => json!({"height_factor": 0.1, "width_factor": 0.1}),

@@ -138,6 +138,7 @@ pub(crate) fn takes_training(class: &str) -> bool {
 /// Drops from a config, read in one dialect, the keys that the other one does not have and that say nothing here.
 pub(super) fn drop_silent(role: Role, class: &str, config: &mut Map<String, Value>) {
     let Some(row) = row(role, class) else { return };
+    drop_renorm(class, config);
     config.retain(|key, value| {
         let lone = [Dialect::Keras3, Dialect::TfKeras].into_iter().any(|d| {
             row.only(d).is_some_and(|only| only.contains_key(key)) && row.is_silent(key, value, other(d))
@@ -146,6 +147,15 @@ pub(super) fn drop_silent(role: Role, class: &str, config: &mut Map<String, Valu
         let base = matches!(key.as_str(), "trainable" | "activity_regularizer" | "shape" | "batch_shape");
         base || !(lone || default || is_ignored(class, key))
     });
+}
+
+/// Drops the bounds of a renormalization that there is not: tf_keras has none of its keys then.
+fn drop_renorm(class: &str, config: &mut Map<String, Value>) {
+    if class == "BatchNormalization" && config.get("renorm").is_none_or(|renorm| *renorm != true) {
+        config.retain(|key, value| {
+            !key.starts_with("renorm") || key == "renorm" && !value.is_null() && *value != false
+        });
+    }
 }
 
 /// A config of Keras' own class in the words of a dialect: what its class does not take there and says nothing is left out.
@@ -161,6 +171,9 @@ pub(super) fn fit(
 ) -> Result<Map<String, Value>, Error> {
     let Some(row) = row(role, class) else { return Ok(config) };
     write_smoothing(cx, place, class, &mut config)?;
+    if cx.dialect == Dialect::TfKeras {
+        drop_renorm(class, &mut config);
+    }
     let (to, there) = (library(cx.dialect), library(other(cx.dialect)));
     let advice = format!("write {there}'s dialect, or save the model without it");
     let Some(only) = row.only(cx.dialect) else {

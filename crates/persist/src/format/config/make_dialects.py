@@ -37,9 +37,6 @@ BASE = {"layers": {"name": None, "trainable": True, "dtype": "float32", "activit
 ABSTRACT = {"Layer", "Wrapper", "Initializer", "Regularizer", "Constraint", "Loss", "Metric", "Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "NnxLayer",
             "TorchModuleWrapper", "AbstractRNNCell", "DenseFeatures", "InputSpec", "Operation", "LossFunctionWrapper"}
 
-# Taken by **kwargs of a base class, which does something else with it.
-UNLIKE = {("BatchNormalization", "renorm"), ("BatchNormalization", "renorm_clipping"), ("BatchNormalization", "renorm_momentum")}
-
 # Classes of tf_keras that its own loader does not find by their name.
 UNFOUND = {"SpectralNormalization"}
 
@@ -139,7 +136,6 @@ def row(kind, name, taken):
     if None in takes.values():
         there = next(lib for lib, keys in takes.items() if keys is not None)
         return {"both": sorted(takes[there]), **{lib: ({} if keys is not None else None) for lib, keys in takes.items()}}
-    takes["tf_keras"] -= {k for c, k in UNLIKE if c == name}
     both = takes["keras3"] & takes["tf_keras"]
     written = {lib: set(t.config) for lib, t in taken.items()}
     unwritten = sorted((written["keras3"] - written["tf_keras"]) & both)
