@@ -13,6 +13,7 @@ mod layers;
 mod losses;
 mod metrics;
 mod more;
+mod optimizer_steps;
 mod optimizers;
 mod preprocessing;
 mod registry;
