@@ -196,8 +196,17 @@ fn slots(model: &Model, case: &Case) -> Result<Vec<ArrayD<f32>>> {
         let found = state.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
         ArrayD::from_elem(vec![], found.unwrap_or(f32::NAN))
     };
-    let slots = model.optimizer_weights()?.into_iter().map(|(_, array)| array);
-    Ok(scales.map(value).chain(slots).collect())
+    let mut slots = model.optimizer_weights()?;
+    let spec = model.compiled()?.optimizer.spec();
+    if spec["config"]["is_legacy_optimizer"] == true && spec["class_name"] != "Ftrl" {
+        // Each kind of slot stood for all variables there, then the next; Nadam's product before them.
+        let kinds: Vec<String> = slots.iter().map(|(name, _)| name.clone()).collect();
+        slots.sort_by_key(|(name, _)| kinds.iter().position(|kind| kind == name));
+        if spec["class_name"] == "Nadam" {
+            slots.insert(0, (String::new(), value("u_product")));
+        }
+    }
+    Ok(scales.map(value).chain(slots.into_iter().map(|(_, array)| array)).collect())
 }
 
 fn convert(folder: &Path, out: &Path, report: &mut Report) -> Result<()> {

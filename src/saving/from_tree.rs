@@ -19,7 +19,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::to_tree::is_function;
-use super::{Error, to_tree};
+use super::{Error, by_place, to_tree};
 
 /// The network of a whole model's config, whose layers do as those of Keras 2 or 3. One error names every class that nobody registered.
 pub(super) fn model(config: &ModelConfig, path: &Path, keras2: bool) -> Result<LayerRef, Error> {
@@ -342,7 +342,7 @@ pub(super) fn place(variable: &EngineVariable, filled: &Variable) -> Result<(), 
 }
 
 /// A stored array as f32 words.
-fn words(bytes: &Bytes, dtype: DType) -> Result<Vec<u32>, String> {
+pub(super) fn words(bytes: &Bytes, dtype: DType) -> Result<Vec<u32>, String> {
     let bytes = bytes.read().map_err(|e| e.to_string())?;
     fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f32) -> Vec<u32> {
         bytes.as_chunks::<N>().0.iter().map(|c| f(*c).to_bits()).collect()
@@ -368,21 +368,29 @@ pub(super) fn put_optimizer(
     model: &mut Model,
     state: &rhyton_persist::tree::OptimizerState,
 ) -> Result<Option<String>, Error> {
-    let trainable = model.trainable_variables();
+    let (trainable, parameters) = (model.trainable_variables(), model.parameters());
     let compiled = model.compiled_mut()?;
     // A config of Keras does not name the scale that goes with a global policy; the state has it.
     if state.class_name == LossScaleOptimizer::CLASS {
         compiled.scale_loss();
     }
-    compiled.build_slots(&trainable);
+    compiled.build_slots(&parameters);
     let mine = compiled.ordered_slots(&trainable);
+    if state.data.is_some() || !state.parts.is_empty() {
+        return by_place::put(compiled, &parameters, &mine, state);
+    }
     let (mut pairs, mut beside) = (Vec::new(), None);
     // A model that was never trained has none; files with more (tf_keras' SGD without momentum) lose nothing.
     for (name, of, slot) in mine.iter().filter(|_| !state.slots.is_empty()) {
         let called = |name: &str| state.slots.iter().find(|s| s.name == name && s.of == Some(*of));
         // A slot without a name is what the optimizer has beside those that the file calls by theirs.
         let unnamed = || called("").filter(|_| *beside.get_or_insert(name) == name);
+        // Keras 3's Adafactor has numbers that mean nothing, tf_keras' has not.
+        let idle = || slot.shape().is_empty() && !trainable[*of].shape().is_empty();
         let Some(found) = called(name).or_else(unnamed) else {
+            if idle() {
+                continue;
+            }
             let class = compiled.optimizer.class_name();
             return Ok(Some(format!("it has no `{name}` of the variable {of}, which {class} has")));
         };

@@ -1,5 +1,6 @@
 //! Saving and loading: the only place that knows both the engine and the file formats.
 
+mod by_place;
 mod from_tree;
 mod memory;
 mod recompile;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rhyton_engine::graph::{Adapted, Argument, Half, Integer, LayerRef, Role, Variable as EngineVariable};
 use rhyton_engine::layers::{InputLayer, LAMBDAS, LAYERS, Operation};
 use rhyton_engine::models::{self, Network, NetworkKind};
-use rhyton_engine::train::{Saved, Snapshot};
+use rhyton_engine::train::{OptimizerSnapshot, PartSnapshot, Saved, Snapshot};
 use rhyton_engine::types::{DType as Type, Shape};
 use rhyton_persist::tree::{
     ANY_SHAPE, Arg, Asset, Bytes, Call, CompileConfig, DType, Found, LayerConfig, ModelConfig, ModelKind,
@@ -37,18 +37,7 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         }),
         _ => None,
     };
-    let optimizer = snapshot.optimizer.as_ref().filter(|_| include_optimizer).map(|o| OptimizerState {
-        class_name: o.class_name.into(),
-        iteration: o.iteration,
-        learning_rate: o.learning_rate,
-        slots: o
-            .slots
-            .iter()
-            .map(|s| Slot { name: s.name.into(), of: Some(s.of), variable: valued(&s.saved, s.name) })
-            .collect(),
-        scalars: o.host.clone(),
-        data: None,
-    });
+    let optimizer = snapshot.optimizer.as_ref().filter(|_| include_optimizer).map(state);
     let kept = training::kept(snapshot.kept.as_ref());
     let (compile, optimizer) = match &kept {
         Some(kept) => (
@@ -67,6 +56,33 @@ pub(super) fn tree(snapshot: &Snapshot, include_optimizer: bool) -> Tree {
         resume: Some(resume::to_json(snapshot, include_optimizer, kept.as_deref())),
         serving: None,
         assets,
+    }
+}
+
+/// The state of an optimizer, and of those inside it.
+fn state(o: &OptimizerSnapshot) -> OptimizerState {
+    let slots = |of_part: &dyn Fn(usize) -> bool| {
+        let own = o.slots.iter().filter(|s| of_part(s.part));
+        own.map(|s| Slot { name: s.name.into(), of: Some(s.of), variable: valued(&s.saved, s.name) })
+            .collect()
+    };
+    let part = |(i, part): (usize, &PartSnapshot)| OptimizerState {
+        class_name: part.class_name.into(),
+        iteration: part.iteration,
+        learning_rate: part.learning_rate,
+        slots: slots(&|of| of == i),
+        scalars: part.host.clone(),
+        ..OptimizerState::default()
+    };
+    let alone = o.parts.is_empty();
+    OptimizerState {
+        class_name: o.class_name.into(),
+        iteration: o.iteration,
+        learning_rate: o.learning_rate,
+        slots: slots(&|_| alone),
+        scalars: if alone { o.host.clone() } else { Vec::new() },
+        data: None,
+        parts: o.parts.iter().enumerate().map(part).collect(),
     }
 }
 

@@ -34,7 +34,7 @@ impl Training {
         let mut state = self.state.clone()?;
         if trained != self.trained && state.data.is_none() {
             let why = format!("it is of {} variables, and {trained} are trained now", self.trained);
-            state.data = Some(StateData { why, dialect: None });
+            state.data = Some(StateData { why, dialect: None, by_place: false });
             state.slots.iter_mut().for_each(|slot| slot.of = None);
         }
         Some(state)
@@ -184,7 +184,9 @@ pub(super) fn restore(
     let why = match &found {
         Found::Nothing => return Ok(None),
         Found::Others(note) => return Ok(Some(note.clone())),
-        Found::State(OptimizerState { data: Some(data), .. }) => data.why.clone(),
+        Found::State(OptimizerState { data: Some(data), .. }) if !(usable && data.by_place) => {
+            data.why.clone()
+        }
         Found::State(state) if usable => match from_tree::put_optimizer(model, state)? {
             None => {
                 exactly.map_or(Ok(()), |record| resume::apply_optimizer(model, record))?;

@@ -292,6 +292,14 @@ CASES = {
     "opt_amsgrad": optimizer_case(lambda K, r: K.optimizers.Adam(r(0.01), amsgrad=True)),
     "opt_legacy_adam": optimizer_case(
         lambda K, r: K.optimizers.legacy.Adam(r(0.01), decay=r(0.001)), libs=["tf_keras"]),
+    "opt_legacy_nadam": optimizer_case(lambda K, r: K.optimizers.legacy.Nadam(r(0.01)), libs=["tf_keras"]),
+    "opt_legacy_ftrl": optimizer_case(lambda K, r: K.optimizers.legacy.Ftrl(r(0.1)), libs=["tf_keras"]),
+    "opt_ema": optimizer_case(lambda K, r: K.optimizers.Adam(r(0.01), use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4)),
+    "opt_adafactor": optimizer_case(lambda K, r: K.optimizers.Adafactor(r(0.05))),
+    "opt_several": optimizer_case(
+        lambda K, r: K.optimizers.MultiOptimizer(K.optimizers.OptimizerMap(
+            K.optimizers.ScheduleFreeAdamW(r(0.01)), {".*fc1/kernel": K.optimizers.Muon(r(0.02), gradient_accumulation_steps=2), ".*/bias": K.optimizers.Lamb(r(0.01))})),
+        libs=["keras3"]),
     "float16": dtype_case("float16"),
     "mixed_float16": dtype_case("mixed_float16"),
 }

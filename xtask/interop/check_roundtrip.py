@@ -33,7 +33,7 @@ import sys
 import h5py
 import numpy as np
 
-from common import (FORMATS, K2, K3, LIBRARIES, as_list, opt_vars, slots, tf, train_step, unwrap, var_np)
+from common import (FORMATS, K2, K3, LIBRARIES, as_list, opt_vars, rate_of, slots, steps_taken, tf, train_step, unwrap, var_np)
 
 COUNT = {"PASS": 0, "FAIL": 0, "SKIP": 0}
 
@@ -64,8 +64,7 @@ def learning_rate(opt):
     inner = getattr(opt, "inner_optimizer", opt)
     if callable(getattr(inner, "_learning_rate", None)):  # a schedule: its value at this iteration
         return float(np.asarray(inner._learning_rate(opt.iterations)))
-    lr = opt.learning_rate
-    return float(lr.numpy() if hasattr(lr, "numpy") else np.asarray(lr))
+    return rate_of(opt)
 
 
 def worst(pairs):
@@ -194,9 +193,9 @@ def limits(c, key):
             return (True, ""), (False, "loss scale is not stored in this format")
         if cls == "Nadam" and not full:
             return (True, ""), (False, "Nadam u_product is not stored in this format")
-        if c.case == "opt_legacy_adam" and key == "weights_h5":
+        if c.case.startswith("opt_legacy") and key == "weights_h5":
             return (False, "legacy optimizers have no vars in .weights.h5"), (False, "same")
-        if c.case == "opt_legacy_adam" and key == "keras":
+        if c.case.startswith("opt_legacy") and key == "keras":
             return (False, "legacy optimizers have no vars in .keras"), (False, "same")
     return (True, ""), (True, "")
 
@@ -224,7 +223,7 @@ def compare(c, where, key, m, args, opt_ok=True):
         report("SKIP", where, "optimizer state", why_opt)
     else:
         o = m.optimizer
-        it, want = int(np.asarray(o.iterations.numpy())), int(c.opt["iteration"])
+        it, want = steps_taken(o), int(c.opt["iteration"])
         check(it == want, where, "iteration", f"{it}, expected {want}")
         check(close(learning_rate(o), float(c.opt["learning_rate"]), 1e-6), where, "learning rate",
               f"{learning_rate(o):.8g}, expected {float(c.opt['learning_rate']):.8g}")

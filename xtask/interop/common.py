@@ -87,6 +87,19 @@ def slots(K, opt):
     return [v for v in opt_vars(opt) if var_name(K, v).rsplit("/", 1)[-1] not in drop]
 
 
+def steps_taken(opt):
+    """Steps, also where gradients are summed up and Keras says how often the weights changed."""
+    return int(np.asarray(getattr(opt, "_iterations", opt.iterations)))
+
+
+def rate_of(opt):
+    """The learning rate; 0 for several optimizers, which have their own."""
+    if hasattr(opt, "optimizers"):
+        return 0.0
+    rate = opt.learning_rate
+    return float(rate.numpy() if hasattr(rate, "numpy") else np.asarray(rate))
+
+
 def inference_step(K, m, xs, ys):
     """One gradient step with every layer in inference mode (dropout off); returns the loss before it."""
     x, y = unwrap([tf.constant(a) for a in xs]), unwrap([tf.constant(a) for a in ys])

@@ -37,7 +37,7 @@ import shutil
 import numpy as np
 
 from cases import CASES, Variant
-from common import (FORMATS, K2, K3, as_list, format_list, slots, tf, train_step, unwrap, var_name, var_np)
+from common import (FORMATS, K2, K3, as_list, format_list, rate_of, slots, steps_taken, tf, train_step, unwrap, var_name, var_np)
 
 SAMPLE = 4096  # step.npz keeps at most about this many elements of a tensor
 
@@ -188,8 +188,7 @@ def write_case(case, lib, out, seed, variant, shared, formats=None):
         "variables": [{"key": f"o{i:03d}", "name": var_name(K, v), "shape": list(v.shape),
                        "dtype": str(var_np(v).dtype)} for i, v in enumerate(sl)],
     }
-    lr = o.learning_rate
-    lr = float(lr.numpy() if hasattr(lr, "numpy") else np.asarray(lr))
+    lr = rate_of(o)
     extra = {}
     if K is K2 and hasattr(o, "_u_product"):
         extra["u_product"] = np.asarray(o._u_product.numpy())
@@ -197,7 +196,7 @@ def write_case(case, lib, out, seed, variant, shared, formats=None):
         extra["loss_scale"] = np.asarray(o.loss_scale.numpy())
         extra["good_steps"] = np.asarray(o.dynamic_counter.numpy())
     if not same:
-        np.savez_compressed(path("optimizer.npz"), iteration=np.asarray(o.iterations.numpy()),
+        np.savez_compressed(path("optimizer.npz"), iteration=np.asarray(steps_taken(o)),
                             learning_rate=np.float32(lr), **extra,
                             **{f"o{i:03d}": var_np(v) for i, v in enumerate(sl)})
 
@@ -220,7 +219,7 @@ def write_case(case, lib, out, seed, variant, shared, formats=None):
             **pack("w", [var_np(w) for w in m.weights]),
             **pack("o", [var_np(v) for v in slots(K, m.optimizer)])}
     np.savez_compressed(path("step.npz"), **step)
-    info["step"] = {"mode": mode, "stride": stride, "iteration_after": int(m.optimizer.iterations.numpy())}
+    info["step"] = {"mode": mode, "stride": stride, "iteration_after": steps_taken(m.optimizer)}
     json.dump(info, open(path("case.json"), "w"), indent=1)
     return m, info
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The models that are exchanged, and the formats.
-const CASES: &str = "mlp,mlp_deep,conv,two_branch,wrapped,custom,mixed_float16";
+const CASES: &str = "mlp,mlp_deep,conv,two_branch,wrapped,custom,mixed_float16,opt_ema,opt_adafactor,opt_several,opt_legacy_nadam";
 const FORMATS: &str = "ckpt,ckpt_sharded,keras,h5,weights_legacy,weights_h5,saved_model";
 /// Those that the command can train: it knows no custom layers.
 const TRAINED: &str = "mlp,mlp_deep,conv,two_branch";

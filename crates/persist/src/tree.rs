@@ -306,6 +306,8 @@ pub struct OptimizerState {
     pub scalars: Vec<(String, f32)>,
     /// Marks slots that are not those of a known class for the model's trainable variables: they are in the file's order, under its names.
     pub data: Option<StateData>,
+    /// States of the optimizers inside one of several, in their order; the outer one has no slots then.
+    pub parts: Vec<OptimizerState>,
 }
 
 /// Slots that are data alone.
@@ -315,6 +317,8 @@ pub struct StateData {
     pub why: String,
     /// The dialect whose order they stand in, where it is known.
     pub dialect: Option<Dialect>,
+    /// Says whether they stand in the order in which the optimizer of today makes them, so that who has it can tell them apart by their place.
+    pub by_place: bool,
 }
 
 /// Everything that a save writes.

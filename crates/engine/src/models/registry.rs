@@ -350,11 +350,15 @@ fn modern(name: &str, mut given: Config, by_module: bool) -> Result<Config, Erro
     if let Some(rate) = given.shift_remove("lr") {
         given.entry("learning_rate").or_insert(rate);
     }
+    // Nadam takes `schedule_decay` alone, whatever its config says here.
+    if name.eq_ignore_ascii_case("Nadam") && given[LEGACY] == true {
+        given.shift_remove("decay");
+        return Ok(given);
+    }
     let decay = given.shift_remove("decay").filter(|d| !d.is_null() && d.as_f64() != Some(0.0));
     let Some(decay) = decay else { return Ok(given) };
     match given.get("learning_rate") {
-        // Nadam's is the decay of its momentum, which is another one today.
-        Some(rate) if name != "Nadam" && rate.is_number() && decay.is_number() => {
+        Some(rate) if rate.is_number() && decay.is_number() => {
             let inner = json!({"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay});
             let schedule = json!({"class_name": "InverseTimeDecay", "config": inner});
             given.insert("learning_rate".into(), schedule);

@@ -1,7 +1,7 @@
 //! Adadelta.
 
-use super::rule::optimizer;
-use super::{Common, Rule, SlotInfo, Update};
+use super::common::optimizer;
+use super::{Common, Rule, SlotInfo, Touched, Update};
 use crate::graph::Expr;
 
 optimizer!(
@@ -12,6 +12,9 @@ optimizer!(
         /// Added under both roots.
         epsilon: f64 = 1e-7,
     }
+    older:
+    /// Says whether it is one of before TensorFlow 2.11, which leaves rows alone that a gradient of an embedding does not have.
+    legacy,
 );
 
 impl Rule for Adadelta {
@@ -22,6 +25,10 @@ impl Rule for Adadelta {
     }
     fn common_mut(&mut self) -> &mut Common {
         &mut self.common
+    }
+
+    fn touched(&self) -> Touched {
+        if self.common.legacy { Touched::Rows } else { Touched::All }
     }
 
     fn slots(&self) -> Vec<SlotInfo> {
@@ -37,8 +44,10 @@ impl Rule for Adadelta {
         let rho = self.rho;
         let root = |e: Expr| (e + self.epsilon).sqrt();
         let grads = grads * rho + g.clone().square() * (1.0 - rho);
-        let delta = root(deltas.clone()) * g / root(grads.clone());
-        let deltas = deltas * rho + delta.clone().square() * (1.0 - rho);
+        let delta = root(deltas.clone()) * g.clone() / root(grads.clone());
+        // The square of the change, by that of the gradient.
+        let square = g.square() * (deltas.clone() + self.epsilon) / (grads.clone() + self.epsilon);
+        let deltas = deltas * rho + square * (1.0 - rho);
         Update { parameter: w - delta * Expr::Step(0), slots: vec![grads, deltas] }
     }
 }

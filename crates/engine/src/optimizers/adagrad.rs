@@ -1,6 +1,6 @@
 //! Adagrad.
 
-use super::rule::optimizer;
+use super::common::optimizer;
 use super::{Common, Rule, SlotInfo, Update};
 use crate::graph::Expr;
 
@@ -38,7 +38,7 @@ impl Rule for Adagrad {
     fn update(&self) -> Update {
         let [w, g, sum] = [0, 1, 2].map(Expr::In);
         let sum = sum + g.clone().square();
-        let root = match self.legacy {
+        let root = match self.common.legacy {
             true => sum.clone().sqrt() + self.epsilon,
             false => (sum.clone() + self.epsilon).sqrt(),
         };

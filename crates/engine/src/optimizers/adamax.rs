@@ -1,7 +1,8 @@
 //! Adam by the largest gradient.
 
-use super::rule::{optimizer, rounded};
-use super::{Common, Rule, SlotInfo, Update};
+use super::common::optimizer;
+use super::rule::rounded;
+use super::{Common, Rule, SlotInfo, Touched, Update};
 use crate::graph::Expr;
 
 optimizer!(
@@ -14,6 +15,9 @@ optimizer!(
         /// Added to the norm.
         epsilon: f64 = 1e-7,
     }
+    older:
+    /// Says whether it is one of before TensorFlow 2.11, which leaves rows alone that a gradient of an embedding does not have.
+    legacy,
 );
 
 impl Rule for Adamax {
@@ -24,6 +28,10 @@ impl Rule for Adamax {
     }
     fn common_mut(&mut self) -> &mut Common {
         &mut self.common
+    }
+
+    fn touched(&self) -> Touched {
+        if self.common.legacy { Touched::Rows } else { Touched::All }
     }
 
     fn slots(&self) -> Vec<SlotInfo> {

@@ -1,7 +1,7 @@
 //! Follow the regularized leader.
 
-use super::rule::optimizer;
-use super::{Common, Rule, SlotInfo, Update};
+use super::common::optimizer;
+use super::{Common, Rule, SlotInfo, Touched, Update};
 use crate::Error;
 use crate::graph::Expr;
 
@@ -21,6 +21,9 @@ optimizer!(
         /// Beta of the paper.
         beta: f64 = 0.0,
     }
+    older:
+    /// Says whether it is one of before TensorFlow 2.11, which leaves rows alone that a gradient of an embedding does not have.
+    legacy,
 );
 
 impl Rule for Ftrl {
@@ -31,6 +34,10 @@ impl Rule for Ftrl {
     }
     fn common_mut(&mut self) -> &mut Common {
         &mut self.common
+    }
+
+    fn touched(&self) -> Touched {
+        if self.common.legacy { Touched::Rows } else { Touched::All }
     }
 
     fn slots(&self) -> Vec<SlotInfo> {

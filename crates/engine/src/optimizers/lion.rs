@@ -1,6 +1,7 @@
 //! Lion.
 
-use super::rule::{optimizer, rounded};
+use super::common::optimizer;
+use super::rule::rounded;
 use super::{Common, Rule, SlotInfo, Update};
 use crate::graph::Expr;
 

@@ -3,12 +3,12 @@
 use rhyton_kernels::dispatch::{STEP_COLUMNS, STEP_WORDS};
 use serde_json::{Map, Value, json};
 
-use super::{Applied, LearningRate, Optimizer, SlotInfo, Update};
+use super::{Applied, Inner, LearningRate, Optimizer, Parameter, SlotInfo};
 use crate::Error;
 use crate::graph::{Expr, serialized};
 
 /// Column of the step table that holds the scale: the last, behind those of any inner optimizer.
-const COLUMN: usize = STEP_WORDS - STEP_COLUMNS - 1;
+pub(super) const COLUMN: usize = STEP_WORDS - STEP_COLUMNS - 1;
 
 /// Multiplies the loss by a scale and divides the gradients by it (`keras.optimizers.LossScaleOptimizer`).
 ///
@@ -93,11 +93,16 @@ impl LossScaleOptimizer {
         self.scale
     }
 
-    /// Reads a config, but for the optimizer inside.
+    /// Reads a config.
     ///
     /// # Errors
     /// Names a key that is not known, or whose value is wrong.
-    pub(crate) fn read(inner: Box<dyn Optimizer>, config: &Map<String, Value>) -> Result<Self, Error> {
+    pub(super) fn make(config: &Map<String, Value>, inner: Inner) -> Result<Box<dyn Optimizer>, Error> {
+        let inner = inner(config.get("inner_optimizer").cloned().unwrap_or_default())?;
+        Ok(Box::new(Self::read(inner, config)?))
+    }
+
+    fn read(inner: Box<dyn Optimizer>, config: &Map<String, Value>) -> Result<Self, Error> {
         let mut made = Self::around(inner);
         let wrong = |key: &str, value: &Value, expected: &str| Error::Config {
             object: Self::CLASS.into(),
@@ -171,8 +176,8 @@ impl Optimizer for LossScaleOptimizer {
         self.inner.set_learning_rate(rate);
     }
 
-    fn slots(&self) -> Vec<SlotInfo> {
-        self.inner.slots()
+    fn slots(&self, parameter: &Parameter) -> Vec<SlotInfo> {
+        self.inner.slots(parameter)
     }
 
     fn scalars(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64> {
@@ -202,14 +207,16 @@ impl Optimizer for LossScaleOptimizer {
         self.inner.set_host_state(state);
     }
 
-    fn update(&self) -> Update {
-        self.inner.update()
-    }
-
     fn check(&self) -> Result<(), Error> {
         let wrong = |what: String| Err(Error::Argument { what: format!("{}: {what}", Self::CLASS) });
         if self.inner.class_name() == Self::CLASS {
             return wrong("the optimizer inside is one already".into());
+        }
+        if !self.inner.inside().is_empty() {
+            return wrong(format!(
+                "a {} inside is not supported: give that one a loss_scale_factor",
+                self.inner.class_name()
+            ));
         }
         if !(self.initial_scale > 0.0 && self.initial_scale <= f64::from(f32::MAX)) {
             return wrong(format!("initial_scale is {}, but must be positive", self.initial_scale));

@@ -1,21 +1,29 @@
 //! Optimizers: an expression per slot over (parameter, gradient, slots, step columns).
 //!
-//! To add one whose update is elementwise: a file with a serde struct and `impl Rule`, and a row of [`OPTIMIZERS`].
+//! To add one: a file with `optimizer!` and `impl Rule`, and a row of [`OPTIMIZERS`]; one around others is a row of [`WRAPPERS`].
 
 mod apply;
+mod common;
 mod given;
+mod gradients;
+mod pattern;
 mod rule;
 pub mod schedules;
 
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
 mod ftrl;
+mod lamb;
 mod lion;
 mod loss_scale;
+mod multi;
+mod muon;
 mod nadam;
 mod rmsprop;
+mod schedule_free_adamw;
 mod sgd;
 mod unusable;
 
@@ -24,17 +32,24 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
+pub use apply::Stepping;
+pub use common::Common;
 pub use ftrl::Ftrl;
 pub use given::{IntoOptimizer, OptimizerSpec};
+pub use lamb::Lamb;
 pub use lion::Lion;
 pub use loss_scale::LossScaleOptimizer;
+pub use multi::MultiOptimizer;
+pub use muon::Muon;
 pub use nadam::Nadam;
 pub use rmsprop::RMSprop;
 pub(crate) use rule::make;
-pub use rule::{Common, Rule};
+pub use rule::{Rule, Touched};
+pub use schedule_free_adamw::ScheduleFreeAdamW;
 pub use sgd::SGD;
 pub use unusable::Unusable;
 
@@ -56,6 +71,8 @@ pub enum LearningRate {
     Constant(f32),
     /// Computed.
     Schedule(Arc<dyn LearningRateSchedule>),
+    /// Each optimizer inside has its own.
+    Several,
 }
 
 impl LearningRate {
@@ -65,6 +82,7 @@ impl LearningRate {
             LearningRate::Constant(rate) => f64::from(*rate),
             // Keras computes schedules in f32; its value is what the parameters see.
             LearningRate::Schedule(schedule) => f64::from(schedule.at(step) as f32),
+            LearningRate::Several => f64::NAN,
         }
     }
 }
@@ -74,6 +92,7 @@ impl std::fmt::Debug for LearningRate {
         match self {
             LearningRate::Constant(rate) => write!(f, "{rate}"),
             LearningRate::Schedule(schedule) => write!(f, "{}", schedule.spec()),
+            LearningRate::Several => f.write_str("several"),
         }
     }
 }
@@ -104,6 +123,24 @@ pub struct Update {
     pub slots: Vec<Expr>,
 }
 
+/// A variable that an optimizer changes.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// The variable.
+    pub variable: Variable,
+    /// Keras' path of it, of the names of layers: `dense/kernel`, behind the name of a Sequential that it is in.
+    pub path: String,
+    /// Says whether its layer does as Keras 2.
+    pub keras2: bool,
+}
+
+impl Parameter {
+    /// One whose path is its name, of a layer that does as Keras 3.
+    pub fn new(variable: &Variable) -> Self {
+        Parameter { variable: variable.clone(), path: variable.name().into(), keras2: false }
+    }
+}
+
 /// One slot of an optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlotInfo {
@@ -111,14 +148,20 @@ pub struct SlotInfo {
     pub name: &'static str,
     /// First value.
     pub initial: f32,
+    /// Says whether it begins as its parameter is then.
+    pub from_parameter: bool,
+    /// Its shape; `None` for that of its parameter.
+    pub shape: Option<Vec<usize>>,
     /// Files hold the slots of group 0 of all parameters, then those of group 1, and so on; see [`slot_order`].
     pub group: usize,
+    /// Says whether its parameter becomes it when training ends.
+    pub finalizes: bool,
 }
 
 impl SlotInfo {
-    /// A slot of group 0 that starts at zero.
+    /// A slot of group 0 that starts at zero, of its parameter's shape.
     pub fn new(name: &'static str) -> Self {
-        SlotInfo { name, initial: 0.0, group: 0 }
+        SlotInfo { name, initial: 0.0, from_parameter: false, shape: None, group: 0, finalizes: false }
     }
 
     /// Another first value.
@@ -128,26 +171,45 @@ impl SlotInfo {
         self
     }
 
+    /// Begins as its parameter is then.
+    #[must_use]
+    pub fn from_parameter(mut self) -> Self {
+        self.from_parameter = true;
+        self
+    }
+
+    /// Another shape.
+    #[must_use]
+    pub fn shape(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        self.shape = Some(shape.into());
+        self
+    }
+
     /// Another group.
     #[must_use]
     pub fn group(mut self, group: usize) -> Self {
         self.group = group;
         self
     }
+
+    /// Is what its parameter becomes when training ends.
+    #[must_use]
+    pub fn finalizes(mut self) -> Self {
+        self.finalizes = true;
+        self
+    }
 }
 
 /// The order of slot variables in files, as (parameter, slot): group by group, in each group parameter by parameter. So Adam
-/// with amsgrad has m0 v0 m1 v1 …, then v̂0 v̂1 ….
-pub fn slot_order(slots: &[SlotInfo], parameters: usize) -> Vec<(usize, usize)> {
-    let groups = slots.iter().map(|s| s.group + 1).max().unwrap_or(0);
-    let mut order = Vec::with_capacity(slots.len() * parameters);
-    for group in 0..groups {
-        for parameter in 0..parameters {
-            let of_group = slots.iter().enumerate().filter(|(_, s)| s.group == group);
-            order.extend(of_group.map(|(slot, _)| (parameter, slot)));
-        }
-    }
-    order
+/// with amsgrad has m0 v0 m1 v1 …, then v̂0 v̂1 …. `slots` are those of each parameter.
+pub fn slot_order(slots: &[Vec<SlotInfo>]) -> Vec<(usize, usize)> {
+    let of = |(parameter, infos): (usize, &Vec<SlotInfo>)| {
+        let places = infos.iter().enumerate().map(|(slot, info)| (info.group, parameter, slot));
+        places.collect::<Vec<_>>()
+    };
+    let mut order: Vec<(usize, usize, usize)> = slots.iter().enumerate().flat_map(of).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, parameter, slot)| (parameter, slot)).collect()
 }
 
 /// An optimizer.
@@ -160,8 +222,8 @@ pub trait Optimizer: Send + Sync {
     fn learning_rate(&self) -> &LearningRate;
     /// Changes it.
     fn set_learning_rate(&mut self, rate: LearningRate);
-    /// Its slots.
-    fn slots(&self) -> Vec<SlotInfo>;
+    /// Its slots of a parameter.
+    fn slots(&self, parameter: &Parameter) -> Vec<SlotInfo>;
     /// This step's columns of the step table, computed in f64; `iteration` counts from 0 for the first step. May change host state
     /// (Nadam's `u_product`).
     fn scalars(&mut self, iteration: i64, learning_rate: f64) -> Vec<f64>;
@@ -171,8 +233,6 @@ pub trait Optimizer: Send + Sync {
     }
     /// Puts host state back.
     fn set_host_state(&mut self, _state: &[(String, f32)]) {}
-    /// The update of one parameter.
-    fn update(&self) -> Update;
     /// Whether its settings can be done; told when the model is compiled.
     ///
     /// # Errors
@@ -197,8 +257,15 @@ pub trait Optimizer: Send + Sync {
     }
     /// Hears of the last step whether its gradients were finite, and whether the model does as Keras 2.
     fn stepped(&mut self, _finite: bool, _keras2: bool) {}
-    /// Adds the nodes of a whole step: `parameters` with their gradients and slots. The default clips as configured and assigns
-    /// [`Optimizer::update`] to each.
+    /// The optimizers inside one of several, in the order of files.
+    fn inside(&self) -> Vec<&dyn Optimizer> {
+        Vec::new()
+    }
+    /// Which of the optimizers inside a parameter has.
+    fn part_of(&self, _parameter: &Parameter) -> Option<usize> {
+        None
+    }
+    /// Adds the nodes of a whole step: `parameters` with their gradients and slots.
     ///
     /// # Errors
     /// A setting that cannot be done.
@@ -209,16 +276,22 @@ pub trait Optimizer: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Applied {
     /// The parameter.
-    pub variable: Variable,
-    /// Its gradient.
-    pub gradient: Tensor,
+    pub parameter: Parameter,
+    /// Its gradient; `None` where the loss does not depend on it.
+    pub gradient: Option<Tensor>,
     /// Its slots.
     pub slots: Vec<Variable>,
     /// A scalar that is 0 where nothing is to be changed; `None` to change it always.
     pub when: Option<Tensor>,
-    /// Says whether the squares of a gradient that is a sum over rows, as an embedding's, are the sum of the squares, as in Keras 3 on TensorFlow; else the
-    /// square of the sum.
-    pub by_rows: bool,
+    /// Number of the optimizer's first column in the step table.
+    pub first_column: usize,
+}
+
+impl Applied {
+    /// A parameter that is always changed.
+    pub fn new(parameter: Parameter, gradient: Option<Tensor>, slots: Vec<Variable>) -> Self {
+        Applied { parameter, gradient, slots, when: None, first_column: 0 }
+    }
 }
 
 /// Makes an optimizer from a config; the learning rate is given beside it.
@@ -245,4 +318,26 @@ pub static OPTIMIZERS: &[Class] = &[
     Class { names: &["Adadelta", "adadelta"], make: rule::make::<Adadelta> },
     Class { names: &["Ftrl", "ftrl"], make: rule::make::<Ftrl> },
     Class { names: &["Lion", "lion"], make: rule::make::<Lion> },
+    Class { names: &["Lamb", "lamb"], make: rule::make::<Lamb> },
+    Class { names: &["Adafactor", "adafactor"], make: rule::make::<Adafactor> },
+    Class { names: &["Muon", "muon"], make: rule::make::<Muon> },
+    Class { names: &["ScheduleFreeAdamW", "schedulefreeadamw"], make: rule::make::<ScheduleFreeAdamW> },
+];
+
+/// Makes an optimizer of a config, whatever class it is of.
+pub type Inner<'a> = &'a dyn Fn(Value) -> Result<Box<dyn Optimizer>, Error>;
+
+/// A row of the table of optimizers around others.
+#[derive(Debug)]
+pub struct Wrapper {
+    /// The class.
+    pub name: &'static str,
+    /// Reads a config; those inside are anybody's.
+    pub make: fn(&Map<String, Value>, Inner) -> Result<Box<dyn Optimizer>, Error>,
+}
+
+/// Keras' optimizers around others.
+pub static WRAPPERS: &[Wrapper] = &[
+    Wrapper { name: LossScaleOptimizer::CLASS, make: LossScaleOptimizer::make },
+    Wrapper { name: MultiOptimizer::CLASS, make: MultiOptimizer::make },
 ];

@@ -1,7 +1,9 @@
 //! Adam with Nesterov's momentum.
 
-use super::rule::{optimizer, rounded};
-use super::{Common, Rule, SlotInfo, Update};
+use super::common::optimizer;
+use super::rule::rounded;
+use super::{Common, Rule, SlotInfo, Touched, Update};
+use crate::Error;
 use crate::graph::Expr;
 
 optimizer!(
@@ -14,6 +16,12 @@ optimizer!(
         /// Added to the root of the second moment.
         epsilon: f64 = 1e-7,
     }
+    besides:
+    /// How fast the weight of the momentum grows, for one of before TensorFlow 2.11: `None` for 0.004.
+    schedule_decay: Option<f64>,
+    older:
+    /// Says whether it is one of before TensorFlow 2.11, in which the weight of the momentum grows slowly.
+    legacy,
     // The product of the momentum's weights so far. Files hold it as f32, so it is one.
     state: u_product: f32 = 1.0,
 );
@@ -21,7 +29,12 @@ optimizer!(
 impl Nadam {
     /// Weight of the momentum in step t, counted from 1.
     fn weight(&self, t: i64) -> f64 {
-        rounded(self.beta_1) * (1.0 - 0.5 * rounded(0.96).powf(t as f64))
+        let speed = match (self.schedule_decay, self.common.legacy) {
+            (Some(decay), true) => decay,
+            (None, true) => 0.004,
+            _ => 1.0,
+        };
+        rounded(self.beta_1) * (1.0 - 0.5 * rounded(0.96).powf(rounded(speed) * t as f64))
     }
 }
 
@@ -33,6 +46,21 @@ impl Rule for Nadam {
     }
     fn common_mut(&mut self) -> &mut Common {
         &mut self.common
+    }
+
+    fn touched(&self) -> Touched {
+        if self.common.legacy { Touched::Parameter } else { Touched::All }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self.schedule_decay {
+            Some(decay) if !self.common.legacy => Err(Error::Argument {
+                what: format!(
+                    "Nadam: schedule_decay is {decay}, but only one of before TensorFlow 2.11 has it: see is_legacy_optimizer"
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn slots(&self) -> Vec<SlotInfo> {

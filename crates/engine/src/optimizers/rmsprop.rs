@@ -1,7 +1,7 @@
 //! RMSprop.
 
-use super::rule::optimizer;
-use super::{Common, Rule, SlotInfo, Update};
+use super::common::optimizer;
+use super::{Common, Rule, SlotInfo, Touched, Update};
 use crate::graph::Expr;
 
 optimizer!(
@@ -31,6 +31,11 @@ impl Rule for RMSprop {
         &mut self.common
     }
 
+    fn touched(&self) -> Touched {
+        // Those of TensorFlow's kernel alone.
+        if self.common.legacy && self.momentum > 0.0 { Touched::Rows } else { Touched::All }
+    }
+
     fn slots(&self) -> Vec<SlotInfo> {
         let mut slots = vec![SlotInfo::new("velocity")];
         if self.momentum > 0.0 {
@@ -56,7 +61,7 @@ impl Rule for RMSprop {
             square = square - average.clone().square();
         }
         // With momentum, the older ones call TensorFlow's fused kernel, whose formula is today's.
-        let root = match self.legacy && self.momentum <= 0.0 {
+        let root = match self.common.legacy && self.momentum <= 0.0 {
             true => square.sqrt() + self.epsilon,
             false => (square + self.epsilon).sqrt(),
         };

@@ -1,7 +1,7 @@
 //! Gradient descent.
 
-use super::rule::optimizer;
-use super::{Common, Rule, SlotInfo, Update};
+use super::common::optimizer;
+use super::{Common, Rule, SlotInfo, Touched, Update};
 use crate::Error;
 use crate::graph::Expr;
 
@@ -13,6 +13,9 @@ optimizer!(
         /// Whether the momentum is applied ahead.
         nesterov: bool = false,
     }
+    older:
+    /// Says whether it is one of before TensorFlow 2.11, which leaves rows alone that a gradient of an embedding does not have.
+    legacy,
 );
 
 impl Rule for SGD {
@@ -23,6 +26,10 @@ impl Rule for SGD {
     }
     fn common_mut(&mut self) -> &mut Common {
         &mut self.common
+    }
+
+    fn touched(&self) -> Touched {
+        if self.common.legacy && self.momentum > 0.0 { Touched::Rows } else { Touched::All }
     }
 
     fn slots(&self) -> Vec<SlotInfo> {

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Applied, LearningRate, Optimizer, SlotInfo, Update};
+use super::{Applied, LearningRate, Optimizer, Parameter, SlotInfo};
 use crate::Error;
-use crate::graph::Expr;
 
 /// Stands for an optimizer that a file names and that cannot take a step: its class is not known, a setting cannot be done, or its state
 /// is not one of this model. A model that has it evaluates, and is saved with its config; each training says why it cannot be.
@@ -36,14 +35,11 @@ impl Optimizer for Unusable {
     fn set_learning_rate(&mut self, rate: LearningRate) {
         self.rate = rate;
     }
-    fn slots(&self) -> Vec<SlotInfo> {
+    fn slots(&self, _parameter: &Parameter) -> Vec<SlotInfo> {
         Vec::new()
     }
     fn scalars(&mut self, _iteration: i64, _learning_rate: f64) -> Vec<f64> {
         Vec::new()
-    }
-    fn update(&self) -> Update {
-        Update { parameter: Expr::In(0), slots: Vec::new() }
     }
     fn usable(&self) -> Result<(), Error> {
         Err(self.why.clone())

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::block;
 use super::compile::Request;
 use crate::graph::{Role, TensorType, Value, Variable};
 use crate::losses::Loss;
 use crate::metrics::{Direction, Metric};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Optimizer, Parameter, SlotInfo};
 
 /// A loss of one output.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ pub struct Compiled {
     /// Steps that the optimizer has taken.
     pub iteration: i64,
     /// Slots of each trainable variable, by its id.
-    pub slots: HashMap<u64, Vec<Variable>>,
+    pub slots: HashMap<u64, Vec<(SlotInfo, Variable)>>,
     /// Sums of the metrics of training and of evaluation.
     pub sums: [Variable; 2],
     /// Whether the gradients of the last step were all finite (1) or not (0), where the optimizer asks.
@@ -73,23 +74,48 @@ pub struct CompileSpec {
     pub other: serde_json::Map<String, Json>,
 }
 
+/// A slot of a variable, whose value is made when it is first needed.
+fn slot(info: &SlotInfo, of: &Variable) -> Variable {
+    let mut ty = of.ty().unwrap_or_else(|| TensorType::f32([]));
+    ty.shape = info.shape.clone().unwrap_or(ty.shape);
+    let (count, initial, of) = (ty.len(), info.initial.to_bits(), info.from_parameter.then(|| of.clone()));
+    let make = move || match &of {
+        Some(of) => block::wait(of.read()),
+        None => Ok(vec![initial; count]),
+    };
+    Variable::new(info.name, ty, Role::Slot, Value::Lazy(Arc::new(make)))
+}
+
 debug!(Compiled, |c| optimizer: c.optimizer.spec(), config: c.config, iteration: c.iteration);
 
 impl Compiled {
-    /// Slots of the variables that have none yet.
-    pub fn build_slots(&mut self, trainable: &[Variable]) {
-        let infos = self.optimizer.slots();
-        for variable in trainable {
-            self.slots.entry(variable.id()).or_insert_with(|| {
-                let slot = |info: &crate::optimizers::SlotInfo| {
-                    let (count, initial) = (variable.len(), info.initial.to_bits());
-                    let ty = variable.ty().unwrap_or_else(|| TensorType::f32([]));
-                    let make = move || Ok(vec![initial; count]);
-                    Variable::new(info.name, ty, Role::Slot, Value::Lazy(Arc::new(make)))
-                };
-                infos.iter().map(slot).collect()
+    /// Slots of the parameters that have none yet.
+    pub fn build_slots(&mut self, parameters: &[Parameter]) {
+        for parameter in parameters {
+            let optimizer = &self.optimizer;
+            self.slots.entry(parameter.variable.id()).or_insert_with(|| {
+                let slots = optimizer.slots(parameter).into_iter();
+                slots.map(|info| (info.clone(), slot(&info, &parameter.variable))).collect()
             });
         }
+    }
+
+    /// Whether all of these variables have their slots.
+    pub(super) fn has_slots(&self, trainable: &[Variable]) -> bool {
+        trainable.iter().all(|variable| self.slots.contains_key(&variable.id()))
+    }
+
+    /// The slots of these variables by kind, with the names of the arenas that they are placed in.
+    pub(super) fn slot_arenas(&self, trainable: &[Variable]) -> Vec<(String, Vec<Variable>)> {
+        let mut kinds: Vec<(usize, &str, Vec<Variable>)> = Vec::new();
+        for (info, slot) in trainable.iter().filter_map(|v| self.slots.get(&v.id())).flatten() {
+            match kinds.iter_mut().find(|(group, name, _)| (*group, *name) == (info.group, info.name)) {
+                Some((_, _, slots)) => slots.push(slot.clone()),
+                None => kinds.push((info.group, info.name, vec![slot.clone()])),
+            }
+        }
+        let class = self.optimizer.class_name().to_lowercase();
+        kinds.into_iter().map(|(_, name, slots)| (format!("{class}/{name}"), slots)).collect()
     }
 
     /// Returns the variables that steps write besides weights and slots.

@@ -315,6 +315,9 @@ impl Runner<'_, '_, '_> {
             }
             history.push(epoch, &logs);
         }
+        if epochs > 0 {
+            self.model.finalize_weights()?;
+        }
         self.each_callback(|c, control| c.on_train_end(&logs, control))?;
         Ok(history)
     }
@@ -453,7 +456,7 @@ impl Runner<'_, '_, '_> {
     ) -> Result<(), Error> {
         let constant = match self.model.compiled()?.optimizer.learning_rate() {
             LearningRate::Constant(rate) => Some(*rate),
-            LearningRate::Schedule(_) => None,
+            LearningRate::Schedule(_) | LearningRate::Several => None,
         };
         self.control.learning_rate = constant;
         for callback in self.callbacks.iter_mut().filter(|c| due(&***c)) {

@@ -16,6 +16,7 @@ mod guest;
 mod history;
 mod kept;
 mod model;
+mod parameters;
 mod planning;
 mod predict;
 mod recompile;
@@ -41,4 +42,4 @@ pub use model::{
     Apply, IntoLayers, Model, NameModel, Sequential, input, input_symbol, input_type, text_input,
 };
 pub use predict::{Predict, Predicted};
-pub use snapshot::{OptimizerSnapshot, Saved, SavedSlot, Snapshot};
+pub use snapshot::{OptimizerSnapshot, PartSnapshot, Saved, SavedSlot, Snapshot};

@@ -475,15 +475,11 @@ impl Model {
             if training {
                 let trainable: Vec<Variable> =
                     flagged.iter().filter(|(_, t)| *t).map(|(v, _)| v.clone()).collect();
-                compiled.build_slots(&trainable);
-                let infos = compiled.optimizer.slots();
-                for (i, info) in infos.iter().enumerate() {
-                    let slot = |v: &Variable| compiled.slots.get(&v.id()).and_then(|s| s.get(i)).cloned();
-                    let arena: Vec<Variable> = trainable.iter().filter_map(slot).collect();
-                    session.place(
-                        &format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name),
-                        &arena,
-                    )?;
+                if !compiled.has_slots(&trainable) {
+                    compiled.build_slots(&super::parameters::parameters(&self.root, &trainable));
+                }
+                for (name, slots) in compiled.slot_arenas(&trainable) {
+                    session.place(&name, &slots)?;
                 }
             }
         }

@@ -16,8 +16,9 @@ impl Model {
     pub fn plan_training(&mut self, batch: usize, caps: &Caps) -> Result<Plan, Error> {
         let types = self.step_types(batch, true)?;
         let trainable = self.trainable_variables();
-        self.compiled_mut()?.build_slots(&trainable);
-        let graph = trace::training(&self.root, self.compiled()?, &types, &trainable, false)?;
+        let parameters = self.parameters();
+        self.compiled_mut()?.build_slots(&parameters);
+        let graph = trace::training(&self.root, self.compiled()?, &types, &parameters, false)?;
         plan(&graph, &[], &self.arenas(&trainable, caps)?, caps)
     }
 
@@ -94,11 +95,8 @@ impl Model {
         self.model_arenas(&mut arenas, caps);
         let compiled = self.compiled()?;
         arenas.add("metrics", &compiled.metric_variables(), caps);
-        for (i, info) in compiled.optimizer.slots().iter().enumerate() {
-            let slot = |v: &Variable| compiled.slots.get(&v.id()).and_then(|s| s.get(i)).cloned();
-            let arena: Vec<Variable> = trainable.iter().filter_map(slot).collect();
-            let name = format!("{}/{}", compiled.optimizer.class_name().to_lowercase(), info.name);
-            arenas.add(&name, &arena, caps);
+        for (name, slots) in compiled.slot_arenas(trainable) {
+            arenas.add(&name, &slots, caps);
         }
         Ok(arenas)
     }

@@ -37,6 +37,9 @@ impl Model {
                 compiled.set_constant_learning_rate(rate);
                 Ok(())
             }
+            LearningRate::Several => Err(Error::State {
+                what: "each optimizer inside has a learning rate of its own; compile the model with other ones".into(),
+            }),
             LearningRate::Schedule(_) => Err(Error::State {
                 what: "a schedule computes the optimizer's learning rate; compile the model with another optimizer".into(),
             }),

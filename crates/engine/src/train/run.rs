@@ -5,6 +5,7 @@ use rhyton_kernels::dispatch::{STEP_COLUMNS, STEP_WORDS};
 use super::block;
 use super::feed::Feed;
 use super::model::Model;
+use super::parameters::parameters;
 use super::session::{Key, Mode};
 use super::trace::{self, StepTypes};
 use crate::Error;
@@ -53,7 +54,8 @@ impl Model {
             }),
             (Mode::Evaluate, Some(c)) => Ok((trace::evaluation(root, c, &key.types)?, vec![])),
             (Mode::Train { no_dropout }, Some(c)) => {
-                Ok((trace::training(root, c, &key.types, &trainable, no_dropout)?, vec![]))
+                let parameters = parameters(root, &trainable);
+                Ok((trace::training(root, c, &key.types, &parameters, no_dropout)?, vec![]))
             }
         };
         let Some(session) = self.session.as_mut() else {

@@ -9,7 +9,7 @@ use super::compiled::CompileSpec;
 use super::model::Model;
 use crate::Error;
 use crate::graph::{LayerRef, Variable};
-use crate::optimizers::{LearningRate, slot_order};
+use crate::optimizers::{LearningRate, SlotInfo, slot_order};
 
 /// A variable's value.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct SavedSlot {
     pub name: &'static str,
     /// Index of its variable among the trainable ones.
     pub of: usize,
+    /// Index of its optimizer in [`OptimizerSnapshot::parts`]; 0 where there are none.
+    pub part: usize,
     /// Shape and elements.
     pub saved: Saved,
 }
@@ -47,6 +49,22 @@ pub struct OptimizerSnapshot {
     pub learning_rate: Option<f32>,
     /// Slots in the order of files.
     pub slots: Vec<SavedSlot>,
+    /// Host state by Keras' names.
+    pub host: Vec<(String, f32)>,
+    /// The optimizers inside one of several.
+    pub parts: Vec<PartSnapshot>,
+}
+
+/// An optimizer inside another one, but for its slots.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PartSnapshot {
+    /// Class.
+    pub class_name: &'static str,
+    /// Steps taken.
+    pub iteration: i64,
+    /// The learning rate; `None` under a schedule.
+    pub learning_rate: Option<f32>,
     /// Host state by Keras' names.
     pub host: Vec<(String, f32)>,
 }
@@ -94,20 +112,38 @@ impl Model {
         }
         let slot_values = saved.split_off(variables.len() + states.len());
         let states = saved.split_off(variables.len());
+        let constant = |rate: &LearningRate| match rate {
+            LearningRate::Constant(rate) => Some(*rate),
+            LearningRate::Schedule(_) | LearningRate::Several => None,
+        };
+        let several = self.compiled.as_ref().is_some_and(|c| !c.optimizer.inside().is_empty());
+        let parameters = if several { self.parameters() } else { Vec::new() };
+        let part = |c: &super::compiled::Compiled, of: usize| {
+            parameters.get(of).and_then(|p| c.optimizer.part_of(p)).unwrap_or_default()
+        };
+        let parts = |c: &super::compiled::Compiled| {
+            let used: Vec<usize> = (0..parameters.len()).map(|of| part(c, of)).collect();
+            let one = |(i, inner): (usize, &dyn crate::optimizers::Optimizer)| PartSnapshot {
+                class_name: inner.class_name(),
+                // Keras asks only those that have a parameter.
+                iteration: if used.contains(&i) { self.iterations() } else { 0 },
+                learning_rate: constant(inner.learning_rate()),
+                host: inner.host_state(),
+            };
+            c.optimizer.inside().into_iter().enumerate().map(one).collect()
+        };
         let optimizer = self.compiled.as_ref().map(|c| OptimizerSnapshot {
             class_name: c.optimizer.class_name(),
             spec: c.optimizer.spec(),
             iteration: self.iterations(),
-            learning_rate: match c.optimizer.learning_rate() {
-                LearningRate::Constant(rate) => Some(*rate),
-                LearningRate::Schedule(_) => None,
-            },
+            learning_rate: constant(c.optimizer.learning_rate()),
             slots: slots
                 .iter()
                 .zip(slot_values)
-                .map(|((name, of, _), saved)| SavedSlot { name, of: *of, saved })
+                .map(|((name, of, _), saved)| SavedSlot { name, of: *of, part: part(c, *of), saved })
                 .collect(),
             host: self.host_state(c),
+            parts: parts(c),
         });
         let compile = self.compiled.as_ref().map(|c| c.config.clone());
         let (seed, steps) = self.random_state();
@@ -147,12 +183,15 @@ impl Model {
 impl super::compiled::Compiled {
     /// Slots of these variables in the order of files: name, index of the variable, slot variable.
     pub fn ordered_slots(&self, trainable: &[Variable]) -> Vec<(&'static str, usize, Variable)> {
-        let infos = self.optimizer.slots();
-        let one = |of: usize, i: usize| {
-            let slots = self.slots.get(&trainable[of].id())?;
-            Some((infos[i].name, of, slots.get(i)?.clone()))
+        let slots = |v: &Variable| self.slots.get(&v.id()).cloned().unwrap_or_default();
+        let slots: Vec<Vec<(SlotInfo, Variable)>> = trainable.iter().map(slots).collect();
+        let infos: Vec<Vec<SlotInfo>> =
+            slots.iter().map(|of| of.iter().map(|(info, _)| info.clone()).collect()).collect();
+        let one = |(of, i): (usize, usize)| {
+            let (info, slot) = &slots[of][i];
+            (info.name, of, slot.clone())
         };
-        slot_order(&infos, trainable.len()).into_iter().filter_map(|(of, i)| one(of, i)).collect()
+        slot_order(&infos).into_iter().map(one).collect()
     }
 }
 

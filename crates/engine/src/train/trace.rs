@@ -11,7 +11,7 @@ use crate::losses::{Reduction, same_rank};
 use crate::metrics::Sum;
 use crate::models::{Network, Prefix};
 use crate::ops::{Entry, packed_sums, pointwise};
-use crate::optimizers::Applied;
+use crate::optimizers::{Applied, Parameter};
 
 /// Types of the data of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -204,12 +204,12 @@ fn fit_weight(weight: Tensor, values: Tensor) -> Tensor {
     weight.reshape(shape)
 }
 
-/// One training step. `trainable` are the variables that it changes.
+/// One training step. `trained` are the variables that it changes.
 pub fn training(
     root: &LayerRef,
     compiled: &Compiled,
     types: &StepTypes,
-    trainable: &[Variable],
+    trained: &[Parameter],
     no_dropout: bool,
 ) -> Result<Graph, Error> {
     let (graph, ()) = trace(|| {
@@ -220,28 +220,18 @@ pub fn training(
         let scale = compiled.optimizer.loss_scale();
         let scaled = |e: Expr, x: Tensor| pointwise(e, &[x], None);
         let total = scale.clone().map_or(total, |scale| scaled(Expr::In(0) * scale, total));
-        let parameters: Vec<Tensor> = trainable.iter().map(IntoTensor::into_tensor).collect();
+        let parameters: Vec<Tensor> = trained.iter().map(|p| (&p.variable).into_tensor()).collect();
         let found = gradients(total, &parameters)?;
         let mut layers = Vec::new();
         every_layer(root, &mut layers);
-        let of_keras2 =
-            |v: &Variable| layers.iter().any(|l| l.settings().keras2 && l.own_variables().contains(v));
         let when = finite(&found, compiled);
         let mut applied = Vec::new();
-        for (variable, gradient) in trainable.iter().zip(found) {
-            // Keras skips variables that the loss does not depend on.
-            let (Some(gradient), Some(slots)) = (gradient, compiled.slots.get(&variable.id())) else {
-                continue;
-            };
-            let gradient = scale.clone().map_or(gradient, |scale| scaled(Expr::In(0) / scale, gradient));
-            let by_rows = !of_keras2(variable);
-            applied.push(Applied {
-                variable: variable.clone(),
-                gradient,
-                slots: slots.clone(),
-                when,
-                by_rows,
-            });
+        for (parameter, gradient) in trained.iter().zip(found) {
+            let Some(slots) = compiled.slots.get(&parameter.variable.id()) else { continue };
+            let unscaled = |g: Tensor| scale.clone().map_or(g, |scale| scaled(Expr::In(0) / scale, g));
+            let slots = slots.iter().map(|(_, slot)| slot.clone()).collect();
+            let one = Applied::new(parameter.clone(), gradient.map(unscaled), slots);
+            applied.push(Applied { when, ..one });
         }
         compiled.optimizer.apply(&applied)?;
         constrain(&layers, &applied);
@@ -254,7 +244,8 @@ pub fn training(
 fn constrain(layers: &[LayerRef], applied: &[Applied]) {
     for layer in layers {
         for (variable, constraint) in layer.constraints() {
-            let Some(update) = applied.iter().find(|a| a.variable == variable) else { continue };
+            let is_it = |a: &&Applied| a.parameter.variable == variable && a.gradient.is_some();
+            let Some(update) = applied.iter().find(is_it) else { continue };
             let updated = assigned(&variable);
             // An error names the layer.
             let made = scoped(&layer.name(), || constraint.call(updated));

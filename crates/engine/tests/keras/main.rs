@@ -14,6 +14,7 @@ mod losses;
 mod metrics;
 mod more;
 mod older;
+mod optimizer_steps;
 mod optimizers;
 mod preprocessing;
 mod registry;

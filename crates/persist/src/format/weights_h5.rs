@@ -108,16 +108,12 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
         let config = config::optimizer_config(tree.compile.as_ref());
         let trainable = skeleton::trainable(&tree.root, tree.model.as_ref());
         let variables = optimizer::encode(state, dialect, config.as_ref(), &trainable);
-        let mut groups = vec![("optimizer/vars", 0)];
-        if state.class_name.starts_with("LossScaleOptimizer") {
-            // The inner optimizer is an object of its own, which both libraries write again.
-            groups.push(("optimizer/inner_optimizer/vars", optimizer::outer_variables(dialect)));
-        }
-        for (place, skip) in groups {
-            let group = node.group(place);
-            for (i, (_, variable)) in variables.iter().skip(skip).enumerate() {
-                if !group.array(&i.to_string(), variable.clone()) {
-                    return Err(super::taken(path, place));
+        let inner = optimizer::inner_groups(state, dialect, config.as_ref(), &trainable);
+        for (place, variables) in std::iter::once(("optimizer/vars".into(), variables)).chain(inner) {
+            let group = node.group(&place);
+            for (i, (_, variable)) in variables.into_iter().enumerate() {
+                if !group.array(&i.to_string(), variable) {
+                    return Err(super::taken(path, &place));
                 }
             }
         }

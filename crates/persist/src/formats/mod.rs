@@ -226,7 +226,7 @@ pub fn leave_out(
         match config::check_compile(location.as_path(), dialect, format.form, model, compile, rate) {
             Ok(false) => {}
             Ok(true) => notes.push(format!(
-                "{location}: the optimizer is one of before TensorFlow 2.11, which adds epsilon to the root, and is written as today's, which Keras trains by"
+                "{location}: the optimizer is one of before TensorFlow 2.11, which has another formula, and is written as today's, which Keras trains by"
             )),
             Err(why) => {
                 notes.push(format!("the model is written as one that was not compiled: {why}"));

@@ -17,7 +17,7 @@ use crate::losses::{LOSSES, Loss};
 use crate::metrics::{METRICS, Metric};
 use crate::names::snake_case;
 use crate::optimizers::schedules::SCHEDULES;
-use crate::optimizers::{LearningRateSchedule, LossScaleOptimizer, OPTIMIZERS, Optimizer, OptimizerSpec};
+use crate::optimizers::{LearningRateSchedule, OPTIMIZERS, Optimizer, OptimizerSpec, WRAPPERS};
 use crate::regularizers::REGULARIZERS;
 use crate::{Error, activations, config, losses, metrics};
 
@@ -252,11 +252,10 @@ impl Kind for Optimizers {
         let known = |class: &&crate::optimizers::Class| {
             class.names.iter().any(|known| known.eq_ignore_ascii_case(name))
         };
-        // Another optimizer stands inside, which may be anybody's.
-        if name.eq_ignore_ascii_case(LossScaleOptimizer::CLASS) {
-            let inner = config.get("inner_optimizer").cloned().unwrap_or_default();
-            let inner = super::optimizer(OptimizerSpec::Config(inner))?;
-            return Ok(Some(Box::new(LossScaleOptimizer::read(inner, config)?)));
+        if let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name.eq_ignore_ascii_case(name)) {
+            // What stands inside may be anybody's.
+            let inner = |config: Value| super::optimizer(OptimizerSpec::Config(config));
+            return (wrapper.make)(config, &inner).map(Some);
         }
         let Some(class) = OPTIMIZERS.iter().find(known) else { return Ok(None) };
         let modern = modern(name, config.clone(), self.legacy_module)?;
@@ -264,8 +263,8 @@ impl Kind for Optimizers {
         (class.make)(modern, rate).map(Some)
     }
     fn names() -> Vec<String> {
-        let scaling = [LossScaleOptimizer::CLASS];
-        strings(OPTIMIZERS.iter().flat_map(|class| class.names.iter().rev().copied()).chain(scaling))
+        let wrappers = WRAPPERS.iter().map(|wrapper| wrapper.name);
+        strings(OPTIMIZERS.iter().flat_map(|class| class.names.iter().rev().copied()).chain(wrappers))
     }
     /// tf_keras registers its own as users do: `Custom>Adam`, in `.h5`.
     fn keras_name(spec: &Spec) -> Option<&str> {

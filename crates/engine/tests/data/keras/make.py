@@ -406,7 +406,7 @@ def configs():
             "SparseCategoricalAccuracy SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy SquaredHinge "
             "TopKCategoricalAccuracy TrueNegatives TruePositives").split()],
         "optimizers": [getattr(keras.optimizers, n)() for n in
-                       "SGD Adam AdamW Adamax Nadam RMSprop Adagrad Adadelta Ftrl Lion".split()],
+                       "SGD Adam AdamW Adamax Nadam RMSprop Adagrad Adadelta Ftrl Lion Lamb Adafactor Muon ScheduleFreeAdamW".split()],
         "initializers": [getattr(keras.initializers, n)() for n in (
             "Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotUniform GlorotNormal HeNormal "
             "HeUniform LecunNormal LecunUniform Orthogonal Identity").split()],

@@ -16,6 +16,9 @@ use crate::tree::{CompileConfig, Dialect, ModelConfig};
 const KERAS3_ONLY: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
 const TF_KERAS_ONLY: [&str; 2] = ["jit_compile", OLDER];
 
+/// Says of tf_keras' Adam whether its epsilon is smaller in the first steps.
+const ADAPTIVE: &str = "adaptive_epsilon";
+
 /// Says of an optimizer whether it is one of before TensorFlow 2.11.
 const OLDER: &str = "is_legacy_optimizer";
 
@@ -190,8 +193,7 @@ pub(super) fn canonical_optimizer(
     for key in TF_KERAS_ONLY {
         config.shift_remove(key);
     }
-    // These two have another formula than today's.
-    if older && ["RMSprop", "Adagrad"].contains(&class) {
+    if older {
         config.insert(OLDER.into(), true.into());
     }
     // tf_keras' RMSprop has 100 there, which says nothing without a moving average.
@@ -204,7 +206,7 @@ pub(super) fn canonical_optimizer(
             config.shift_remove("dynamic");
         }
     } else {
-        modern(&mut config);
+        modern(class, &mut config);
         for key in KERAS3_ONLY {
             config.entry(key).or_insert(Value::Null);
         }
@@ -213,8 +215,11 @@ pub(super) fn canonical_optimizer(
 }
 
 /// Optimizers before TensorFlow 2.11 have a `decay`, which is the schedule `InverseTimeDecay` of today.
-fn modern(config: &mut Map<String, Value>) {
-    let decay = config.shift_remove("decay").and_then(|d| d.as_f64()).unwrap_or(0.0);
+fn modern(class: &str, config: &mut Map<String, Value>) {
+    // Nadam's is that of its momentum.
+    let of_rate = class != "Nadam";
+    let decay = if of_rate { config.shift_remove("decay") } else { None };
+    let decay = decay.and_then(|d| d.as_f64()).unwrap_or(0.0);
     let rate = config.get("learning_rate").and_then(Value::as_f64);
     if let (true, Some(rate)) = (decay != 0.0, rate) {
         let schedule = json!({
@@ -231,7 +236,12 @@ fn modern(config: &mut Map<String, Value>) {
         });
         config.insert("learning_rate".into(), schedule);
     }
-    config.shift_remove("schedule_decay");
+    if of_rate {
+        config.shift_remove("schedule_decay");
+    } else {
+        // Which it does not heed.
+        config.shift_remove("decay");
+    }
     if config.get("epsilon").is_some_and(Value::is_null) {
         config.shift_remove("epsilon");
     }
@@ -326,7 +336,10 @@ pub(crate) fn check_compile(
     rate: Option<f32>,
 ) -> Result<bool, Error> {
     let written = super::compile_json(&Context::new(path, dialect, form), model, compile, rate)?;
-    let older = |config: Option<&Value>| config.and_then(Value::as_object).is_some_and(is_older);
+    // The others have the formula of today's.
+    let class = compile.optimizer.get("class_name").and_then(Value::as_str);
+    let differs = class.is_some_and(|class| ["RMSprop", "Adagrad", "Nadam"].contains(&class));
+    let older = |config: Option<&Value>| differs && config.and_then(Value::as_object).is_some_and(is_older);
     let optimizer = written.get("optimizer").or_else(|| written.get("optimizer_config"));
     Ok(older(compile.optimizer.get("config")) && !older(optimizer.and_then(|o| o.get("config"))))
 }
@@ -411,9 +424,14 @@ pub(super) fn plain_optimizer(
         };
         out.insert(key.clone(), value);
     }
-    if registered.is_none() {
-        // Keras 3 has none of those, and the state is written as that of a newer one.
-        out.shift_remove(OLDER);
+    // Keras 3 has none of those, and the state is written as that of a newer one.
+    let older = registered.is_none() && out.shift_remove(OLDER) == Some(json!(true));
+    if registered.is_none() && cx.dialect == Dialect::Keras3 {
+        out.shift_remove("schedule_decay");
+        if out.shift_remove(ADAPTIVE) == Some(json!(true)) {
+            let what = format!("`{ADAPTIVE}` = true, which Keras 3 does not have,");
+            return Err(cx.unsupported(place, what, "write the tf_keras dialect"));
+        }
     }
     if let Some(rate) = rate.filter(|_| class != "LossScaleOptimizer")
         && out.get("learning_rate").is_none_or(|r| !r.is_object())
@@ -454,12 +472,55 @@ pub(super) fn plain_optimizer(
         let module = "tf_keras.src.mixed_precision.loss_scale_optimizer";
         return Ok(wrapped(cx, module.into(), "LossScaleOptimizerV3", out, "LossScaleOptimizerV3".into()));
     }
+    if older {
+        return older_optimizer(cx, place, class, out);
+    }
     out.insert("jit_compile".into(), json!(false));
     out.insert("is_legacy_optimizer".into(), json!(false));
     if cx.form == Form::H5 {
         return Ok(json!({"class_name": format!("Custom>{class}"), "config": out}));
     }
     Ok(wrapped(cx, module, class, out, Value::Null))
+}
+
+/// The config of an optimizer of before TensorFlow 2.11 (`tf_keras.optimizers.legacy`): without what came later, and with a `decay`.
+fn older_optimizer(
+    cx: &Context<'_>,
+    place: &str,
+    class: &str,
+    mut config: Map<String, Value>,
+) -> Result<Value, Error> {
+    config.shift_remove("ema_momentum");
+    config.shift_remove("ema_overwrite_frequency");
+    for key in ["weight_decay", "use_ema", ADAPTIVE] {
+        if let Some(value) = config.shift_remove(key).filter(|v| !v.is_null() && *v != json!(false)) {
+            let what =
+                format!("`{key}` = {value}, which an optimizer of before TensorFlow 2.11 does not have,");
+            return Err(cx.unsupported(place, what, "compile the model with one of today"));
+        }
+    }
+    config.retain(|_, value| !value.is_null());
+    let rate = config.get("learning_rate").cloned().unwrap_or_default();
+    let of = |key: &str| rate.pointer(&format!("/config/{key}")).cloned();
+    let by_steps = rate.get("class_name").is_some_and(|class| class == "InverseTimeDecay")
+        && of("decay_steps").and_then(|steps| steps.as_f64()) == Some(1.0)
+        && of("staircase") != Some(json!(true));
+    if class == "Nadam" {
+        let decay = config.shift_remove("schedule_decay").unwrap_or(json!(0.004));
+        config.insert("decay".into(), decay);
+    } else if let (true, Some(first), Some(decay)) = (by_steps, of("initial_learning_rate"), of("decay_rate"))
+    {
+        config.insert("learning_rate".into(), first);
+        config.insert("decay".into(), decay);
+    } else {
+        config.insert("decay".into(), json!(0.0));
+    }
+    let mut out = Map::new();
+    out.extend((cx.form != Form::H5).then(|| ("module".to_owned(), json!("keras.optimizers.legacy"))));
+    out.insert("class_name".into(), class.into());
+    out.insert("config".into(), config.into());
+    out.extend((cx.form != Form::H5).then(|| ("registered_name".to_owned(), Value::Null)));
+    Ok(Value::Object(out))
 }
 
 fn wrapped(

@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use serde_json::Value;
 
 use super::fitting::{self, Fitting};
-use super::{Block, Class, class, per_variable};
+use super::{Block, Class, SEVERAL, class, count};
 use crate::Error;
 use crate::format::values;
 use crate::tree::{OptimizerState, Slot, StateData, Variable};
@@ -52,6 +52,9 @@ pub(crate) fn decode(
     if found.is_empty() {
         return Ok(None);
     }
+    if class_name == SEVERAL {
+        return several(path, class_name, found).map(Some);
+    }
     let scaled = class_name.starts_with("LossScaleOptimizer");
     // Keras leaves the scale that goes with a global policy out of the config.
     let unsaid = !scaled && class(class_name).is_some() && has_scale(&found);
@@ -94,11 +97,11 @@ pub(crate) fn decode(
             "" => "nothing says whose slots they are".into(),
             name => format!("the slots of {name} are not known"),
         };
-        return Ok(Some(as_data(state, rest, why)));
+        return Ok(Some(as_data(state, rest, why, !legacy)));
     };
     let layouts = fitting::layouts(known, config, &rest);
     if inner_name == "Nadam" {
-        take_product(&mut rest, &layouts, trainable.len(), &mut state)?;
+        take_product(&mut rest, &layouts, trainable, &mut state)?;
         if rest.is_empty() {
             return Ok(Some(state));
         }
@@ -106,7 +109,7 @@ pub(crate) fn decode(
     let file = Fitting { class_name, config, trainable, legacy };
     Ok(Some(match file.choose(&layouts, &rest) {
         Ok(choice) => OptimizerState { slots: file.slots(&choice, &layouts, rest), ..state },
-        Err(why) => as_data(state, rest, why),
+        Err(why) => as_data(state, rest, why, !legacy),
     }))
 }
 
@@ -129,6 +132,41 @@ pub(crate) fn decode_in_order(
         block.sort_by_key(|slot| slot.of);
     }
     Ok(state)
+}
+
+/// The states of several optimizers, each of which begins with the steps that it counts. Whose slots they are is a matter of the names of variables.
+fn several(path: &Path, class_name: &str, found: Vec<Found>) -> Result<OptimizerState, Error> {
+    let mut blocks: Vec<Vec<Found>> = Vec::new();
+    for one in found {
+        match blocks.last_mut() {
+            Some(block) if !is_count(&one) => block.push(one),
+            _ => blocks.push(vec![one]),
+        }
+    }
+    let mut states = Vec::new();
+    for block in blocks {
+        let mut state = OptimizerState::default();
+        let mut cursor = Cursor { path, found: block.into_iter().peekable() };
+        cursor.counters(&mut state, true)?;
+        let rest: Vec<Found> = cursor.found.collect();
+        let why =
+            format!("which optimizer of a {class_name} has which slots depends on the names of variables");
+        states.push(as_data(state, rest, why, true));
+    }
+    let mut outer = if states.is_empty() { OptimizerState::default() } else { states.remove(0) };
+    if outer.slots.is_empty() {
+        // Its own rate is of no use.
+        (outer.class_name, outer.learning_rate) = (class_name.into(), None);
+        outer.data = None;
+        outer.parts = states;
+        return Ok(outer);
+    }
+    let why = format!("there are slots before the optimizers of a {class_name}");
+    Ok(OptimizerState {
+        class_name: class_name.into(),
+        data: Some(StateData { why, ..StateData::default() }),
+        ..outer
+    })
 }
 
 /// Returns whether a variable counts steps.
@@ -199,7 +237,7 @@ impl Cursor<'_> {
 
 /// Returns whether the slot of a scalar weight stands where a learning rate could: it looks like one, so the number of variables tells.
 fn has_scalar_slots(class: &Class, trainable: &[Variable], found: usize) -> bool {
-    let fits = |layout: &&[Block]| per_variable(layout) * trainable.len() + 1 == found;
+    let fits = |layout: &&[Block]| count(layout, trainable) + 1 == found;
     trainable.first().is_some_and(|t| t.shape.is_empty()) && class.layouts.iter().any(fits)
 }
 
@@ -212,10 +250,10 @@ fn drop_placeholders(rest: &mut Vec<Found>, trainable: &[Variable]) {
 fn take_product(
     rest: &mut Vec<Found>,
     layouts: &[Vec<Block>],
-    n: usize,
+    trainable: &[Variable],
     state: &mut OptimizerState,
 ) -> Result<(), Error> {
-    let has = |count: usize| layouts.iter().any(|layout| per_variable(layout) * n == count);
+    let has = |slots: usize| layouts.iter().any(|layout| count(layout, trainable) == slots);
     let Some(without) = rest.len().checked_sub(1) else { return Ok(()) };
     if has(rest.len()) || !(has(without) || without == 0) {
         return Ok(());
@@ -235,7 +273,7 @@ fn single(found: &Found) -> Result<Option<f32>, Error> {
 }
 
 /// The state with slots of which nobody knows what they are, as they stand in the file.
-fn as_data(state: OptimizerState, found: Vec<Found>, why: String) -> OptimizerState {
+fn as_data(state: OptimizerState, found: Vec<Found>, why: String, by_place: bool) -> OptimizerState {
     let slot = |found: Found| Slot {
         name: String::new(),
         of: None,
@@ -243,7 +281,7 @@ fn as_data(state: OptimizerState, found: Vec<Found>, why: String) -> OptimizerSt
     };
     OptimizerState {
         slots: found.into_iter().map(slot).collect(),
-        data: Some(StateData { why, dialect: None }),
+        data: Some(StateData { why, dialect: None, by_place }),
         ..state
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::decode::Found;
-use super::{ACCUMULATED, Block, Class, EMA, Kind, Layout, order, per_variable};
+use super::{ACCUMULATED, Block, Class, EMA, Kind, Layout, count, order};
 use crate::tree::{Slot, Variable};
 
 /// Describes which slot of which variable stands at each place.
@@ -59,10 +59,13 @@ impl Fitting<'_> {
     /// Finds the layouts that fit in number and shapes, or says what differs from the first.
     pub(super) fn choose(&self, layouts: &[Vec<Block>], found: &[Found]) -> Result<Choice, String> {
         let n = self.trainable.len();
-        let of_size = layouts.iter().filter(|l| per_variable(l) * n == found.len());
+        let of_size = layouts.iter().filter(|l| count(l, self.trainable) == found.len());
         let of_size: Vec<Places> = of_size.map(|l| self.places(l)).collect();
+        if layouts.is_empty() {
+            return Err(format!("which slots {} has depends on the names of variables", self.class_name));
+        }
         let Some(first) = of_size.first() else {
-            let sizes: Vec<String> = layouts.iter().map(|l| (per_variable(l) * n).to_string()).collect();
+            let sizes: Vec<String> = layouts.iter().map(|l| count(l, self.trainable).to_string()).collect();
             return Err(format!(
                 "{} slot variables in the file, {} of {} for the model's {n} trainable variables",
                 found.len(),
@@ -113,7 +116,7 @@ impl Fitting<'_> {
         });
         let mut slots: Vec<Slot> = slots.collect();
         if self.legacy {
-            let order = sorted(places, layouts, self.trainable.len());
+            let order = sorted(places, layouts, self.trainable);
             let place =
                 |slot: &Slot| order.iter().position(|(k, of)| k.keras3 == slot.name && Some(*of) == slot.of);
             slots.sort_by_cached_key(|slot| place(slot).unwrap_or(usize::MAX));
@@ -123,19 +126,19 @@ impl Fitting<'_> {
 
     /// The places of a layout in the file.
     fn places(&self, layout: &[Block]) -> Places {
-        let n = self.trainable.len();
-        if !self.legacy {
-            return order(layout, n).collect();
+        let mut places: Places = order(layout, self.trainable).collect();
+        if self.legacy && self.class_name != "Ftrl" {
+            let kinds: Vec<&'static Kind> = layout.iter().copied().flatten().collect();
+            places.sort_by_key(|(kind, of)| (kinds.iter().position(|k| k == kind), *of));
         }
-        let kinds: Vec<&'static Kind> = layout.iter().copied().flatten().collect();
-        kinds.into_iter().flat_map(|kind| (0..n).map(move |of| (kind, of))).collect()
+        places
     }
 
     fn differences(&self, places: &Places, found: &[Found]) -> Vec<String> {
         let mut out = Vec::new();
-        for (i, ((_, of), found)) in places.iter().zip(found).enumerate() {
+        for (i, ((kind, of), found)) in places.iter().zip(found).enumerate() {
             if let Some(of) = self.trainable.get(*of)
-                && of.shape != found.variable.shape
+                && kind.shape(&of.shape).as_ref() != Some(&found.variable.shape)
             {
                 let name = if found.name.is_empty() { String::new() } else { format!(" {}", found.name) };
                 out.push(format!(
@@ -149,8 +152,8 @@ impl Fitting<'_> {
 }
 
 /// The same places in today's order.
-fn sorted(places: &Places, layouts: &[Vec<Block>], n: usize) -> Places {
-    let orders = layouts.iter().map(|layout| order(layout, n).collect::<Places>());
+fn sorted(places: &Places, layouts: &[Vec<Block>], trainable: &[Variable]) -> Places {
+    let orders = layouts.iter().map(|layout| order(layout, trainable).collect::<Places>());
     let same =
         |order: &Places| order.len() == places.len() && places.iter().all(|place| order.contains(place));
     orders.into_iter().find(same).unwrap_or_else(|| places.clone())

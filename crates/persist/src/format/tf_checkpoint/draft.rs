@@ -7,7 +7,7 @@ use prost::Message;
 use super::{SUFFIX, VALUE};
 use crate::container::protobuf::trackable_object_graph::TrackableObject;
 use crate::container::protobuf::trackable_object_graph::trackable_object::{
-    ObjectReference, SerializedTensor,
+    ObjectReference, SerializedTensor, SlotVariableReference,
 };
 use crate::container::protobuf::{BoolValue, TrackableObjectGraph};
 use crate::tree::Variable;
@@ -20,6 +20,8 @@ pub(in crate::format) struct Object(usize);
 struct Node {
     edges: Vec<(String, usize)>,
     variable: Option<(String, Variable)>,
+    /// Slots of an optimizer of before TensorFlow 2.11: name, variable, slot.
+    slots: Vec<(String, usize, usize)>,
 }
 
 /// The draft. The first object is the root.
@@ -83,6 +85,22 @@ impl Draft {
         }
     }
 
+    /// Adds a slot of a variable to an optimizer of before TensorFlow 2.11, to which no edge leads.
+    pub(super) fn slot(
+        &mut self,
+        optimizer: Object,
+        name: &str,
+        of: Object,
+        full_name: String,
+        slot: Variable,
+    ) {
+        let made = self.object();
+        self.set(made, full_name, slot);
+        if let Some(node) = self.nodes.get_mut(optimizer.0) {
+            node.slots.push((name.into(), of.0, made.0));
+        }
+    }
+
     /// The object that everything hangs on.
     pub(in crate::format) fn root(&self) -> Object {
         Object(0)
@@ -124,6 +142,23 @@ impl Draft {
                 }
             }
         }
+        // Slots come behind all that edges lead to, under the path of their variable.
+        for id in order.clone() {
+            let path = |id: usize| paths.get(id).cloned().flatten();
+            let optimizer = path(id).unwrap_or_default();
+            let slots = self.nodes.get(id).map_or(&[] as &[_], |n| &n.slots);
+            let own = |(name, of, slot): &(String, usize, usize)| {
+                Some((*slot, format!("{}/.OPTIMIZER_SLOT/{optimizer}/{}", path(*of)?, escape(name))))
+            };
+            let placed: Vec<(usize, String)> = slots.iter().filter_map(own).collect();
+            for (slot, path) in placed {
+                if let (Some(number @ None), Some(place)) = (numbers.get_mut(slot), paths.get_mut(slot)) {
+                    *number = i32::try_from(order.len()).ok();
+                    *place = Some(path);
+                    order.push(slot);
+                }
+            }
+        }
         Order { order, paths, numbers }
     }
 
@@ -160,6 +195,14 @@ impl Draft {
             for (name, child) in std::mem::take(&mut node.edges) {
                 let node_id = numbers.get(child).copied().flatten().unwrap_or_default();
                 object.children.push(ObjectReference { node_id, local_name: name });
+            }
+            for (slot_name, of, slot) in std::mem::take(&mut node.slots) {
+                let number = |id: usize| numbers.get(id).copied().flatten().unwrap_or_default();
+                object.slot_variables.push(SlotVariableReference {
+                    original_variable_node_id: number(of),
+                    slot_name,
+                    slot_variable_node_id: number(slot),
+                });
             }
             if let Some((full_name, variable)) = node.variable.take() {
                 let key = format!("{}{SUFFIX}", paths.get(id).cloned().flatten().unwrap_or_default());

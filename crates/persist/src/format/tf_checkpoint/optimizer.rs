@@ -67,22 +67,6 @@ pub(super) fn always_listed(class: &str) -> bool {
     class == "RMSprop"
 }
 
-/// Keras 3's name of a slot of an optimizer of before TensorFlow 2.11 (`tf_keras.optimizers.legacy`).
-fn legacy_slot(class: &str, name: &str) -> Option<&'static str> {
-    Some(match (class, name) {
-        ("Adamax", "v") => "norm",
-        (_, "m" | "momentum") => "momentum",
-        (_, "v" | "rms") => "velocity",
-        (_, "vhat") => "velocity_hat",
-        (_, "mg") => "average_gradient",
-        (_, "accumulator") => "accumulator",
-        (_, "linear") => "linear",
-        (_, "accum_grad") => "accumulated_grad",
-        (_, "accum_var") => "accumulated_delta_var",
-        _ => return None,
-    })
-}
-
 /// Scalars of the state that have an edge: path of edges, name in [`OptimizerState::scalars`].
 pub(super) const SCALARS: [(&str, &str); 4] = [
     ("_u_product", "u_product"),
@@ -126,7 +110,8 @@ pub(super) fn read(
     let known = optimizer::class(class_name).is_some() || !reader.lists_of_class().is_empty();
     let why = if unlike.is_empty() { (!known).then(unknown) } else { Some(unlike.join("; ")) };
     if let Some(why) = why {
-        state.data = Some(StateData { why, dialect: Some(Dialect::TfKeras) });
+        let by_place = graph.child(id, "_variables").is_some();
+        state.data = Some(StateData { why, dialect: Some(Dialect::TfKeras), by_place });
         if !unlike.is_empty() {
             state.slots.iter_mut().for_each(|slot| slot.of = None);
         }
@@ -246,9 +231,9 @@ impl Reader<'_> {
 
     /// The order of slots of the class, where the number of slots leaves one possibility.
     fn layout(&self, slots: usize) -> Option<Vec<(&'static str, usize)>> {
-        let n = self.trainable.len();
         let orders = optimizer::class(self.class_name)?.layouts.iter().map(|layout| {
-            let order: Vec<_> = optimizer::order(layout, n).map(|(kind, of)| (kind.keras3, of)).collect();
+            let order: Vec<_> =
+                optimizer::order(layout, self.trainable).map(|(kind, of)| (kind.keras3, of)).collect();
             order
         });
         let mut fitting = orders.filter(|order| order.len() == slots);
@@ -280,7 +265,7 @@ impl Reader<'_> {
         let mut slots = Vec::new();
         for slot in &node.slots {
             let Some(stored) = self.graph.variable(slot.slot) else { continue };
-            let name = legacy_slot(self.class_name, &slot.name).unwrap_or_default();
+            let name = optimizer::name_today(self.class_name, &slot.name).unwrap_or_default();
             let variable = self.source.variable(name, stored)?;
             slots.push(Slot { name: name.into(), of: order.get(&slot.original).copied(), variable });
         }

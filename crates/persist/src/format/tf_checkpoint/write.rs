@@ -11,7 +11,7 @@ use super::{GRAPH, RESUME, layers, number_of};
 use crate::container::bundle::{Content, Tensor};
 use crate::format::config::optimizer_config;
 use crate::format::{optimizer, skeleton, values};
-use crate::tree::{Bytes, DType, Object, OptimizerState, Slot, Tree, Variable};
+use crate::tree::{Bytes, DType, Dialect, Object, OptimizerState, Slot, Tree, Variable};
 use crate::{Error, limits};
 
 /// The objects of a model with its weights and optimizer. The first object is the model.
@@ -205,6 +205,38 @@ fn object(
     Ok(())
 }
 
+/// Settings that are variables of an optimizer of before TensorFlow 2.11, in the order of its edges.
+const HYPER: [&str; 10] = [
+    "beta",
+    "beta_1",
+    "beta_2",
+    "decay",
+    "l1_regularization_strength",
+    "l2_regularization_strength",
+    "learning_rate",
+    "learning_rate_power",
+    "momentum",
+    "rho",
+];
+
+/// The object of a variable of the tree.
+fn object_of(
+    draft: &Draft,
+    node: draft::Object,
+    object: &Object,
+    target: &Variable,
+) -> Option<draft::Object> {
+    let own = object.variables.iter().position(|variable| std::ptr::eq(variable, target));
+    if let Some(own) = own {
+        return variable_of(draft, node, object, own);
+    }
+    object
+        .children
+        .iter()
+        .enumerate()
+        .find_map(|(i, (_, child))| object_of(draft, child_of(draft, node, object, i)?, child, target))
+}
+
 struct Writer<'a> {
     draft: &'a mut Draft,
     /// The optimizer's node.
@@ -219,6 +251,10 @@ impl Writer<'_> {
     fn optimizer(mut self) {
         let class = self.class();
         let trainable = skeleton::trainable(&self.tree.root, self.tree.model.as_ref());
+        if self.state.data.is_none() && optimizer::is_older(&self.state.class_name, self.config.as_ref()) {
+            self.older(&class, &trainable);
+            return;
+        }
         let slots = self.slots(&class, &trainable);
 
         let all = self.draft.child(self.node, "_variables");
@@ -248,6 +284,47 @@ impl Writer<'_> {
             let product = self.scalar("u_product").unwrap_or_else(computed);
             let product = values::float32("u_product", product);
             self.draft.variable(self.node, "_u_product", "Variable".into(), product);
+        }
+    }
+
+    /// An optimizer of before TensorFlow 2.11: its settings are variables, and it says which slots are whose.
+    fn older(&mut self, class: &str, trainable: &[(String, &Variable)]) {
+        let iteration = values::int64("iter", self.state.iteration);
+        self.draft.variable(self.node, "iter", format!("{class}/iter"), iteration);
+        let rate = self.config("/learning_rate").cloned().unwrap_or_default();
+        let first = rate.pointer("/config/initial_learning_rate").or(Some(&rate)).and_then(Value::as_f64);
+        let decay = rate.pointer("/config/decay_rate").and_then(Value::as_f64);
+        let own = |key: &str| self.config(&format!("/{key}")).and_then(Value::as_f64);
+        let mut settings: Vec<(&str, f64)> = Vec::new();
+        for key in HYPER {
+            let value = match key {
+                "decay" if class == "Nadam" => own("schedule_decay").or(Some(0.004)),
+                "decay" => decay.or(Some(0.0)),
+                "learning_rate" => self.state.learning_rate.map(f64::from).or(first),
+                _ => own(key),
+            };
+            settings.extend(value.map(|value| (key, value)));
+        }
+        for (key, value) in settings {
+            #[allow(clippy::cast_possible_truncation)]
+            let variable = values::float32(key, value as f32);
+            self.draft.variable(self.node, key, format!("{class}/{key}"), variable);
+        }
+        if class == "Nadam" {
+            let computed = || optimizer::nadam_product(self.state.iteration, self.config.as_ref());
+            let product = self.scalar("u_product").unwrap_or_else(computed);
+            let cache = values::float32("momentum_cache", product);
+            self.draft.variable(self.node, "momentum_cache", format!("{class}/momentum_cache"), cache);
+        }
+        let idle = class == "SGD" && self.config("/momentum").and_then(Value::as_f64) == Some(0.0);
+        let slots = if idle { Vec::new() } else { optimizer::older_slots(class, &self.state.slots) };
+        for (name, slot) in slots {
+            let Some((path, variable)) = slot.of.and_then(|of| trainable.get(of)) else { continue };
+            let root = self.draft.root();
+            if let Some(of) = object_of(self.draft, root, &self.tree.root, variable) {
+                let full_name = format!("{class}/{path}/{name}");
+                self.draft.slot(self.node, name, of, full_name, slot.variable.clone());
+            }
         }
     }
 
@@ -358,7 +435,7 @@ impl Writer<'_> {
 
     /// The slots in tf_keras' order.
     fn slots(&self, class: &str, trainable: &[(String, &Variable)]) -> Vec<Slot> {
-        let mut slots = self.state.slots.clone();
+        let mut slots = optimizer::in_dialect(class, &self.state.slots, Dialect::TfKeras);
         let momenta = self.state.data.is_some() || slots.iter().any(|slot| slot.name == "momentum");
         if class == "SGD" && !momenta && self.state.iteration > 0 {
             // tf_keras keeps momentum where there is none.

@@ -721,7 +721,7 @@ def run_optimizer(library, cls, args, legacy=False, **_):
     return {"x": "flat", "t": "target:3x3", "steps": steps}, written
 
 
-def optimizers():
+def optimizers(only=()):
     S = keras.optimizers.schedules
     table = []
 
@@ -740,15 +740,27 @@ def optimizers():
         "Ftrl": [dict(learning_rate_power=-0.8), dict(initial_accumulator_value=0.7), dict(l1_regularization_strength=0.5), dict(l2_regularization_strength=0.5),
                  dict(l2_shrinkage_regularization_strength=0.5), dict(beta=0.7)],
         "Lion": [dict(beta_1=0.3), dict(beta_2=0.3)],
+        "Lamb": [dict(beta_1=0.5), dict(beta_2=0.5), dict(epsilon=0.5)],
+        "Adafactor": [dict(beta_2_decay=-0.3), dict(epsilon_1=0.3), dict(epsilon_2=3.0), dict(clip_threshold=0.2)],
+        "Muon": [dict(adam_beta_1=0.5), dict(adam_beta_2=0.5), dict(epsilon=0.5), dict(exclude_layers=["den.e.*/ker"]), dict(muon_a=3.0), dict(muon_b=-4.4),
+                 dict(muon_c=1.8), dict(adam_lr_ratio=0.3), dict(momentum=0.5), dict(ns_steps=2), dict(nesterov=False), dict(adam_weight_decay=0.5),
+                 dict(adam_weight_decay=None), dict(rms_rate=0.7), dict(rms_rate=None)],
+        "ScheduleFreeAdamW": [dict(beta_2=0.5), dict(epsilon=0.5), dict(warmup_steps=3)],
     }
     common = [dict(weight_decay=0.3), dict(clipnorm=0.3), dict(clipvalue=0.1), dict(global_clipnorm=0.3)]
+    # What a step does besides its formulas.
+    around = [dict(use_ema=True, ema_momentum=0.4, ema_overwrite_frequency=2), dict(gradient_accumulation_steps=2),
+              dict(gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.4, ema_overwrite_frequency=1)]
     for cls, list_ in own.items():
         scale = {"learning_rate": 3.0} if cls == "Adadelta" else {}
+        for a in around:
+            add(cls, {**scale, **a})
         for a in list_ + common:
             # Lion and Adam see gradients' directions: clipping one parameter's alone changes little but in what epsilon and betas make of it.
             more = {}
             if any(k.startswith(("clip", "global")) for k in a):
-                more = {"Adam": dict(epsilon=0.5), "AdamW": dict(epsilon=0.5), "Adamax": dict(epsilon=0.5), "Nadam": dict(epsilon=0.5), "RMSprop": dict(epsilon=0.5), "Lion": dict(beta_1=0.7), "Adadelta": dict(epsilon=0.1)}.get(cls, {})
+                more = {"Adam": dict(epsilon=0.5), "AdamW": dict(epsilon=0.5), "Adamax": dict(epsilon=0.5), "Nadam": dict(epsilon=0.5), "RMSprop": dict(epsilon=0.5), "Lion": dict(beta_1=0.7), "Adadelta": dict(epsilon=0.1),
+                        "Lamb": dict(epsilon=0.5), "Muon": dict(epsilon=0.5, exclude_layers=["kernel"]), "ScheduleFreeAdamW": dict(epsilon=0.5), "Adafactor": dict(epsilon_1=0.5)}.get(cls, {})
                 if cls == "Lion":
                     continue
             add(cls, {**scale, **more, **a}, list(a))
@@ -758,8 +770,11 @@ def optimizers():
     # Gradients' signs are all that Lion's first step sees; clipping shows where the momentum mixes them.
     for a in common[1:]:
         add("Lion", {"beta_1": 0.9, "beta_2": 0.4, "learning_rate": 0.5, **a}, list(a))
+    add("SGD", dict(gradient_accumulation_steps=2, learning_rate=S.PiecewiseConstantDecay([2], [0.5, 0.125])))
     out = []
     for cls, args, keys, more in table:
+        if only and cls not in only:
+            continue
         got, config = run_optimizer(keras, cls, args, **more)
         for key in (args if keys is None else keys):
             without, _ = run_optimizer(keras, cls, {k: v for k, v in args.items() if k != key}, **more)
@@ -771,6 +786,14 @@ def optimizers():
             out.append({"class": cls, "keys": ["jit_compile"], "config": config, "library": "tf_keras", **got})
         except Exception as e:
             print("tf_keras", cls, str(e)[:200])
+        if hasattr(tf_keras.optimizers, cls):
+            for a in around[:1] + [dict(adaptive_epsilon=True, epsilon=0.3)] * (cls == "Adam"):
+                scale = {"learning_rate": 3.0} if cls == "Adadelta" else {}
+                got, config = run_optimizer(tf_keras, cls, {**scale, **a})
+                for key in a:
+                    without, _ = run_optimizer(tf_keras, cls, {**scale, **{k: v for k, v in a.items() if k != key}})
+                    assert differ(got, without), f"{cls} {a}: {key} changes nothing"
+                out.append({"class": cls, "keys": list(a), "config": config, "library": "tf_keras", **got})
     write("optimizers.json", out)
 
 
