@@ -408,11 +408,11 @@ pub(super) fn put_optimizer(
 }
 
 /// The variables of a layer and of those inside it, with the names on the way, as older formats name them: a model's own name is not among them.
-fn paths(layer: &LayerRef, path: &str, found: &mut HashMap<EngineVariable, String>) {
+fn paths(layer: &LayerRef, path: &str, found: &mut HashMap<u64, String>) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
     for variable in layer.own_variables() {
         let path = below(variable.name());
-        found.entry(variable).or_insert(path);
+        found.entry(variable.id()).or_insert(path);
     }
     let network = layer.layer().as_any().is::<Network>();
     for (_, inner) in layer.layer().inner() {
@@ -426,7 +426,7 @@ pub(super) fn trainable(model: &Model) -> Vec<Variable> {
     let mut named = HashMap::new();
     paths(model.as_layer(), "", &mut named);
     let one = |v: &EngineVariable| Variable {
-        name: named.get(v).cloned().unwrap_or_else(|| v.name().into()),
+        name: named.get(&v.id()).cloned().unwrap_or_else(|| v.name().into()),
         trainable: true,
         dtype: super::to_tree::dtype_of(v),
         shape: v.shape().to_vec(),
