@@ -7,10 +7,12 @@ mod fitting;
 pub(crate) use decode::{Found, decode, decode_in_order};
 pub(crate) use encode::{encode, inner_groups, nadam_product};
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::values;
-use crate::tree::{Dialect, Slot, Variable};
+use crate::tree::{Bytes, DType, Dialect, Slot, Variable};
 
 /// A kind of slot variable, by its name in each dialect.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,20 +62,17 @@ impl Kind {
 /// The slots as files of a dialect have them: tf_keras keeps no numbers in the place of Adafactor's rows and columns of vectors, Keras 3 does.
 pub(crate) fn in_dialect(class: &str, slots: &[Slot], dialect: Dialect) -> Vec<Slot> {
     let is_mean = |slot: &Slot| class == "Adafactor" && matches!(&*slot.name, "r" | "c");
+    let number = |name: &str, of: Option<usize>| {
+        let value = Some(Arc::new(vec![0_u8; 4]) as Bytes);
+        let variable = Variable { dtype: DType::I32, value, ..values::float32(name, 0.0) };
+        Slot { name: name.into(), of, variable }
+    };
     let mut out: Vec<Slot> = Vec::new();
-    for slot in slots {
-        let number = is_mean(slot) && slot.variable.shape.is_empty();
-        if number && dialect == Dialect::TfKeras {
-            continue;
-        }
+    for slot in slots.iter().filter(|slot| !(is_mean(slot) && slot.variable.shape.is_empty())) {
         // They stand right before what is a vector's alone.
         let has_means = out.last().is_some_and(|last| is_mean(last) && last.of == slot.of);
         if dialect == Dialect::Keras3 && class == "Adafactor" && slot.name == "velocity" && !has_means {
-            out.extend(["r", "c"].map(|name| Slot {
-                name: name.into(),
-                of: slot.of,
-                variable: values::float32(name, 0.0),
-            }));
+            out.extend(["r", "c"].map(|name| number(name, slot.of)));
         }
         out.push(slot.clone());
     }

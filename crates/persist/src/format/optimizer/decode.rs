@@ -137,9 +137,12 @@ pub(crate) fn decode_in_order(
 /// The states of several optimizers, each of which begins with the steps that it counts. Whose slots they are is a matter of the names of variables.
 fn several(path: &Path, class_name: &str, found: Vec<Found>) -> Result<OptimizerState, Error> {
     let mut blocks: Vec<Vec<Found>> = Vec::new();
+    // Adafactor has whole numbers of 32 bits among its slots, where counters have 64.
+    let counter = found.first().map(|first| first.variable.dtype);
     for one in found {
+        let begins = is_count(&one) && Some(one.variable.dtype) == counter;
         match blocks.last_mut() {
-            Some(block) if !is_count(&one) => block.push(one),
+            Some(block) if !begins => block.push(one),
             _ => blocks.push(vec![one]),
         }
     }
