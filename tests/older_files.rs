@@ -104,8 +104,10 @@ fn slots(file: &str) -> Vec<f32> {
 #[test]
 fn slots_of_keras_2_0_stand_by_name() {
     let wanted: Vec<f32> = (0..6).flat_map(|of| [of as f32, 10.0 + of as f32]).collect();
-    assert_eq!(slots("sorted.h5"), wanted);
-    case("sorted.h5");
+    for file in ["sorted.h5", "keras1_slots.h5"] {
+        assert_eq!(slots(file), wanted, "{file}");
+        case(file);
+    }
 }
 
 #[test]

@@ -188,6 +188,9 @@ fn fill_some(
         Err(rhyton_persist::Error::Mismatch { mismatches, .. }) if options.skip_mismatch => {
             Some(format!("{path}: weights that do not fit are not loaded: {}", mismatches.join("; ")))
         }
+        Err(rhyton_persist::Error::Usage { what, advice }) => {
+            return Err(rhyton_persist::Error::Usage { what: format!("{path}: {what}"), advice }.into());
+        }
         Err(other) => return Err(other.into()),
     };
     from_tree::put(&root, &skeleton)?;

@@ -53,6 +53,22 @@ pub fn setting(config: &Map<String, Value>) -> Option<(&str, &Value)> {
     config.iter().find(set).map(|(key, value)| (key.as_str(), value))
 }
 
+/// Returns whether a layer, or one that it wraps, has such a setting.
+pub(crate) fn has_setting(config: &Map<String, Value>) -> bool {
+    fn inside(value: &Value) -> bool {
+        match value {
+            Value::Object(map) => {
+                map.get("config").and_then(Value::as_object).is_some_and(|c| setting(c).is_some())
+                    || map.values().any(inside)
+            }
+            Value::Array(list) => list.iter().any(inside),
+            _ => false,
+        }
+    }
+    let inner = ["layer", "forward_layer", "backward_layer", "cell", "cells", "layers"];
+    setting(config).is_some() || inner.iter().filter_map(|key| config.get(*key)).any(inside)
+}
+
 /// `config`: of a class of Keras' own.
 fn object(name: &str, class: &str, config: Option<&Map<String, Value>>) -> Object {
     let mut out = Object { name: name.into(), class_name: class.into(), ..Object::default() };

@@ -133,11 +133,11 @@ def convolutions(name, **more):
 
 
 def lines():
-    config = [conv1d("k1", 6, 3, [None, 9, 4]), layer("MaxPooling1D", "pool", stride=2, pool_length=2, border_mode="valid"), conv1d("k2", 5, 4),
+    config = [layer("Masking", "mask", [None, 9, 4], mask_value=-9.0), conv1d("k1", 6, 3), layer("MaxPooling1D", "pool", stride=2, pool_length=2, border_mode="valid"), conv1d("k2", 5, 4),
               layer("UpSampling1D", "up", length=2), layer("GlobalMaxPooling1D", "top"), layer("LeakyReLU", "leaky", alpha=0.2),
               layer("GaussianNoise", "noise", sigma=0.1)]
     # The second one as Keras 1.1 has it.
-    weights = [weights_of("k1", (3, 1, 4, 6), 6), ("pool", []), weights_of("k2", (5, 6, 4, 1), 5), ("up", []), ("top", []), ("leaky", []), ("noise", [])]
+    weights = [("mask", []), weights_of("k1", (3, 1, 4, 6), 6), ("pool", []), weights_of("k2", (5, 6, 4, 1), 5), ("up", []), ("top", []), ("leaky", []), ("noise", [])]
     model = K.Sequential([K.Input((9, 4)), L.Conv1D(6, 3, padding="same", activation="relu"), L.MaxPooling1D(),
                           L.Conv1D(5, 4, padding="same", activation="relu"), L.UpSampling1D(2), L.GlobalMaxPooling1D(), L.LeakyReLU(0.2)])
     save("keras1_lines", {"class_name": "Sequential", "config": config}, weights, model, [r(3, 9, 4)])
@@ -214,9 +214,10 @@ def slots(name, optimizer, kinds, first, training="mse", version="2.0.5"):
                      kernel_constraint=None, bias_constraint=None, **more)
 
     layers = [dense_2("dense_10", 4, batch_input_shape=[None, 4], dtype="float32"), dense_2("dense_9", 4), dense_2("dense_1", 4)]
-    weights = [(n, [(f"{n}/kernel:0", r(4, 4)), (f"{n}/bias:0", r(4))]) for n in names]
+    kernel, bias = ("_W", "_b") if version.startswith("1") else ("/kernel:0", "/bias:0")
+    weights = [(n, [(n + kernel, r(4, 4)), (n + bias, r(4))]) for n in names]
     variables = [(w, a, i) for i, (w, a) in enumerate(pair for _, arrays in weights for pair in arrays)]
-    if version == "2.0.5":
+    if version < "2.0.6":
         variables.sort()
     listed = [("iterations_1:0", np.float32(7))] if first else []
     for kind in range(kinds):
@@ -260,6 +261,8 @@ def main():
     merges()
     cudnn()
     slots("sorted", {"class_name": "Adam", "config": {"lr": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.0}}, 2, True)
+    slots("keras1_slots", {"class_name": "Adam", "config": {"lr": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.0}}, 2, True,
+          version="1.2.2")
     slots("uncounted", {"class_name": "RMSprop", "config": {"lr": 0.01, "rho": 0.9, "epsilon": 1e-8, "decay": 0.0}}, 1, False, version="2.1.6")
 
 

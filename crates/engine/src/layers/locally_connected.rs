@@ -154,10 +154,10 @@ impl<const N: usize> LocallyConnected<N> {
         let (windows, taps) = self.counts();
         let Places { input, output, taps: all } = &self.places;
         match self.implementation {
-            1 => vec![windows, taps * channels, self.filters],
+            1 => vec![windows, taps.saturating_mul(channels), self.filters],
             2 if self.channels_first() => [&[channels], input.as_slice(), &[self.filters], output].concat(),
             2 => [input.as_slice(), &[channels], output, &[self.filters]].concat(),
-            _ => vec![all.iter().flatten().count() * channels * self.filters],
+            _ => vec![all.iter().flatten().count().saturating_mul(channels).saturating_mul(self.filters)],
         }
     }
 

@@ -181,7 +181,8 @@ impl Reader<'_> {
         if size > block.len().saturating_mul(MOST_UNPACKED) {
             return Err(bad(format!("{size} bytes packed into {}", block.len())));
         }
-        *budget = budget.saturating_add(size.saturating_mul(MOST_EXPANSION));
+        let most = self.bytes.len().saturating_mul(2 * MOST_EXPANSION);
+        *budget = budget.saturating_add(size.saturating_mul(4)).min(most);
         snap::raw::Decoder::new().decompress_vec(block).map_err(|e| bad(e.to_string()))
     }
 

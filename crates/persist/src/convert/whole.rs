@@ -50,7 +50,7 @@ pub fn whole(
         };
         let name = layer.name.clone();
         if at_config(config, &root, place)
-            .is_some_and(|layer| layer.registered_name.is_none() && outline::setting(&layer.config).is_some())
+            .is_some_and(|layer| layer.registered_name.is_none() && outline::has_setting(&layer.config))
         {
             gaps.push((name, Gap::Form));
         }

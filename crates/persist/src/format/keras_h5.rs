@@ -59,7 +59,8 @@ pub(crate) fn read(file: Window) -> Result<SavedFile, Error> {
     let json = resume::json(&file, "attribute model_config", &model_config)?;
     let dialect = version.as_deref().and_then(config::dialect_of_version);
     let dialect = dialect.unwrap_or_else(|| config::dialect_of_config(&json));
-    let context = Context::new(path, dialect, Form::H5);
+    let age = config::Age::of(version.as_deref());
+    let context = Context { age, ..Context::new(path, dialect, Form::H5) };
     let model = config::read_model(&context, &json)?;
     let compile = match file.text("", "training_config")? {
         Some(text) => {

@@ -334,11 +334,19 @@ impl WeightSource for Weights {
         let mut found = found.into_iter();
         let assigned: Result<(), Infallible> = skeleton::by_class_mut(skeleton, twice, &mut |_, object| {
             let Some((vars, stored)) = found.next() else { return Ok(()) };
-            for ((i, place), stored) in own::order(object).into_iter().enumerate().zip(stored) {
-                let variable = &mut object.variables[place];
+            // All of a group or none, as Keras loads it.
+            let mut filled = object.variables.clone();
+            let before = mismatches.len();
+            let order = own::order(object);
+            let whole = order.len() == stored.len();
+            for ((i, place), stored) in order.into_iter().enumerate().zip(stored) {
+                let Some(variable) = filled.get_mut(place) else { continue };
                 if let Err(difference) = values::assign(variable, stored, &format!("{vars}/{i}")) {
                     mismatches.push(difference);
                 }
+            }
+            if whole && mismatches.len() == before {
+                object.variables = filled;
             }
             own::clear_factors(object);
             Ok(())

@@ -118,7 +118,9 @@ impl QuantizedTensor {
         let length = |c: &char| kernel.iter().position(|k| k == c).map_or(1, |at| shape[at]);
         let is_summed = |at: usize| !output.contains(&kernel[at]);
         let over = |summed: bool| -> usize {
-            (0..kernel.len()).filter(|at| is_summed(*at) == summed).map(|at| shape[at]).product()
+            let sizes = (0..kernel.len()).filter(|at| is_summed(*at) == summed).map(|at| shape[at]);
+            // No array is of such a size, which is told where it is asked for.
+            sizes.fold(1, usize::saturating_mul)
         };
         match mode {
             Quantized::Int8 => {

@@ -61,11 +61,16 @@ impl Place {
 }
 
 /// Takes names such as `layers\dense`, which Keras gives groups of the root on Windows, for the paths that they mean.
-fn split_names(root: BTreeMap<String, Place>) -> BTreeMap<String, Place> {
+///
+/// # Errors
+/// Gives the name of a group that has the place of another.
+fn split_names(root: BTreeMap<String, Place>) -> Result<BTreeMap<String, Place>, String> {
     const FOLDERS: [&str; 4] = ["layers", "_layer_checkpoint_dependencies", "optimizer", "metrics"];
     let mut out = BTreeMap::new();
     for (name, place) in root {
-        let is_path = name.split_once('\\').is_some_and(|(first, _)| FOLDERS.contains(&first));
+        let depth = name.split('\\').count();
+        let first = name.split('\\').next().unwrap_or_default();
+        let is_path = (2..=limits::HDF5_DEPTH).contains(&depth) && FOLDERS.contains(&first);
         let mut parts = if is_path { name.split('\\').collect() } else { vec![name.as_str()] };
         let last = parts.pop().unwrap_or_default();
         let mut at = &mut out;
@@ -73,9 +78,18 @@ fn split_names(root: BTreeMap<String, Place>) -> BTreeMap<String, Place> {
             at = &mut at.entry(part.to_owned()).or_insert_with(Place::default).below;
         }
         let entry: &mut Place = at.entry(last.to_owned()).or_default();
-        entry.group = place.group.or(entry.group.take());
+        if entry.group.is_some() || is_path && !entry.below.is_empty() && place.group.is_none() {
+            return Err(name);
+        }
+        entry.group = place.group;
     }
-    out
+    // A group of the file's own has what is in it.
+    let doubled =
+        FOLDERS.iter().find(|name| out.get(**name).is_some_and(|p| p.group.is_some() && !p.below.is_empty()));
+    match doubled {
+        Some(name) => Err((*name).to_owned()),
+        None => Ok(out),
+    }
 }
 
 struct Inner {
@@ -380,7 +394,10 @@ impl Hdf5 {
             None => Looked::default(),
         };
         if path.is_empty() {
-            looked.groups = split_names(looked.groups);
+            let double = |name: String| {
+                self.error("the root", &format!("two groups at the place of {name:?}"), "one of each path")
+            };
+            looked.groups = split_names(looked.groups).map_err(double)?;
         }
         looked.groups.extend(below);
         // Names are joined into paths: one that is none would lead back, or elsewhere.

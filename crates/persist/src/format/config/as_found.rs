@@ -7,6 +7,10 @@ use crate::tree::{AsRead, CompileConfig, Dialect, Found, ModelConfig};
 
 /// Returns what is kept of a config that was read.
 pub(super) fn keep(cx: &Context<'_>, json: &Value) -> Found {
+    // What is written has the words of Keras 2 for its layers, and their weights.
+    if cx.dialect == Dialect::TfKeras && keras1::is_in(cx.age, json) {
+        return Found::default();
+    }
     Found(Some(
         AsRead { dialect: cx.dialect, full: cx.form == Form::Keras, json: json.clone(), metadata: None }
             .into(),
@@ -26,10 +30,6 @@ pub(crate) fn model(cx: &Context<'_>, model: &ModelConfig) -> Option<Value> {
         return None;
     }
     let json = stood(cx, &model.found)?;
-    // What is written has the words of Keras 2 for its layers, and their weights.
-    if cx.dialect == Dialect::TfKeras && keras1::is_in(json) {
-        return None;
-    }
     read_model(cx, json).is_ok_and(|read| read == *model).then(|| json.clone())
 }
 

@@ -1,6 +1,6 @@
 //! Layers of Keras 1 in the words of Keras 2, as Keras 2.0 to 2.2 translated them themselves (`keras/legacy/interfaces.py`).
 //!
-//! The words of the two do not overlap, so a config says itself which it is in.
+//! A file says by its version whether it is so old: a class of somebody's may have any words.
 
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,6 @@ const KEYS: &[(&str, &str)] = &[
     ("inner_activation", "recurrent_activation"),
     ("dropout_W", "dropout"),
     ("dropout_U", "recurrent_dropout"),
-    ("input_dtype", "dtype"),
 ];
 
 /// Keys that say how to compute, or what `batch_input_shape` says too.
@@ -98,31 +97,57 @@ const TRANSLATED: &[&str] = &[
     "Cropping3D",
     "LocallyConnected1D",
     "LocallyConnected2D",
-    "Merge",
 ];
 
+/// What the version of a file says of the words in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// Those of Keras 2 and later.
+    #[default]
+    Today,
+    /// Those of Keras 2 up to 2.2, which still had `Merge`.
+    Keras2,
+    /// Those of Keras 1, which names its version from 1.2 on.
+    Keras1,
+}
+
+impl Age {
+    /// Of a file that says this version.
+    pub(crate) fn of(version: Option<&str>) -> Self {
+        let mut numbers = version.unwrap_or("1.0").split('.').map(|part| part.trim().parse::<u32>().ok());
+        match (numbers.next().flatten(), numbers.next().flatten()) {
+            (Some(1), _) => Self::Keras1,
+            (Some(2), Some(0..=2)) => Self::Keras2,
+            _ => Self::Today,
+        }
+    }
+}
+
 /// A layer of Keras 1, or of cuDNN, in the words of Keras 2; `None` where it is of neither.
-pub(super) fn translated(layer: &Map<String, Value>) -> Option<Map<String, Value>> {
-    if layer.get("module").is_some_and(Value::is_string) {
+pub(super) fn translated(age: Age, layer: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let said = |key: &str| layer.get(key).is_some_and(Value::is_string);
+    if said("module") || said("registered_name") {
         return None;
     }
     let found = layer.get("class_name")?.as_str()?;
     let config = layer.get("config")?.as_object()?;
     let class = CLASSES.iter().find(|(there, _)| *there == found).map_or(found, |(_, here)| here);
-    if !TRANSLATED.contains(&class) || class == found && !is_older(class, config) {
-        return None;
-    }
     let mut config = config.clone();
-    let class = match found {
-        "Merge" => merge(&mut config)?,
-        "CuDNNLSTM" | "CuDNNGRU" => {
+    let class = match (found, age) {
+        ("CuDNNLSTM" | "CuDNNGRU", _) => {
             of_cudnn(class, &mut config);
             class
         }
-        _ => {
+        ("Merge", Age::Keras1 | Age::Keras2) => merge(&mut config)?,
+        (_, Age::Keras1) if TRANSLATED.contains(&class) => {
             rewrite(class, &mut config);
             class
         }
+        (_, Age::Keras1) => {
+            config.shift_remove("input_dtype")?;
+            class
+        }
+        _ => return None,
     };
     let mut layer = layer.clone();
     layer.insert("class_name".into(), class.into());
@@ -131,28 +156,21 @@ pub(super) fn translated(layer: &Map<String, Value>) -> Option<Map<String, Value
 }
 
 /// Returns whether a config has a layer of Keras 1, or of cuDNN, anywhere.
-pub(super) fn is_in(value: &Value) -> bool {
+pub(super) fn is_in(age: Age, value: &Value) -> bool {
     match value {
-        Value::Object(map) => translated(map).is_some() || map.values().any(is_in),
-        Value::Array(list) => list.iter().any(is_in),
+        Value::Object(map) => translated(age, map).is_some() || map.values().any(|value| is_in(age, value)),
+        Value::Array(list) => list.iter().any(|value| is_in(age, value)),
         _ => false,
     }
-}
-
-/// Returns whether a config has a word that Keras 2 does not have in that class.
-fn is_older(class: &str, config: &Map<String, Value>) -> bool {
-    let has = |key: &str| config.contains_key(key);
-    KEYS.iter().any(|(there, _)| has(there))
-        || has("consume_less")
-        || class == "Merge"
-        || class == "BatchNormalization" && has("mode")
-        || class != "Embedding" && has("output_dim")
-        || class == "Embedding" && has("W_constraint")
 }
 
 /// The class that a `Merge` is by its mode, with the keys that are left.
 fn merge(config: &mut Map<String, Value>) -> Option<&'static str> {
     let mode = config.get("mode")?.as_str()?.to_owned();
+    // One of models, as the first layer of a Sequential: it has inputs of its own.
+    if config.get("layers").and_then(Value::as_array).is_some_and(|layers| !layers.is_empty()) {
+        return None;
+    }
     let taken = |config: &mut Map<String, Value>, key: &str| config.shift_remove(key).unwrap_or_default();
     let (axis, axes) = (taken(config, "concat_axis"), taken(config, "dot_axes"));
     config.retain(|key, _| matches!(key.as_str(), "name" | "trainable" | "dtype"));
@@ -165,13 +183,13 @@ fn merge(config: &mut Map<String, Value>) -> Option<&'static str> {
             config.insert("axis".into(), axis);
             "Concatenate"
         }
-        "dot" | "cos" => {
+        // `cos` is another formula than that of Dot.
+        "dot" => {
             // `[[1], [1]]`: for each of both.
             let plain: Option<Vec<Value>> = axes
                 .as_array()
                 .map(|list| list.iter().map(|a| a.get(0).cloned().unwrap_or_else(|| a.clone())).collect());
             config.insert("axes".into(), plain.map_or(axes, Value::Array));
-            config.insert("normalize".into(), (mode == "cos").into());
             "Dot"
         }
         _ => return None,
@@ -189,6 +207,11 @@ fn of_cudnn(class: &str, config: &mut Map<String, Value>) {
 }
 
 fn rewrite(class: &str, config: &mut Map<String, Value>) {
+    // Of the input, which an InputLayer alone is.
+    let input = config.shift_remove("input_dtype");
+    if let (Some(dtype), "InputLayer") = (input, class) {
+        config.entry("dtype").or_insert(dtype);
+    }
     if class == "PReLU" {
         rename(config, "init", "alpha_initializer");
     }

@@ -32,6 +32,7 @@ use crate::tree::{CompileConfig, Dialect, ModelConfig};
 
 pub(crate) use compile::{check_compile, optimizer_config, rate, read_compile, write_compile};
 pub(crate) use dialects::{builds_itself, takes_training};
+pub(crate) use keras1::Age;
 pub(crate) use model::{is_subclassed, read_model, write_model};
 
 /// How much is written around each class.
@@ -51,11 +52,13 @@ pub(crate) struct Context<'a> {
     pub(crate) form: Form,
     /// When writing: the dialect of the file that the config was read from, where there was one.
     pub(crate) source: Option<Dialect>,
+    /// When reading: the age of the file's words.
+    pub(crate) age: Age,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(path: &'a Path, dialect: Dialect, form: Form) -> Self {
-        Self { path, dialect, form, source: None }
+        Self { path, dialect, form, source: None, age: Age::Today }
     }
 }
 

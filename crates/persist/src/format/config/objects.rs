@@ -109,7 +109,8 @@ fn canonical_object(
     role: Role,
     map: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    let older = || (cx.dialect == Dialect::TfKeras && role == Role::Layer).then(|| keras1::translated(map));
+    let older =
+        || (cx.dialect == Dialect::TfKeras && role == Role::Layer).then(|| keras1::translated(cx.age, map));
     let older = older().flatten();
     let map = older.as_ref().unwrap_or(map);
     let class = cx.text(place, map, "class_name")?;

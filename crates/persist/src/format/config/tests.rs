@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Context, Form, read_compile, read_model, write_compile, write_model};
+use super::{Age, Context, Form, read_compile, read_model, write_compile, write_model};
 use crate::Error;
 use crate::tree::{Arg, Dialect, ModelConfig, ModelKind};
 
@@ -465,4 +465,42 @@ fn integers_for_tf_keras() {
             (other, refused) => panic!("{value}: {other:?}, not {refused:?}"),
         }
     }
+}
+
+/// Words of Keras 1 in a file of another age, or of somebody's class, are somebody's own.
+#[test]
+fn words_of_keras_1_are_so_by_the_version() {
+    let read = |age, class: &str, registered: Value, config: Value| {
+        let mut config = config;
+        config["name"] = "l".into();
+        let layer = json!({"class_name": class, "registered_name": registered, "config": config});
+        let model = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}});
+        let cx = Context { age, ..context(Dialect::TfKeras, Form::H5) };
+        let model = read_model(&cx, &model).unwrap();
+        let layer = model.layers.last().unwrap();
+        (layer.class_name.clone(), layer.config.clone())
+    };
+    let old = Age::of(Some("1.2.2"));
+    assert_eq!(Age::of(None), old);
+    let (_, config) = read(old, "Dropout", Value::Null, json!({"p": 0.5}));
+    assert_eq!(config["rate"], 0.5);
+    let (_, config) = read(Age::of(Some("2.21.0")), "Dropout", Value::Null, json!({"p": 0.5}));
+    assert_eq!(config["p"], 0.5);
+    let (class, config) = read(old, "Merge", "mine>Merge".into(), json!({"mode": "sum"}));
+    assert_eq!((class.as_str(), &config["mode"]), ("Merge", &json!("sum")));
+    let (class, _) = read(Age::of(Some("2.1.6")), "Merge", Value::Null, json!({"mode": "max"}));
+    assert_eq!(class, "Maximum");
+    let (class, _) = read(Age::of(Some("2.4.0")), "Merge", Value::Null, json!({"mode": "max"}));
+    assert_eq!(class, "Merge");
+    // Of models, and of a formula that no layer has.
+    for config in [json!({"mode": "sum", "layers": [{"class_name": "Sequential"}]}), json!({"mode": "cos"})] {
+        assert_eq!(read(old, "Merge", Value::Null, config).0, "Merge");
+    }
+    let embedding = json!({"input_dtype": "int32", "input_dim": 5, "output_dim": 2, "init": "uniform"});
+    let (_, config) = read(old, "Embedding", Value::Null, embedding);
+    assert!(!config.contains_key("dtype") && config["embeddings_initializer"] == "random_uniform");
+    let (_, config) = read(old, "Masking", Value::Null, json!({"input_dtype": "float32", "mask_value": 0.0}));
+    assert!(!config.contains_key("input_dtype"));
+    let (class, config) = read(Age::Today, "CuDNNGRU", Value::Null, json!({"units": 3}));
+    assert_eq!((class.as_str(), &config["reset_after"]), ("GRU", &json!(true)));
 }

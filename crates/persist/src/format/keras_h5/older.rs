@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::format::skeleton::Owned;
+use crate::format::values;
 use crate::tree::{ByteSource, Bytes, DType, ModelConfig, Variable};
 
 type Weight = (String, Variable);
@@ -24,12 +25,15 @@ pub(super) struct Writer {
 }
 
 /// The arrays of a layer in today's order and layout. `wanted`: the layer's variables; `model`: what its config says.
+///
+/// # Errors
+/// Says what is not known of an array of Keras 1 that it depends on.
 pub(super) fn translate(
     writer: Writer,
     model: Option<&ModelConfig>,
     wanted: &[Owned<&mut Variable>],
     found: Vec<Weight>,
-) -> Vec<Weight> {
+) -> Result<Vec<Weight>, String> {
     let mut rest = found.into_iter().peekable();
     let mut out: Vec<Weight> = Vec::new();
     let mut at = 0;
@@ -37,7 +41,7 @@ pub(super) fn translate(
         let group =
             wanted.iter().skip(at).take_while(|other| parent(&other.path) == parent(&first.path)).count();
         let gates = match first.class.as_str() {
-            "LSTMCell" => 4,
+            "LSTMCell" | "ConvLSTMCell" => 4,
             "GRUCell" => 3,
             _ => 1,
         };
@@ -45,22 +49,23 @@ pub(super) fn translate(
         let taken: Vec<Weight> = rest.by_ref().take(if apart { 3 * gates } else { group }).collect();
         out.extend(match taken.as_slice() {
             parts if apart && are_gates(parts) => together(parts, gates),
-            [kernel, recurrent, bias] if gates > 1 => {
+            [kernel, recurrent, bias] if matches!(first.class.as_str(), "LSTMCell" | "GRUCell") => {
                 of_cudnn([kernel, recurrent, bias], gates).unwrap_or(taken)
             }
             _ => {
                 let config = model.and_then(|model| config_at(model, parent(&first.path)));
-                taken
-                    .into_iter()
-                    .map(|weight| kernel(writer, &first.class, config.as_ref(), weight))
-                    .collect()
+                let shapes = wanted.iter().skip(at).map(|owned| owned.variable.shape.clone());
+                let pairs = taken.into_iter().zip(shapes);
+                pairs
+                    .map(|(weight, shape)| kernel(writer, &first.class, config.as_ref(), &shape, weight))
+                    .collect::<Result<_, _>>()?
             }
         });
         at += group;
     }
     // What nobody wants is for others to tell.
     out.extend(rest);
-    out
+    Ok(out)
 }
 
 fn parent(path: &str) -> &str {
@@ -83,7 +88,8 @@ fn config_at(model: &ModelConfig, path: &str) -> Option<Map<String, Value>> {
 /// Returns whether arrays are kernels, recurrent kernels and biases in turn.
 fn are_gates(parts: &[Weight]) -> bool {
     let ranks = parts.iter().map(|(_, v)| v.shape.len());
-    ranks.zip([2, 2, 1].into_iter().cycle()).all(|(rank, wanted)| rank == wanted)
+    let all: Vec<usize> = ranks.collect();
+    all.chunks(3).all(|gate| gate == [2, 2, 1] || gate == [4, 4, 1])
 }
 
 /// The arrays of the gates, side by side. An LSTM of Keras 1 has them in the order i, c, f, o; today's is i, f, c, o.
@@ -120,6 +126,12 @@ fn of_cudnn([kernel, recurrent, bias]: [&Weight; 3], gates: usize) -> Option<Vec
     if wide != *same || units.checked_mul(gates)? != wide || bias.1.shape != [wide.checked_mul(2)?] {
         return None;
     }
+    let single = |weight: &Weight| {
+        let value =
+            weight.1.value.clone().and_then(|value| values::convert(value, weight.1.dtype, DType::F32))?;
+        Some((weight.0.clone(), Variable { dtype: DType::F32, value: Some(value), ..weight.1.clone() }))
+    };
+    let bias = &single(bias)?;
     // The block of each gate lies in memory as one of (units, rows).
     let turned = |weight: &Weight, rows: usize, of_memory: bool| {
         let pick = move |element: usize| {
@@ -135,10 +147,9 @@ fn of_cudnn([kernel, recurrent, bias]: [&Weight; 3], gates: usize) -> Option<Vec
         4 => {
             let halves = [0..wide, wide..2 * wide];
             let value = bias.1.value.clone()?;
-            let float = bias.1.dtype == DType::F32;
             let value: Bytes = Arc::new(Summed { value, halves });
             let shape = vec![wide];
-            float.then(|| (bias.0.clone(), Variable { shape, value: Some(value), ..bias.1.clone() }))?
+            (bias.0.clone(), Variable { shape, value: Some(value), ..bias.1.clone() })
         }
         _ => (bias.0.clone(), Variable { shape: vec![2, wide], ..bias.1.clone() }),
     };
@@ -146,13 +157,22 @@ fn of_cudnn([kernel, recurrent, bias]: [&Weight; 3], gates: usize) -> Option<Vec
 }
 
 /// A convolution's kernel with its axes as today, and not turned; other arrays as they are.
-fn kernel(writer: Writer, class: &str, config: Option<&Map<String, Value>>, weight: Weight) -> Weight {
+fn kernel(
+    writer: Writer,
+    class: &str,
+    config: Option<&Map<String, Value>>,
+    wanted: &[usize],
+    weight: Weight,
+) -> Result<Weight, String> {
     let (name, mut variable) = weight;
     let rank = variable.shape.len();
     let is_conv = matches!(class, "Conv1D" | "Conv2D" | "Conv3D" | "Conv2DTranspose" | "ConvLSTMCell");
     let get = |key: &str| config.and_then(|config| config.get(key));
     if !is_conv || rank < 3 {
-        return (name, variable);
+        return Ok((name, variable));
+    }
+    if writer.keras1 && config.is_none() && rank > 3 {
+        return of_shape(variable, class, wanted).map(|variable| (name, variable));
     }
     let first = get("data_format").is_some_and(|format| format == "channels_first");
     if writer.keras1 {
@@ -181,11 +201,44 @@ fn kernel(writer: Writer, class: &str, config: Option<&Map<String, Value>>, weig
     {
         variable = turned;
     }
-    (name, variable)
+    Ok((name, variable))
+}
+
+/// A kernel of Keras 1 whose layer nothing describes, with the axes that make it one of the shape that is wanted.
+fn of_shape(variable: Variable, class: &str, wanted: &[usize]) -> Result<Variable, String> {
+    let plain = variable.shape == wanted;
+    let channels_first: &[usize] = match class {
+        "Conv2D" | "Conv1D" => &[2, 3, 1, 0],
+        "Conv3D" => &[2, 3, 4, 1, 0],
+        _ => &[],
+    };
+    let mut made: Vec<Variable> = Vec::new();
+    if class == "Conv1D" {
+        // Of length, one, inputs and outputs; or of outputs, inputs, length and one.
+        for candidate in [Some(variable.clone()), transposed(&variable, channels_first)].into_iter().flatten()
+        {
+            let mut candidate = candidate;
+            if candidate.shape.get(1) == Some(&1) {
+                candidate.shape.remove(1);
+                made.extend((candidate.shape == wanted).then_some(candidate));
+            }
+        }
+    } else {
+        let moved = transposed(&variable, channels_first).filter(|_| !channels_first.is_empty());
+        made.extend(moved.filter(|moved| moved.shape == wanted));
+        made.extend(plain.then(|| variable.clone()));
+    }
+    match <[Variable; 1]>::try_from(made) {
+        Ok([one]) => Ok(one),
+        Err(_) => Err(format!(
+            "a kernel of Keras 1 of the shape {:?}, whose axes depend on the layer's data_format, which a file of weights does not say; load the file of the whole model",
+            variable.shape
+        )),
+    }
 }
 
 /// An array with its axes in another order.
-fn transposed(variable: &Variable, axes: &'static [usize]) -> Option<Variable> {
+fn transposed(variable: &Variable, axes: &[usize]) -> Option<Variable> {
     let strides = strides(&variable.shape);
     let shape: Vec<usize> = axes.iter().filter_map(|axis| variable.shape.get(*axis).copied()).collect();
     let steps: Vec<usize> = axes.iter().filter_map(|axis| strides.get(*axis).copied()).collect();

@@ -1,6 +1,6 @@
 //! The arrays of such a file: by the order of its layers, or by their names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -107,7 +107,13 @@ impl Weights {
         if found.weights.len() < wanted.len() {
             wanted.retain(|owned| owned.variable.name != IDF);
         }
-        let weights = older::translate(self.writer()?, self.model.as_ref(), &wanted, found.weights);
+        let weights = match older::translate(self.writer()?, self.model.as_ref(), &wanted, found.weights) {
+            Ok(weights) => weights,
+            Err(unclear) => {
+                mismatches.push(format!("{}: {unclear} (layer `{layer_name}`)", found.name));
+                return Ok(());
+            }
+        };
         if weights.len() != wanted.len() {
             mismatches.push(format!(
                 "{}: {} arrays in the file, the model's layer `{layer_name}` has {}",
@@ -171,19 +177,15 @@ impl Weights {
     /// Returns the numbers of the model's variables in the order of the names that the file has for them. `trainable` are named by their paths.
     fn order_of_names(&self, trainable: &[Variable]) -> Result<Vec<usize>, Error> {
         let layers = self.layers()?;
-        let mut used = HashSet::new();
+        let mut counts: HashMap<&str, usize> = HashMap::new();
         let mut keys = Vec::new();
         for variable in trainable {
-            let (layer, tail) = (variable.name.split('/').next(), variable.name.rsplit('/').next());
-            let of_layer = layers.iter().filter(|l| Some(l.name.as_str()) == layer);
-            let names = of_layer.flat_map(|l| l.weights.iter().map(|(name, _)| name.as_str()));
-            let fits = |name: &&str| {
-                let plain = name.strip_suffix(":0").unwrap_or(name);
-                plain.rsplit('/').next() == tail && !used.contains(*name)
-            };
-            let found = names.clone().find(fits).unwrap_or(&variable.name);
-            used.insert(found);
-            keys.push(found.to_owned());
+            // In a layer, those that training changes come first; Keras 1 has other names for them.
+            let layer = variable.name.split('/').next().unwrap_or_default();
+            let count = counts.entry(layer).or_default();
+            let found = layers.iter().find(|l| l.name == layer).and_then(|l| l.weights.get(*count));
+            *count += 1;
+            keys.push(found.map_or_else(|| variable.name.clone(), |(name, _)| name.clone()));
         }
         let mut order: Vec<usize> = (0..trainable.len()).collect();
         order.sort_by_key(|of| keys.get(*of).cloned());
@@ -316,7 +318,8 @@ impl WeightSource for Weights {
                 let wanted = skeleton::by_layer_mut(child, &Frozen::root(None));
                 let known = wanted.len();
                 let stored = older::translate(writer, self.model.as_ref(), &wanted, layer.weights.clone());
-                if !child.is_model && known > 0 && stored.len() > known {
+                let stored = stored.map_or(known, |stored| stored.len());
+                if !child.is_model && known > 0 && stored > known {
                     skeleton::empty(child);
                     gaps.push((child.name.clone(), Gap::Form));
                 }

@@ -21,7 +21,7 @@ pub(super) fn read_layer(
     depth: usize,
 ) -> Result<LayerConfig, Error> {
     let map = cx.map(place, value)?;
-    let older = (cx.dialect == Dialect::TfKeras).then(|| keras1::translated(map)).flatten();
+    let older = (cx.dialect == Dialect::TfKeras).then(|| keras1::translated(cx.age, map)).flatten();
     let map = older.as_ref().unwrap_or(map);
     let class = cx.text(place, map, "class_name")?;
     let config = map.get("config").unwrap_or(&Value::Null);
