@@ -62,7 +62,7 @@ fn tree(value: f32) -> Tree {
         learning_rate: Some(0.5),
         slots: slots.collect(),
         scalars: vec![],
-        data: None,
+        ..OptimizerState::default()
     };
     Tree { root, optimizer: Some(optimizer), ..Tree::default() }
 }
