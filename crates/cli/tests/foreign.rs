@@ -22,9 +22,7 @@ fn predicting_and_evaluating_need_no_optimizer() {
     let folder = tempfile::tempdir().unwrap();
     let out = text(&folder.path().join("p.npy"));
     for (case, named) in [
-        ("keras3/muon", "unknown optimizer `Muon`: Keras' own, and not in rhyton yet"),
         ("keras3/other", "unknown optimizer `Mine>Other`: somebody's own"),
-        ("tf_keras/averages", "use_ema"),
         ("tf_keras/frozen", "8 slot variables in the file"),
     ] {
         let model = data(&format!("foreign/{case}.keras"));

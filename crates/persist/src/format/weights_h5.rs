@@ -105,7 +105,11 @@ pub(crate) fn node(path: &Path, tree: &Tree, dialect: Dialect) -> Result<Node, E
         }
     }
     if let Some(state) = &tree.optimizer {
-        let config = config::optimizer_config(tree.compile.as_ref());
+        let mut config = config::optimizer_config(tree.compile.as_ref());
+        // By their numbers alone nobody could tell the order of the older optimizers, which tf_keras does not keep here.
+        if let Some(config) = config.as_mut().and_then(Value::as_object_mut) {
+            config.shift_remove("is_legacy_optimizer");
+        }
         let trainable = skeleton::trainable(&tree.root, tree.model.as_ref());
         let variables = optimizer::encode(state, dialect, config.as_ref(), &trainable);
         let inner = optimizer::inner_groups(state, dialect, config.as_ref(), &trainable);
