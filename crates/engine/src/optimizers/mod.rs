@@ -327,13 +327,16 @@ pub static OPTIMIZERS: &[Class] = &[
 /// Makes an optimizer of a config, whatever class it is of.
 pub type Inner<'a> = &'a dyn Fn(Value) -> Result<Box<dyn Optimizer>, Error>;
 
+/// Makes an optimizer around others from a config.
+pub type MakeAround = fn(&Map<String, Value>, Inner) -> Result<Box<dyn Optimizer>, Error>;
+
 /// A row of the table of optimizers around others.
 #[derive(Debug)]
 pub struct Wrapper {
     /// The class.
     pub name: &'static str,
     /// Reads a config; those inside are anybody's.
-    pub make: fn(&Map<String, Value>, Inner) -> Result<Box<dyn Optimizer>, Error>,
+    pub make: MakeAround,
 }
 
 /// Keras' optimizers around others.
