@@ -88,7 +88,8 @@ def slots(K, opt):
 
 
 def steps_taken(opt):
-    """Steps, also where gradients are summed up and Keras says how often the weights changed."""
+    """Steps, also where gradients are summed up and Keras says how often the weights changed; of the optimizer inside one that scales the loss."""
+    opt = getattr(opt, "inner_optimizer", opt)
     return int(np.asarray(getattr(opt, "_iterations", opt.iterations)))
 
 

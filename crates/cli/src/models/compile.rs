@@ -71,8 +71,27 @@ pub fn trainable(
             }
         }
     }
+    if !new && options.optimizer.is_none() {
+        start_anew(&mut model, &run.model, quiet)?;
+    }
     set_rate(options, &mut model)?;
     Ok((model, dialect))
+}
+
+/// Lets an optimizer begin anew where the state that the file has of it is not one of this model, and says so, as Keras does. One that cannot be made stays
+/// as it is: training says why it cannot be.
+fn start_anew(model: &mut Model, path: &Location, quiet: bool) -> Result<(), Failure> {
+    let Ok(compiled) = model.compiled() else { return Ok(()) };
+    let optimizer = &compiled.optimizer;
+    let (Err(why), spec) = (optimizer.usable(), optimizer.spec()) else { return Ok(()) };
+    let Ok(steps) = recompile(model, &Recompile { optimizer: Some(spec), ..Recompile::default() }) else {
+        return Ok(());
+    };
+    if !quiet {
+        let steps = steps.map_or(String::new(), |steps| format!(" (step {steps})"));
+        note(&format!("{path}: the optimizer begins anew, without its state{steps}: {why}"));
+    }
+    Ok(())
 }
 
 /// Returns whether nobody ever compiled the model.
