@@ -116,6 +116,19 @@ fn rmsprop_may_have_no_iteration() {
     case("uncounted.h5");
 }
 
+/// Keras 3 never looks for a version when it loads arrays; of weights alone nothing else tells the order of the axes, and today's is the likelier.
+#[test]
+fn files_of_today_may_have_lost_their_version() {
+    check(&folder().join("today.h5"), "today", &cpu());
+    let layers = (Conv2D::new(3, [3, 3]).input_shape([5, 5, 3]),);
+    let mut model = Sequential::new(layers).expect("fits");
+    model.load_weights(folder().join("today_weights.h5")).expect("loads");
+    let made = tempfile::tempdir().expect("a folder");
+    let path = made.path().join("model.keras");
+    model.save(&path).expect("saves");
+    check(&path, "today_weights", &cpu());
+}
+
 fn body_and_head(classes: usize) -> Model {
     let layers = (
         Dense::new(4).name("body").input_shape([3]),

@@ -251,7 +251,26 @@ def windows():
             z.writestr(zipfile.ZipInfo(name), data)
 
 
+def today():
+    """Files of today that have lost their version: a whole model of Keras 3, and weights of tf_keras."""
+    import keras
+
+    model = keras.Sequential([keras.Input((5, 5, 3)), keras.layers.Conv2D(3, 3), keras.layers.Conv2DTranspose(4, 2), keras.layers.Conv2DTranspose(4, 2)])
+    x = r(2, 5, 5, 3)
+    model.save(os.path.join(OUT, "today.h5"))
+    np.savez(os.path.join(OUT, "today.npz"), x0=x, y0=model.predict(x, verbose=0))
+    model = K.Sequential([K.Input((5, 5, 3)), L.Conv2D(3, 3)])
+    model.save_weights(os.path.join(OUT, "today_weights.h5"))
+    np.savez(os.path.join(OUT, "today_weights.npz"), x0=x, y0=model.predict(x, verbose=0))
+    for name in ("today.h5", "today_weights.h5"):
+        with h5py.File(os.path.join(OUT, name), "a") as f:
+            for group in (f, f.get("model_weights")):
+                if group is not None and "keras_version" in group.attrs:
+                    del group.attrs["keras_version"]
+
+
 def main():
+    today()
     windows()
     mlp()
     convolutions("keras1_images")

@@ -11,6 +11,6 @@ pub struct Adapted {
     pub a: Variable,
     /// The second factor: the rank by the weight's last axis.
     pub b: Variable,
-    /// What the product is multiplied by.
+    /// Scales the product.
     pub scale: f64,
 }

@@ -34,9 +34,9 @@ config! {
     }
     unset { activity_regularizer }
     then {
-        /// What the kernel is made to be after each step of training.
+        /// Constrains the kernel after each step of training.
         kernel_constraint <- Named<dyn Constraint> = Named::default();
-        /// What the bias is made to be after each step of training.
+        /// Constrains the bias after each step of training.
         bias_constraint <- Named<dyn Constraint> = Named::default();
         /// Sets how the kernel is kept: 1 a matrix for each window, 2 one matrix between all inputs and outputs, 3 the elements of that one that count.
         implementation: usize = 1;
@@ -50,7 +50,7 @@ pub type LocallyConnected1D = LocallyConnected<1>;
 /// [`LocallyConnected`] over an image: `LocallyConnected2D::new(8, [3, 5])`.
 pub type LocallyConnected2D = LocallyConnected<2>;
 
-/// What a layer was built for: lengths of the input and of the output, and the place in the input of each tap of each window.
+/// Holds what a layer was built for: lengths of the input and of the output, and the place in the input of each tap of each window.
 #[derive(Clone, Debug)]
 struct Places<const N: usize> {
     input: [usize; N],

@@ -17,7 +17,7 @@ pub(super) struct Lora {
     scale: f64,
 }
 
-/// What a layer says of its addition: the weight's name, and what it is held to.
+/// Describes a layer's addition: the weight's name, and what it is held to.
 pub(super) struct Asked<'a> {
     /// Name of the weight in the names of the factors: `kernel`.
     pub what: &'static str,

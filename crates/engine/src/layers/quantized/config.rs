@@ -7,7 +7,7 @@ use crate::graph::Tensor;
 use crate::layers::config::Field;
 use crate::types::Quantized;
 
-/// What Keras keeps of how a layer was quantized: null, or a serialized `Int8QuantizationConfig`, `Int4QuantizationConfig` or `Float8QuantizationConfig`.
+/// Holds what Keras keeps of how a layer was quantized: null, or a serialized `Int8QuantizationConfig`, `Int4QuantizationConfig` or `Float8QuantizationConfig`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct QuantizationConfig(Value);

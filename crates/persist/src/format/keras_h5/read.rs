@@ -165,7 +165,10 @@ impl Weights {
 
     fn writer(&self) -> Result<older::Writer, Error> {
         let theano = self.said("backend")?.is_some_and(|backend| backend == "theano");
-        Ok(older::Writer { keras1: self.version()?[0] == 1, theano })
+        // Keras 3 never takes a file for so old a one.
+        let keras1 = self.version()?[0] == 1 && self.dialect != Some(Dialect::Keras3);
+        let certain = self.said("keras_version")?.is_some();
+        Ok(older::Writer { keras1, certain, theano })
     }
 
     /// Returns whether the file is of Keras up to 2.0.5, whose optimizers have variables in the order of their names.
